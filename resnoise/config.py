@@ -1,0 +1,158 @@
+"""Settings of a run: frozen dataclasses that check themselves when they are made.
+
+Arguments are checked here and nowhere else, so the code behind can rely on them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any, Literal
+
+from resnoise.errors import ConfigError
+
+AUGMENTATIONS = ("crop", "flip", "autoaugment", "cutout")
+
+
+def require_positive_int(name: str, value: object) -> None:
+    """Raise `ConfigError` unless `value` is an integer larger than 0."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(
+            f"expected argument `{name}` to be an integer larger than 0, but got {value!r}"
+        )
+
+
+def require_number(name: str, value: object, *, above: float | None = None) -> None:
+    """Raise `ConfigError` unless `value` is finite and not negative (or larger than `above`)."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if not number or value < 0 or (above is not None and value <= above):
+        bound = "not negative" if above is None else f"larger than {above:g}"
+        raise ConfigError(f"expected argument `{name}` to be a number {bound}, but got {value!r}")
+
+
+def require_timesteps(name: str, values: Sequence[int]) -> None:
+    """Raise `ConfigError` unless `values` is a non-empty sequence of integers larger than 0."""
+    if not values:
+        raise ConfigError(f"expected argument `{name}` to name at least one number of time steps")
+    for value in values:
+        require_positive_int(name, value)
+
+
+@dataclass(frozen=True)
+class ActivationConfig:
+    """The quantised activation of a source network.
+
+    Args:
+        levels: number of quantisation levels L above zero, at least 1.
+        threshold: where every layer's trainable clipping value λ starts, or `"data"` to start
+            it from the activations of training images (`resnoise.fit_thresholds_`).
+    """
+
+    levels: int = 4
+    threshold: float | Literal["data"] = "data"
+
+    def __post_init__(self) -> None:
+        require_positive_int("levels", self.levels)
+        if self.threshold != "data":
+            require_number("threshold", self.threshold, above=0)
+
+
+@dataclass(frozen=True)
+class InductionConfig:
+    """How the residual error is measured that becomes the training noise.
+
+    Args:
+        timesteps: simulation time steps T of the spiking network, 4 in the paper.
+    """
+
+    timesteps: int = 4
+
+    def __post_init__(self) -> None:
+        require_positive_int("timesteps", self.timesteps)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the outcome of a training, apart from method, data and seed.
+
+    Args:
+        epochs: passes over the training split.
+        batch_size: images a step.
+        learning_rate: peak of the cosine schedule.
+        momentum: of SGD.
+        weight_decay: on every parameter, λ included, as in the published recipes.
+        warmup_epochs: epochs of linear warm-up before the cosine.
+        augmentation: names from `AUGMENTATIONS`, applied to training images only.
+        activation: levels and start of the thresholds.
+        induction: how the noise is measured, for methods that use it.
+    """
+
+    epochs: int = 60
+    batch_size: int = 128
+    learning_rate: float = 0.05
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    warmup_epochs: float = 1.0
+    augmentation: tuple[str, ...] = ()
+    activation: ActivationConfig = ActivationConfig()
+    induction: InductionConfig = InductionConfig()
+
+    def __post_init__(self) -> None:
+        require_positive_int("epochs", self.epochs)
+        require_positive_int("batch_size", self.batch_size)
+        require_number("learning_rate", self.learning_rate, above=0)
+        require_number("momentum", self.momentum)
+        require_number("weight_decay", self.weight_decay)
+        require_number("warmup_epochs", self.warmup_epochs)
+        unknown = [name for name in self.augmentation if name not in AUGMENTATIONS]
+        if unknown:
+            raise ConfigError(
+                f"unknown augmentation {unknown[0]!r}; known: {', '.join(AUGMENTATIONS)}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """The recipe in plain JSON values, as checkpoints and records keep it."""
+        return json.loads(json.dumps(asdict(self)))
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Recipe:
+        """The recipe that `to_json` was made from."""
+        return cls(
+            **{
+                **values,
+                "augmentation": tuple(values["augmentation"]),
+                "activation": ActivationConfig(**values["activation"]),
+                "induction": InductionConfig(**values["induction"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class ExecutionConfig:
+    """How a run is executed; apart from rounding it does not change results.
+
+    Args:
+        device: `"auto"` (CUDA when there is one), `"cpu"` or `"cuda"`.
+        bf16: train under bfloat16 autocast.
+        channels_last: keep images and convolutions in channels-last memory layout.
+        compile: train through `torch.compile`.
+        workers: processes that load data; 0 loads in the training process.
+    """
+
+    device: str = "auto"
+    bf16: bool = False
+    channels_last: bool = True
+    compile: bool = False
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        if self.device.split(":")[0] not in ("auto", "cpu", "cuda"):
+            raise ConfigError(
+                f"expected argument `device` to be auto, cpu or cuda, but got {self.device!r}"
+            )
+        if self.workers < 0:
+            raise ConfigError(
+                f"expected argument `workers` to be not negative, but got {self.workers}"
+            )

@@ -1,0 +1,93 @@
+"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009), read and checked by torchvision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from resnoise.datasets.base import ImageData, LabelledImages, Normalisation, hash_arrays
+from resnoise.datasets.partition import deal
+from resnoise.datasets.request import Request
+from resnoise.datasets.torchvision_compat import import_torchvision
+from resnoise.errors import DataError
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the two data sets: torchvision's class for it and its pixel statistics."""
+
+    class_name: str
+    normalise: Normalisation
+
+
+# Mean and standard deviation of pixel / 255 over the 50,000 training images.
+VARIANTS = {
+    "cifar10": Variant(
+        "CIFAR10", Normalisation((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
+    ),
+    "cifar100": Variant(
+        "CIFAR100", Normalisation((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))
+    ),
+}
+
+
+def load(request: Request) -> ImageData:
+    """50,000 images for training and validation, the 10,000 test images as test split."""
+    variant = VARIANTS[request.kind]
+    import_torchvision()
+    from torchvision import datasets
+
+    source = getattr(datasets, variant.class_name)
+    try:
+        parts = [
+            source(request.root, train=train, download=request.download) for train in (True, False)
+        ]
+    except (OSError, RuntimeError, HTTPException) as error:
+        raise _explained(request, source, error) from error
+    pools = [
+        LabelledImages(
+            pixels=torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(),
+            labels=np.array(part.targets, dtype=np.int64),
+            classes=tuple(part.classes),
+            normalise=variant.normalise,
+        )
+        for part in parts
+    ]
+    development, test = pools
+    return deal(
+        request,
+        development,
+        test,
+        development_positions=np.arange(len(development.labels)),
+        test_positions=np.arange(len(test.labels)),
+        shape=(3, 32, 32),
+        sha256=hash_arrays(*(a for pool in pools for a in (pool.pixels.numpy(), pool.labels))),
+    )
+
+
+def _explained(request: Request, source: Any, error: Exception) -> DataError:
+    """Say which of the files torchvision wants is missing or corrupt, and what to do about it."""
+    from torchvision.datasets.utils import check_integrity
+
+    folder = Path(request.root) / source.base_folder
+    wanted = [*source.train_list, *source.test_list, (source.meta["filename"], source.meta["md5"])]
+    broken = [name for name, md5 in wanted if not check_integrity(folder / name, md5)]
+    corrupt = [name for name in broken if (folder / name).exists()]
+    if corrupt:
+        problem = f"{corrupt[0]} in {folder} is corrupt: its MD5 sum is not the published one"
+        advice = f"delete {folder} and load again with download=True"
+    else:
+        problem = f"expected {', '.join(broken)} in {folder}, but did not find them"
+        advice = "load with download=True"
+    if request.download:
+        problem += f"; downloading {source.url} to {request.root} failed: {error}"
+        advice = f"check the network and that {request.root} can be written"
+    return DataError(
+        f"{request.name}: {problem}; {advice}, or download {source.url} yourself and unpack it "
+        f"in {request.root}"
+    )

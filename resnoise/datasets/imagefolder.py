@@ -1,0 +1,119 @@
+"""Any folder of images: `train/` and `test/`, each with one folder of image files a class."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from resnoise.datasets.base import ImageData, LabelledImages, Normalisation
+from resnoise.datasets.partition import deal
+from resnoise.datasets.request import Request
+from resnoise.datasets.torchvision_compat import import_torchvision
+from resnoise.errors import DataError
+
+if TYPE_CHECKING:
+    from torchvision.datasets import ImageFolder
+
+# Mean and standard deviation of ImageNet's pixels / 255, the usual choice for natural images.
+NORMALISE = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+class ImageFiles:
+    """Image files that are read when they are asked for, as squares of RGB pixels.
+
+    Args:
+        paths: the files.
+        size: side in pixels; images are resized to it on their shorter side, then centre-cropped.
+    """
+
+    def __init__(self, paths: list[str], size: int) -> None:
+        self.paths = paths
+        self.size = size
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, positions: Tensor) -> Tensor:
+        """The images at `positions` [N], a uint8 tensor [N, 3, size, size]."""
+        images = np.stack([self._read(self.paths[position]) for position in positions.tolist()])
+        return torch.from_numpy(images).permute(0, 3, 1, 2)
+
+    def _read(self, path: str) -> np.ndarray:
+        from PIL import Image, ImageOps
+
+        try:
+            with Image.open(path) as image:
+                square = (self.size, self.size)
+                return np.asarray(
+                    ImageOps.fit(image.convert("RGB"), square, Image.Resampling.BILINEAR)
+                )
+        # What PIL's decoders raise on a broken file is not limited to any class of exceptions.
+        except Exception as error:
+            raise DataError(
+                f"cannot read image {path}: {error}; replace the file or take it away"
+            ) from error
+
+
+def load(request: Request) -> ImageData:
+    """The images below the folder that follows `imagefolder:`, resized to `image_size`."""
+    folder = Path(request.argument).expanduser()
+    train, test = _list_images(folder / "train"), _list_images(folder / "test")
+    if train.classes != test.classes:
+        differing = sorted(set(train.classes) ^ set(test.classes))
+        raise DataError(
+            f"expected the same class folders in {folder / 'train'} and {folder / 'test'}, but "
+            f"only one of them has {', '.join(differing)}"
+        )
+    development, held_out = (
+        LabelledImages(
+            pixels=ImageFiles([path for path, _ in part.samples], request.image_size),
+            labels=np.array(part.targets, dtype=np.int64),
+            classes=tuple(part.classes),
+            normalise=NORMALISE,
+        )
+        for part in (train, test)
+    )
+    return deal(
+        request,
+        development,
+        held_out,
+        development_positions=np.arange(len(train)),
+        test_positions=np.arange(len(test)),
+        shape=(3, request.image_size, request.image_size),
+        sha256=_hash_files(folder, [path for part in (train, test) for path, _ in part.samples]),
+    )
+
+
+def _list_images(folder: Path) -> ImageFolder:
+    import_torchvision()
+    from torchvision.datasets import ImageFolder
+
+    if not folder.is_dir():
+        raise DataError(
+            f"expected a folder {folder} with one folder of images a class, but there is none"
+        )
+    try:
+        return ImageFolder(str(folder))
+    except OSError as error:
+        raise DataError(
+            f"expected {folder} to hold one folder of images a class: {error}"
+        ) from error
+
+
+def _hash_files(folder: Path, paths: list[str]) -> str:
+    """SHA-256 of the files' paths below `folder`, which give the classes, sizes and bytes."""
+    digest = hashlib.sha256()
+    for path in map(Path, paths):
+        try:
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+                size = file.tell()
+        except OSError as error:
+            raise DataError(f"cannot read image {path}: {error}") from error
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0{content}\n".encode())
+    return digest.hexdigest()

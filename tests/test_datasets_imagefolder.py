@@ -1,0 +1,116 @@
+"""Folders of image files."""
+
+import importlib.util
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from resnoise.datasets import batches, load
+from resnoise.errors import DataError
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("torchvision") is None, reason="torchvision is not installed"
+)
+
+COLOURS = {"green": (0, 255, 0), "red": (255, 0, 0)}
+MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """20 training and 3 test images a class, wider than high, of one colour between blue bars."""
+    for part, count in (("train", 20), ("test", 3)):
+        for name, colour in COLOURS.items():
+            (tmp_path / part / name).mkdir(parents=True)
+            for index in range(count):
+                image = Image.new("RGB", (40, 20), (0, 0, 255))
+                image.paste(colour, (8, 0, 32, 20))
+                image.save(tmp_path / part / name / f"{index:02}.png")
+    return tmp_path
+
+
+def test_images_are_resized_cropped_and_normalised(folder):
+    data = load(f"imagefolder:{folder}", image_size=10)
+    assert data.name == f"imagefolder:{folder}"
+    assert data.classes == ("green", "red")
+    assert data.shape == (3, 10, 10)
+    assert data.test_ids.tolist() == list(range(6))
+    images, labels = data.test.batch(range(6))
+    assert labels.tolist() == [0, 0, 0, 1, 1, 1]
+    for image, label in zip(images, labels, strict=True):
+        colour = np.array(COLOURS[data.classes[label]]) / 255
+        expected = np.broadcast_to((colour - MEAN) / STD, (10, 10, 3))
+        assert np.allclose(image.permute(1, 2, 0).numpy(), expected, atol=1e-6)
+
+
+def test_splits_are_stratified_and_disjoint(folder):
+    data = load(f"imagefolder:{folder}", seed=4)
+    assert np.bincount(data.train.labels).tolist() == [18, 18]
+    assert np.bincount(data.validation.labels).tolist() == [2, 2]
+    together = np.concatenate([data.train.positions, data.validation.positions])
+    assert sorted(together) == list(range(40))
+
+
+def test_grey_and_transparent_files_become_rgb(folder):
+    Image.new("L", (16, 16), 255).save(folder / "test" / "green" / "00.png")
+    Image.new("RGBA", (16, 16), (255, 255, 255, 7)).save(folder / "test" / "green" / "01.png")
+    images, _ = load(f"imagefolder:{folder}", image_size=8).test.batch([0, 1])
+    white = torch.from_numpy((1 - MEAN) / STD).float().view(3, 1, 1).expand(3, 8, 8)
+    assert torch.allclose(images, white.expand(2, 3, 8, 8), atol=1e-6)
+
+
+def test_hash_follows_contents_and_names_but_not_the_place(folder, tmp_path_factory):
+    first = load(f"imagefolder:{folder}").sha256
+    copy = tmp_path_factory.mktemp("copy") / "photos"
+    shutil.copytree(folder, copy)
+    assert load(f"imagefolder:{copy}", seed=9).sha256 == first
+    shutil.copy(copy / "test" / "red" / "00.png", copy / "test" / "green" / "00.png")
+    assert load(f"imagefolder:{copy}").sha256 != first
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere/train .* there is none"):
+        load(f"imagefolder:{tmp_path}/nowhere")
+
+
+def test_missing_test_part(folder):
+    shutil.rmtree(folder / "test")
+    with pytest.raises(DataError, match=f"{folder}/test .* there is none"):
+        load(f"imagefolder:{folder}")
+
+
+def test_empty_part(folder):
+    shutil.rmtree(folder / "train")
+    (folder / "train").mkdir()
+    with pytest.raises(DataError, match=f"{folder}/train"):
+        load(f"imagefolder:{folder}")
+
+
+def test_class_folder_without_images(folder):
+    (folder / "train" / "violet").mkdir()
+    with pytest.raises(DataError, match=f"{folder}/train .*violet"):
+        load(f"imagefolder:{folder}")
+
+
+def test_classes_must_agree(folder):
+    (folder / "test" / "red").rename(folder / "test" / "violet")
+    with pytest.raises(DataError, match=r"same class folders .* red, violet"):
+        load(f"imagefolder:{folder}")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("content", ["truncated", "text", "empty"])
+def test_broken_image_is_named_when_it_is_read(folder, content, workers):
+    path = folder / "test" / "green" / "01.png"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    intact = path.read_bytes()
+    path.write_bytes(
+        {"truncated": intact[: len(intact) // 2], "text": b"no image", "empty": b""}[content]
+    )
+    data = load(f"imagefolder:{folder}")
+    with pytest.raises(DataError, match=f"cannot read image {path}"):
+        list(batches(data.test, 4, workers=workers))
