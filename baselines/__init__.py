@@ -1,0 +1,1 @@
+"""Baselines of the comparison, each on the protocols of `resnoise` and in one file."""

@@ -1,0 +1,69 @@
+"""Text files that are written whole or not at all, by one process at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from resnoise.errors import RecordError
+
+try:
+    import fcntl
+except ImportError:  # Windows: files are still replaced whole, writers are not queued
+    fcntl = None
+
+
+def ensure_directory(directory: Path) -> None:
+    """Make `directory`, or raise `RecordError` if it cannot be made or written to."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordError(
+            f"cannot make the directory {directory} ({error.strerror}); "
+            "name a directory that does not exist yet or that you may write to"
+        ) from error
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise RecordError(f"cannot write to the directory {directory}; name one that you may")
+
+
+@contextmanager
+def exclusive(directory: Path) -> Iterator[None]:
+    """Hold the only lock on `directory`, waiting for other processes that hold it.
+
+    The lock is on the directory itself, so it leaves no file behind and ends with its process.
+    It is not re-entrant.
+    """
+    ensure_directory(directory)
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` by `text`; a reader, or a kill at any moment, sees the old or the new file.
+
+    The temporary file has one fixed name, so what a killed process left is overwritten by the
+    next write. Call it while holding `exclusive(path.parent)`.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise RecordError(
+            f"cannot write {path} ({error.strerror}); nothing was changed: "
+            "free space, or name a directory that you may write to"
+        ) from error

@@ -1,0 +1,78 @@
+"""Per-image results as short text, so that a record can carry the whole test set."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def pack_correct(correct: ArrayLike) -> str:
+    """Base64 of the packed bits of `correct`.
+
+    Args:
+        correct: whether each test image was classified correctly, booleans of shape `(N,)`.
+    """
+    return base64.b64encode(np.packbits(_vector(correct, np.bool_))).decode("ascii")
+
+
+def unpack_correct(text: str, n_test: int) -> NDArray[np.bool_]:
+    """Undo `pack_correct`: booleans of shape `(n_test,)`; `ValueError` if the length differs."""
+    packed = np.frombuffer(_decode(text), dtype=np.uint8)
+    bits = np.unpackbits(packed)
+    if len(packed) != -(-n_test // 8) or bits[n_test:].any():
+        raise ValueError(f"expected {n_test} bits, one a test image, but got {len(packed)} bytes")
+    return bits[:n_test].astype(np.bool_)
+
+
+def pack_test_ids(ids: ArrayLike) -> str:
+    """`"start:stop"` for consecutive ids, else base64 of the zlib-compressed int32 ids.
+
+    Args:
+        ids: position of each test image in its data set, integers of shape `(N,)`.
+    """
+    ids = _vector(ids, np.int32)
+    if len(ids) and (np.diff(ids) == 1).all():
+        return f"{ids[0]}:{int(ids[0]) + len(ids)}"
+    return base64.b64encode(zlib.compress(ids.astype("<i4").tobytes(), 9)).decode("ascii")
+
+
+def unpack_test_ids(text: str, n_test: int) -> NDArray[np.int32]:
+    """Undo `pack_test_ids`; `ValueError` unless these are `n_test` different ids.
+
+    Returns:
+        Position of each test image in its data set, integers of shape `(n_test,)`.
+    """
+    if ":" in text:
+        start, _, stop = text.partition(":")
+        count = int(stop) - int(start)  # checked before the range is made: it may be absurd
+        ids = np.arange(int(start), int(stop)).astype(np.int32) if count == n_test else None
+    else:
+        try:
+            raw = zlib.decompress(_decode(text))
+        except zlib.error as error:
+            raise ValueError("the test ids do not decompress") from error
+        count = len(raw) // 4
+        ids = np.frombuffer(raw, dtype="<i4").astype(np.int32) if len(raw) == 4 * n_test else None
+    if ids is None:
+        raise ValueError(f"expected {n_test} test ids, but got {count}")
+    if len(np.unique(ids)) != n_test:
+        raise ValueError("expected every test id once, but some are repeated")
+    return ids
+
+
+def _vector(values: ArrayLike, dtype: type) -> NDArray:
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"expected an array of shape (N,), but got shape {array.shape}")
+    return array.astype(dtype)
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError("expected base64 text") from error

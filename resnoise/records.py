@@ -1,0 +1,247 @@
+"""The result of one evaluation, and the course of one training, as versioned schemas."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Literal, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from resnoise.packing import pack_correct, pack_test_ids, unpack_correct, unpack_test_ids
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Record",
+    "RecordKey",
+    "TrainingRecord",
+    "describe",
+    "pack_correct",
+    "pack_test_ids",
+]
+
+SCHEMA_VERSION = 1
+
+Name = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Fraction = Annotated[FiniteFloat, Field(ge=0, le=1)]
+NotNegative = Annotated[FiniteFloat, Field(ge=0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class RecordKey(NamedTuple):
+    """What a record is about; a store holds one record a key."""
+
+    training: str
+    method: str
+    backend: str
+    dataset: str
+    architecture: str
+    levels: int | None
+    seed: int
+    timesteps: int
+
+
+class _Schema(BaseModel):
+    # Strict: a number in quotes is an edited file, not a number.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Record(_Schema):
+    """One network evaluated on one test set by one backend at one number of time steps.
+
+    Costs are for one image, averaged over the test set, and cover all `total_steps`.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+
+    # Identity
+    training: Name = Field(description="name of the training whose network was evaluated")
+    method: Name = Field(description="name of the method, as in the tables")
+    variant: str = Field(
+        default="",
+        description="what makes this a row of its own beside the method's other rows, such as "
+        "the loss of a direct training; empty if nothing",
+    )
+    backend: Name = Field(description="library that simulated the network")
+    dataset: Name
+    architecture: Name
+    levels: Positive | None = Field(description="quantisation levels L; None if not quantised")
+    seed: Count = Field(description="seed of the training, or fold of a cross-validation")
+    timesteps: Positive = Field(description="simulation time steps T that the prediction uses")
+    presimulation_steps: Count = Field(default=0, description="time steps τ spent before those T")
+    total_steps: Positive = Field(description="τ + T")
+
+    # Results
+    accuracy: Fraction = Field(description="share of test images classified correctly")
+    ann_accuracy: Fraction | None = Field(None, description="of the source network, no noise")
+    ann_noisy_accuracy: Fraction | None = Field(None, description="same, training noise on")
+    agreement: Fraction | None = Field(
+        None, description="share of test images on which SNN and source network predict the same"
+    )
+    n_test: Positive = Field(description="test images")
+    correct: str = Field(
+        repr=False, description="whether each test image was right, by `pack_correct`"
+    )
+    test_ids: str = Field(
+        repr=False, description="positions of the test images in the data set, by `pack_test_ids`"
+    )
+
+    # Cost
+    latency_ms_per_image: NotNegative = Field(description="median, milliseconds an image")
+    latency_iqr_ms: NotNegative = Field(description="interquartile range, milliseconds an image")
+    latency_batch: Positive = Field(description="images a batch while latency was measured")
+    latency_batch1_ms: NotNegative | None = Field(None, description="median at batch 1, ms")
+    overhead_ratio: NotNegative | None = Field(
+        None, description="R(T): time of T SNN steps over T times one ANN forward pass"
+    )
+    peak_memory_mib: NotNegative | None = Field(None, description="peak memory, MiB")
+    firing_rate: Fraction = Field(description="spikes a neuron a time step")
+    firing_rates: dict[str, Fraction] = Field(description="the same, layer by layer")
+    synops_dense: NotNegative = Field(description="synaptic operations, zeros included")
+    synops_effective: NotNegative = Field(description="synaptic operations on non-zero input")
+    acs: NotNegative = Field(description="accumulate operations, spikes in")
+    macs: NotNegative = Field(description="multiply-accumulate operations, real numbers in")
+    energy_nj: NotNegative = Field(description="nanojoules at 4.6 pJ a MAC and 0.9 pJ an AC")
+    parameters: Count = Field(description="parameters of the converted network")
+    parameter_bytes: Count = Field(description="bytes of these parameters")
+
+    # Provenance
+    git_commit: str = Field(description="commit of the code that ran; empty if unknown")
+    git_dirty: bool = Field(description="whether tracked files differed from that commit")
+    resnoise_version: Name
+    torch_version: Name
+    backend_version: Name
+    python_version: Name
+    device: Name = Field(description="torch device or name of the accelerator")
+    threads: Positive = Field(description="torch threads")
+    machine: Name = Field(description="model of the processor")
+    data_sha256: Sha256 = Field(description="of the data set's images and labels")
+    checkpoint_sha256: Sha256 = Field(description="of the weights that were evaluated")
+    recipe: dict[str, JsonValue] = Field(description="everything that decided the training")
+    epochs: Count
+    best_epoch: Count = Field(description="epoch whose weights were evaluated")
+    validation_accuracy: Fraction | None = Field(None, description="by which it was chosen")
+    train_seconds: NotNegative
+    created: str = Field(description="ISO 8601 time of the evaluation")
+
+    @field_validator("recipe", mode="before")
+    @classmethod
+    def _plain_json(cls, value: object) -> object:
+        """Turn tuples into lists now, so that a record equals itself after a trip to disk."""
+        try:
+            return json.loads(json.dumps(value, allow_nan=False))
+        except TypeError as error:
+            raise ValueError(f"expected JSON values: {error}") from error
+
+    @field_validator("created")
+    @classmethod
+    def _iso_time(cls, value: str) -> str:
+        datetime.fromisoformat(value)
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.total_steps != self.presimulation_steps + self.timesteps:
+            raise ValueError(
+                f"expected total_steps = presimulation_steps + timesteps = "
+                f"{self.presimulation_steps + self.timesteps}, but got {self.total_steps}"
+            )
+        share = float(self.correct_array().mean())
+        if abs(share - self.accuracy) > 1e-6:  # float32 accuracies are fine
+            raise ValueError(f"expected accuracy {share} as in `correct`, but got {self.accuracy}")
+        self.test_id_array()
+        return self
+
+    @property
+    def key(self) -> RecordKey:
+        """What this record is about."""
+        return RecordKey(*(getattr(self, name) for name in RecordKey._fields))
+
+    def correct_array(self) -> NDArray[np.bool_]:
+        """Whether each test image was classified correctly, booleans of shape `(n_test,)`."""
+        return unpack_correct(self.correct, self.n_test)
+
+    def test_id_array(self) -> NDArray[np.int32]:
+        """Position of each test image in its data set, integers of shape `(n_test,)`."""
+        return unpack_test_ids(self.test_ids, self.n_test)
+
+
+class LayerNoise(_Schema):
+    """Residual error of one layer as induction measured it, in the unit of the activation."""
+
+    mean: FiniteFloat
+    std: NotNegative
+    sigma: NotNegative = Field(description="σ of the training noise")
+
+
+class Epoch(_Schema):
+    """One epoch of a training."""
+
+    epoch: Count
+    train_loss: FiniteFloat
+    train_accuracy: Fraction
+    validation_accuracy: Fraction
+    seconds: NotNegative
+    layers: dict[str, LayerNoise] = {}
+
+
+class Histogram(_Schema):
+    """Counts of residual errors between `edges`, which are in the unit of the threshold θ."""
+
+    edges: list[FiniteFloat]
+    counts: list[Count]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(self.edges) != len(self.counts) + 1 or not np.all(np.diff(self.edges) > 0):
+            raise ValueError("expected increasing edges, one more than there are counts")
+        return self
+
+
+class LayerResidual(LayerNoise):
+    """Residual error of one layer of the trained network; `threshold` is θ."""
+
+    threshold: Annotated[FiniteFloat, Field(gt=0)]
+    histogram: Histogram
+
+
+class Residual(_Schema):
+    """Residual error of the trained network, after a simulation of `timesteps` steps."""
+
+    timesteps: Positive
+    layers: dict[str, LayerResidual]
+
+
+class TrainingRecord(_Schema):
+    """The course of one training and the residual error it ended with."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    training: Name
+    method: Name
+    dataset: Name
+    architecture: Name
+    seed: Count
+    history: list[Epoch]
+    residual: Residual | None = None
+
+
+def describe(error: ValidationError) -> str:
+    """The first thing wrong, in one line: the field, what was expected, what was got."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    got = f" (got {str(first['input'])[:60]!r})" if place else ""
+    return (f"field `{place}`: " if place else "") + message + got

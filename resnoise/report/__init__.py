@@ -1,0 +1,73 @@
+"""Tables, figures and a page from the records of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from resnoise.atomic import exclusive, write_text
+from resnoise.errors import RecordError
+from resnoise.records import RecordKey
+from resnoise.report.documents import comparison_csv, latex_document, markdown_document
+from resnoise.report.page import html_page
+from resnoise.report.sections import make_report
+from resnoise.report.terminal import summary_table
+from resnoise.store import RecordStore, load_trainings
+
+__all__ = ["summary_table", "write_report"]
+
+
+def write_report(
+    directory: str | Path,
+    *,
+    reference_method: str = "nq",
+    published: pd.DataFrame | None = None,
+    dataset: str | None = None,
+    expected: Iterable[RecordKey] | None = None,
+) -> list[Path]:
+    """Write the comparison of the records in a directory beside them.
+
+    Args:
+        directory: where `records.json` is, and `trainings/` if there is one.
+        reference_method: the method that every other is tested against.
+        published: figures that papers report, as `baselines.published.load_published` gives them.
+        dataset: only this data set; all of them by default.
+        expected: keys of the whole plan, so that what is missing of it can be listed.
+
+    Returns:
+        Paths of `comparison.md`, `comparison.csv`, `comparison.tex` and `report.html`.
+
+    Raises:
+        RecordError: there are no records, or they are not valid, or a file cannot be written.
+    """
+    directory = Path(directory)
+    records = RecordStore(directory).load()
+    known = sorted({record.dataset for record in records})
+    if records and dataset is not None and dataset not in known:
+        raise RecordError(
+            f"{directory} has no records of data set {dataset!r}, only of {', '.join(known)}"
+        )
+    chosen = [record for record in records if dataset in (None, record.dataset)]
+    if not chosen:
+        raise RecordError(
+            f"there are no records in {directory}; `resnoise compare --out {directory}` makes them"
+        )
+    report = make_report(
+        chosen,
+        load_trainings(directory),
+        reference_method=reference_method,
+        published=published,
+        expected=expected,
+    )
+    documents = {
+        "comparison.md": markdown_document(report),
+        "comparison.csv": comparison_csv(report),
+        "comparison.tex": latex_document(report),
+        "report.html": html_page(report),
+    }
+    with exclusive(directory):
+        for name, text in documents.items():
+            write_text(directory / name, text)
+    return [directory / name for name in documents]

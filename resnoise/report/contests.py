@@ -1,0 +1,122 @@
+"""The reference method against every other: which differences are more than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from resnoise.errors import RecordError
+from resnoise.report.groups import Groups, Row
+from resnoise.statistics import PairedTest, holm, mcnemar, pair_records
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A paired test of the reference method against another one.
+
+    Attributes:
+        reference: row of the reference method.
+        other: row of the other method, on the same backend.
+        backends: backends on which both give exactly these outcomes, counted as one test.
+        reference_timesteps: T of the reference method.
+        timesteps: T of the other method.
+        equal_timesteps: whether both have the same T.
+        equal_steps: whether both have the same τ + T.
+        result: McNemar's test, the reference method first.
+        p_holm: p-value after Holm's correction over the section's contests.
+    """
+
+    reference: Row
+    other: Row
+    backends: tuple[str, ...]
+    reference_timesteps: int
+    timesteps: int
+    equal_timesteps: bool
+    equal_steps: bool
+    result: PairedTest
+    p_holm: float = 1.0
+
+    @property
+    def verdict(self) -> str:
+        """What this says of the reference method: `better`, `worse` or `n.s.`."""
+        if self.p_holm >= ALPHA:
+            return "n.s."
+        return "better" if self.result.difference > 0 else "worse"
+
+
+def hold_contests(groups: Groups, reference_method: str) -> tuple[list[Contest], list[str]]:
+    """Every contest of one section, corrected together, and why others were refused."""
+    contests: dict[tuple, Contest] = {}
+    refusals: dict[str, None] = {}
+    for reference, other, reference_timesteps, timesteps in _pairings(groups, reference_method):
+        ours, theirs = groups[reference][reference_timesteps], groups[other][timesteps]
+        try:
+            outcomes = pair_records(ours, theirs)
+        except RecordError as error:
+            refusals[str(error)] = None
+            continue
+        if not len(outcomes[0]):
+            continue
+        # Backends that agree on every image repeat one test; it is counted once.
+        key = (reference.contender, other.contender, reference_timesteps, timesteps)
+        key += tuple(side.tobytes() for side in outcomes)
+        if key in contests:
+            same = contests[key]
+            contests[key] = replace(same, backends=(*same.backends, other.backend))
+            continue
+        contests[key] = Contest(
+            reference,
+            other,
+            (other.backend,),
+            reference_timesteps,
+            timesteps,
+            equal_timesteps=reference_timesteps == timesteps,
+            equal_steps=ours[0].total_steps == theirs[0].total_steps,
+            result=mcnemar(*outcomes),
+        )
+    corrected = holm([contest.result.p for contest in contests.values()])
+    return [
+        replace(contest, p_holm=float(p))
+        for contest, p in zip(contests.values(), corrected, strict=True)
+    ], list(refusals)
+
+
+def verdict_of(contests: Sequence[Contest], row: Row, timesteps: int) -> str:
+    """What the contests of a cell say of `row`: `better`, `worse`, `n.s.`, or empty if untested.
+
+    A row of the reference method is better only if it beats every method it was tested against
+    there; the same holds for worse.
+    """
+    verdicts = set()
+    for contest in contests:
+        if row.backend not in contest.backends:
+            continue
+        if (contest.reference.contender, contest.reference_timesteps) == (row.contender, timesteps):
+            verdicts.add(contest.verdict)
+        elif (contest.other.contender, contest.timesteps) == (row.contender, timesteps):
+            verdicts.add(_OPPOSITE[contest.verdict])
+    if len(verdicts) > 1:
+        return "n.s."
+    return verdicts.pop() if verdicts else ""
+
+
+_OPPOSITE = {"better": "worse", "worse": "better", "n.s.": "n.s."}
+
+
+def _pairings(groups: Groups, reference_method: str) -> Iterator[tuple[Row, Row, int, int]]:
+    """Rows and T of both sides, on one backend, at equal T or at equal total steps."""
+    references = [row for row in groups if row.method == reference_method]
+    for other in groups:
+        rivals = [row for row in references if row.backend == other.backend]
+        if other in rivals:
+            continue
+        # With several L of the reference method, each other method meets its own L.
+        rivals = [row for row in rivals if row.levels == other.levels] or rivals
+        for reference in rivals:
+            shift = other.presimulation_steps - reference.presimulation_steps
+            for timesteps in groups[other]:
+                for reference_timesteps in sorted({timesteps, timesteps + shift}):
+                    if reference_timesteps in groups[reference]:
+                        yield reference, other, reference_timesteps, timesteps

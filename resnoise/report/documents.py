@@ -1,0 +1,89 @@
+"""The comparison as Markdown, CSV and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from resnoise.report.contests import Contest
+from resnoise.report.groups import row_of
+from resnoise.report.render import escape_markdown, latex_table, markdown_list, markdown_table
+from resnoise.report.sections import Report, Section
+
+CONTINUE = "Run the same `resnoise compare` command again: it continues from what is there."
+
+
+def markdown_document(report: Report) -> str:
+    """Everything but the figures."""
+    parts = ["# Comparison"]
+    if report.warnings:
+        parts.append("**Mind:**\n\n" + markdown_list(report.warnings))
+    if report.missing:
+        parts.append(f"**Not measured yet.** {CONTINUE}\n\n" + markdown_list(report.missing))
+    for section in report.sections:
+        parts.append(f"## {escape_markdown(f'{section.dataset}, {section.architecture}')}")
+        parts.append(markdown_list([*section.summaries, *section.remarks]))
+        parts += [markdown_table(table) for table in section.tables]
+        if section.published is not None:
+            parts.append(markdown_table(section.published))
+        parts.append(markdown_table(section.provenance))
+    return "\n\n".join(part.strip() for part in parts if part) + "\n"
+
+
+def latex_document(report: Report) -> str:
+    """The tables that a paper shows, to be included with `\\input`."""
+    tables = [
+        latex_table(
+            table,
+            f"{table.title}. {section.dataset}, {section.architecture}.",
+            f"tab:{section.name}-{table.name}",
+        )
+        for section in report.sections
+        for table in section.tables
+        if table.latex
+    ]
+    return "% needs \\usepackage{booktabs,graphicx}\n\n" + "\n".join(tables)
+
+
+def comparison_csv(report: Report) -> str:
+    """One line a row and T in full precision, with its tests against the reference method."""
+    frames = [
+        section.frame.join(
+            pd.DataFrame(list(_tests(section)), index=section.frame.index, dtype=object)
+        )
+        for section in report.sections
+    ]
+    return pd.concat(frames, ignore_index=True).to_csv(index=False, lineterminator="\n")
+
+
+def _tests(section: Section) -> Iterator[dict[str, object]]:
+    """For each line of the frame, what the contests at equal T and equal steps say."""
+    for _, line in section.frame.iterrows():
+        row = row_of(line)
+        held = [
+            contest
+            for contest in section.contests
+            if contest.timesteps == line.timesteps
+            and row.backend in contest.backends
+            and contest.other.contender == row.contender
+        ]
+        yield {
+            **_test([contest for contest in held if contest.equal_timesteps], "equal_timesteps"),
+            **_test([contest for contest in held if contest.equal_steps], "equal_total_steps"),
+        }
+
+
+def _test(contests: Sequence[Contest], suffix: str) -> dict[str, object]:
+    names = ("pairs", "difference", "p", "p_holm", "reference_is")
+    if not contests:
+        return {f"{name}_{suffix}": None for name in names}
+    result = contests[0].result
+    values = (
+        result.pairs,
+        result.difference,
+        result.p,
+        contests[0].p_holm,
+        contests[0].verdict,
+    )
+    return {f"{name}_{suffix}": value for name, value in zip(names, values, strict=True)}

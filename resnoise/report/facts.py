@@ -1,0 +1,136 @@
+"""What a reader needs to judge the numbers: where they come from, and what others published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from resnoise.records import Record
+from resnoise.report.table import Table, cells
+
+
+def provenance_table(records: Sequence[Record]) -> Table:
+    """Code, versions, machine, seeds, data and weights behind a section."""
+
+    def every(read: Callable[[Record], object]) -> str:
+        return ", ".join(dict.fromkeys(str(read(record)) for record in records))
+
+    trainings = {(record.training, record.seed): record for record in records}
+    seconds = sum(record.train_seconds for record in trainings.values())
+    weights = dict.fromkeys(record.checkpoint_sha256[:12] for record in trainings.values())
+    facts = {
+        "commit": every(_commit),
+        "resnoise": every(lambda record: record.resnoise_version),
+        "torch": every(lambda record: record.torch_version),
+        "backends": every(lambda record: f"{record.backend} {record.backend_version}"),
+        "Python": every(lambda record: record.python_version),
+        "device": every(lambda record: record.device),
+        "processor": every(lambda record: record.machine),
+        "threads": every(lambda record: record.threads),
+        "seeds": ", ".join(str(seed) for seed in sorted({record.seed for record in records})),
+        "data, sha256": every(lambda record: record.data_sha256),
+        "weights, sha256": f"{len(weights)}: {', '.join(weights)}",
+        "training": f"{len(trainings)} trainings, {seconds / 60:.1f} minutes in all",
+        "evaluated": " to ".join(
+            dict.fromkeys(
+                (
+                    min(record.created for record in records),
+                    max(record.created for record in records),
+                )
+            )
+        ),
+    }
+    return Table(
+        name="provenance",
+        title="Provenance",
+        columns=("what", "value"),
+        rows=[cells(name, value) for name, value in facts.items()],
+        labels=2,
+        latex=False,
+    )
+
+
+def published_table(published: pd.DataFrame, dataset: str, architecture: str) -> Table | None:
+    """What papers report for a data set and architecture; None if they report nothing.
+
+    Args:
+        published: columns `method, dataset, architecture, levels, metric, timesteps, accuracy,
+            source, note`, accuracy in per cent, metric `ann` or `snn`.
+        dataset: name of the data set, as in the records.
+        architecture: name of the architecture, as in the records.
+    """
+    chosen = published[
+        (published["dataset"] == dataset) & (published["architecture"] == architecture)
+    ]
+    if chosen.empty:
+        return None
+    sources = list(dict.fromkeys(chosen["source"]))
+    steps = sorted(chosen["timesteps"].dropna().astype(int).unique())
+    rows = []
+    for (method, levels, source), group in chosen.groupby(
+        ["method", "levels", "source"], sort=False, dropna=False
+    ):
+        ann = group.loc[group["metric"] == "ann", "accuracy"]
+        snn = group[group["metric"] == "snn"].set_index("timesteps")["accuracy"]
+        found = (f"{snn[step]:.2f}" if step in snn.index else None for step in steps)
+        rows.append(
+            cells(
+                method,
+                f"[{sources.index(source) + 1}]",
+                levels,
+                f"{ann.iloc[0]:.2f}" if len(ann) else None,
+                *found,
+            )
+        )
+    remarks = [
+        f"{method} [{sources.index(source) + 1}]: {note}."
+        for method, source, note in chosen[["method", "source", "note"]]
+        .dropna()
+        .drop_duplicates()
+        .itertuples(index=False)
+    ]
+    return Table(
+        name="published",
+        title="Published by others, not measured here: accuracy (%)",
+        columns=("method", "source", "L", "ANN", *(f"T={step}" for step in steps)),
+        rows=rows,
+        labels=2,
+        notes=[
+            "Read in the sources below; other training budgets, augmentations and code, so compare "
+            "trends with the measured tables, not digits.",
+            *remarks,
+            *(f"[{number}] {source}" for number, source in enumerate(sources, start=1)),
+        ],
+        latex=False,
+    )
+
+
+def warnings(records: Sequence[Record], reference_method: str) -> list[str]:
+    """What keeps these records from being one clean comparison."""
+    found = []
+    commits = list(dict.fromkeys(_commit(record) for record in records))
+    if len(commits) > 1:
+        found.append(
+            f"The records come from {len(commits)} states of the code ({', '.join(commits)}); "
+            "differences between rows may be differences between these."
+        )
+    if any(record.git_dirty for record in records):
+        found.append(
+            "Some records were made with uncommitted changes (dirty): no commit reproduces them."
+        )
+    places = dict.fromkeys(
+        f"{record.machine}, {record.device}, {record.threads} threads" for record in records
+    )
+    if len(places) > 1:
+        found.append(
+            f"Latencies were measured in {len(places)} places ({'; '.join(places)}); compare R(T), "
+            "not milliseconds, across them."
+        )
+    if reference_method not in {record.method for record in records}:
+        found.append(f"There is no record of {reference_method}, so nothing is tested against it.")
+    return found
+
+
+def _commit(record: Record) -> str:
+    return (record.git_commit[:12] or "unknown") + (" (dirty)" if record.git_dirty else "")

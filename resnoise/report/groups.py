@@ -1,0 +1,165 @@
+"""Records grouped into the rows of a comparison, and what is computed from each group."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from resnoise.records import Record
+from resnoise.statistics import bootstrap_interval, wilson_interval
+
+COSTS = (
+    "latency_ms_per_image",
+    "latency_iqr_ms",
+    "latency_batch",
+    "latency_batch1_ms",
+    "overhead_ratio",
+    "peak_memory_mib",
+    "firing_rate",
+    "synops_dense",
+    "synops_effective",
+    "acs",
+    "macs",
+    "energy_nj",
+    "parameters",
+    "parameter_bytes",
+)
+
+
+class Row(NamedTuple):
+    """One line of a table: what is compared, whatever the seed and the number of time steps."""
+
+    dataset: str
+    architecture: str
+    method: str
+    variant: str
+    training: str
+    levels: int | None
+    presimulation_steps: int
+    backend: str
+
+    @property
+    def section(self) -> tuple[str, str]:
+        """Data set and architecture: what shares a table."""
+        return self[:2]
+
+    @property
+    def contender(self) -> Row:
+        """The same on any backend."""
+        return self._replace(backend="")
+
+    @property
+    def label(self) -> str:
+        """Name in tables, such as `direct (tet)`."""
+        parts = [part for part in (self.variant, self.training) if part]
+        return f"{self.method} ({', '.join(parts)})" if parts else self.method
+
+
+Groups = dict[Row, dict[int, list[Record]]]
+
+
+def group_records(records: Sequence[Record], reference_method: str) -> Groups:
+    """Records by row and by time steps T, one a seed; the reference method's rows come first.
+
+    Trainings of one method share a row as long as each (seed, T) has one of them, as networks
+    trained for their own T do; else every training is a row of its own.
+    """
+    rows = [_row(record) for record in records]
+    cells = Counter(
+        (row, record.seed, record.timesteps) for row, record in zip(rows, records, strict=True)
+    )
+    ambiguous = {row.contender for (row, _, _), count in cells.items() if count > 1}
+    groups: Groups = defaultdict(lambda: defaultdict(list))
+    for row, record in zip(rows, records, strict=True):
+        if row.contender in ambiguous:
+            row = row._replace(training=record.training)
+        groups[row][record.timesteps].append(record)
+    return {
+        row: {
+            timesteps: sorted(groups[row][timesteps], key=lambda record: record.seed)
+            for timesteps in sorted(groups[row])
+        }
+        for row in sorted(groups, key=lambda row: _order(row, reference_method))
+    }
+
+
+def comparison_frame(groups: Groups) -> pd.DataFrame:
+    """One line a row and T, in full precision: accuracies as fractions, costs for one image.
+
+    `accuracy` averages each test image over the seeds that tested it, and all images; `images`
+    counts different images, so seeds that share a test set do not narrow its interval. Costs are
+    medians over seeds.
+    """
+    return pd.DataFrame(
+        [
+            {**row._asdict(), "label": row.label, "timesteps": timesteps, **_summary(records)}
+            for row, by_timesteps in groups.items()
+            for timesteps, records in by_timesteps.items()
+        ]
+    ).astype({"levels": "Int64"})
+
+
+def row_of(line: pd.Series) -> Row:
+    """The row that a line of `comparison_frame` belongs to."""
+    values = {name: line[name] for name in Row._fields}
+    values["levels"] = None if pd.isna(line["levels"]) else int(line["levels"])
+    return Row(**values)
+
+
+def pooled_correct(records: Sequence[Record]) -> tuple[float, int]:
+    """Accuracy over different test images, each averaged over its seeds, and their number."""
+    ids = np.concatenate([record.test_id_array() for record in records])
+    correct = np.concatenate([record.correct_array() for record in records])
+    _, image, tries = np.unique(ids, return_inverse=True, return_counts=True)
+    share = np.bincount(image, weights=correct) / tries
+    return float(share.mean()), len(share)
+
+
+def _summary(records: Sequence[Record]) -> dict[str, object]:
+    accuracy, images = pooled_correct(records)
+    interval = wilson_interval(round(accuracy * images), images)
+    by_seed = [record.accuracy for record in records]
+    # A fresh generator a group: an interval does not depend on what else is in the table.
+    spread = bootstrap_interval(by_seed, np.random.default_rng(0))
+    return {
+        "total_steps": records[0].total_steps,
+        "seeds": len(records),
+        "images": images,
+        "accuracy": accuracy,
+        "accuracy_low": interval.low,
+        "accuracy_high": interval.high,
+        "seed_mean": float(np.mean(by_seed)),
+        "seed_low": spread.low if spread else np.nan,
+        "seed_high": spread.high if spread else np.nan,
+        **{
+            name: _image_average(records, name)
+            for name in ("ann_accuracy", "ann_noisy_accuracy", "agreement")
+        },
+        **{name: _median(records, name) for name in COSTS},
+    }
+
+
+def _image_average(records: Sequence[Record], name: str) -> float:
+    known = [record for record in records if getattr(record, name) is not None]
+    if not known:
+        return np.nan
+    values = [getattr(record, name) for record in known]
+    return float(np.average(values, weights=[record.n_test for record in known]))
+
+
+def _median(records: Sequence[Record], name: str) -> float:
+    known = [value for record in records if (value := getattr(record, name)) is not None]
+    return float(np.median(known)) if known else np.nan
+
+
+def _row(record: Record) -> Row:
+    return Row(*(getattr(record, name) if name != "training" else "" for name in Row._fields))
+
+
+def _order(row: Row, reference_method: str) -> tuple:
+    method = (row.method != reference_method, row.method, row.variant, row.levels or 0)
+    return (*row.section, *method, row.presimulation_steps, row.training, row.backend)

@@ -1,0 +1,164 @@
+"""Figures of measured results: accuracy, energy and latency."""
+
+from __future__ import annotations
+
+from itertools import cycle
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from resnoise.report.svg import HATCHES, PALETTE, Looks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# What the figure is against, its unit on the axis, and by what the column is multiplied for it.
+_AXES = {
+    "timesteps": ("time steps T", "", 1),
+    "total_steps": ("total steps τ + T", "", 1),
+    "energy_nj": ("energy", ", μJ an image, estimated from counts", 1e-3),
+}
+
+
+def accuracy_figure(frame: pd.DataFrame, by: str, looks: Looks) -> Figure:
+    """Accuracy with its Wilson interval against a column of the comparison, one curve a method.
+
+    Args:
+        frame: one section of `comparison_frame`.
+        by: `"timesteps"`, `"total_steps"` or `"energy_nj"`.
+        looks: colour and marker of each label.
+    """
+    curves = _curves(frame, by)
+    title, unit, scale = _AXES[by]
+    figure, axes = _figure()
+    for curve in curves:
+        look = looks[curve.label]
+        points = curve.points
+        x = scale * points[by]
+        axes.plot(x, 100 * points["accuracy"], curve.dashes, label=curve.name, **look)
+        if by != "energy_nj":
+            axes.fill_between(
+                x,
+                100 * points["accuracy_low"],
+                100 * points["accuracy_high"],
+                color=look["color"],
+                alpha=0.14,
+                linewidth=0,
+            )
+    if by == "energy_nj":
+        _ticks(axes, base=10, subs=(1, 2, 5))
+        _label_timesteps(axes, curves[0].points, scale)
+    else:
+        _ticks(axes, base=2, subs=(1,))
+    axes.set(xlabel=title + unit, ylabel="accuracy (%)", title=f"Accuracy against {title}")
+    figure.legend(loc="outside lower center", ncols=min(len(curves), 2))
+    return figure
+
+
+def latency_figure(frame: pd.DataFrame) -> Figure:
+    """Latency an image by method and backend with its interquartile range.
+
+    All at the largest T that every method has, or at each method's own largest if none is shared.
+    """
+    shared = set.intersection(*(set(group) for _, group in frame.groupby("label")["timesteps"]))
+    chosen = frame[frame["timesteps"] == max(shared)] if shared else frame
+    chosen = chosen.sort_values("timesteps").groupby(["label", "backend"], sort=False).tail(1)
+    labels, backends = list(frame["label"].unique()), list(frame["backend"].unique())
+    height = 0.8 / len(backends)
+    figure, axes = _figure(1.4 + 0.3 * len(labels) * len(backends))
+    for index, backend in enumerate(backends):
+        bars = chosen[chosen["backend"] == backend].set_index("label").reindex(labels)
+        bars = bars.dropna(subset="latency_ms_per_image")
+        values, iqr = bars["latency_ms_per_image"], bars["latency_iqr_ms"]
+        positions = [
+            labels.index(label) + (index - (len(backends) - 1) / 2) * height for label in bars.index
+        ]
+        axes.barh(
+            positions,
+            values,
+            height=0.9 * height,
+            xerr=iqr / 2,
+            label=backend,
+            color=PALETTE[index % len(PALETTE)],
+            edgecolor="white",
+            hatch=HATCHES[index % len(HATCHES)],
+            error_kw={"ecolor": "#333333", "elinewidth": 1, "capsize": 2},
+        )
+        for position, value, spread in zip(positions, values, iqr, strict=True):
+            axes.annotate(
+                f"{value:.3g}",
+                (value + spread / 2, position),
+                xytext=(4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=8,
+            )
+    axes.set_yticks(range(len(labels)), labels)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.margins(x=0.12)
+    where = f"T = {max(shared)}" if shared else "each method's largest T"
+    axes.set(xlabel="milliseconds an image, median and IQR", title=f"Latency at {where}")
+    figure.legend(loc="outside lower center", ncols=len(backends))
+    return figure
+
+
+class _Curve(NamedTuple):
+    label: str
+    name: str
+    dashes: str
+    points: pd.DataFrame
+
+
+def _curves(frame: pd.DataFrame, by: str) -> list[_Curve]:
+    """One curve a method, L and τ, and one a backend only where backends give different curves."""
+    curves = []
+    for label, lines in frame.groupby("label", sort=False):
+        dashes = cycle(("-", "--", "-.", ":"))
+        for (levels, tau), group in lines.groupby(
+            ["levels", "presimulation_steps"], sort=False, dropna=False
+        ):
+            distinct: dict[tuple, tuple[list[str], pd.DataFrame]] = {}
+            for backend, points in group.groupby("backend", sort=False):
+                points = points.dropna(subset=by)
+                shape = tuple(zip(points[by], points["accuracy"], strict=True))
+                distinct.setdefault(shape, ([], points))[0].append(backend)
+            name = label + (f", L={levels}" if lines["levels"].nunique(dropna=False) > 1 else "")
+            name += f", τ={tau}" if lines["presimulation_steps"].nunique() > 1 else ""
+            for backends, points in distinct.values():
+                where = f" on {', '.join(backends)}" if len(distinct) > 1 else ""
+                curves.append(_Curve(label, name + where, next(dashes), points))
+    return curves
+
+
+def _label_timesteps(axes: Axes, curve: pd.DataFrame, scale: float) -> None:
+    """Write T beside the points of a curve over energy."""
+    for _, line in curve.iterrows():
+        axes.annotate(
+            f"T={line.timesteps}",
+            (scale * line.energy_nj, 100 * line.accuracy),
+            xytext=(0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+            zorder=5,
+            bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75},
+        )
+
+
+def _ticks(axes: Axes, base: int, subs: tuple[int, ...]) -> None:
+    """A logarithmic x axis with plain numbers at `subs` times the powers of `base`."""
+    from matplotlib.ticker import LogLocator
+
+    axes.set_xscale("log", base=base)
+    axes.xaxis.set_major_locator(LogLocator(base, subs))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.minorticks_off()
+
+
+def _figure(height: float = 3.8) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6, height), layout="constrained")
+    return figure, figure.add_subplot()

@@ -1,0 +1,189 @@
+"""A report before it is Markdown, LaTeX or HTML: one section a data set and architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+
+from resnoise.errors import RecordError
+from resnoise.records import Record, RecordKey, TrainingRecord
+from resnoise.report.contests import Contest, hold_contests
+from resnoise.report.facts import provenance_table, published_table, warnings
+from resnoise.report.grid import backend_parity, describe_missing, missing_cells
+from resnoise.report.groups import comparison_frame, group_records
+from resnoise.report.plots import accuracy_figure, latency_figure
+from resnoise.report.residuals import histogram_figure, sigma_figure
+from resnoise.report.svg import assign_looks, draw_svg
+from resnoise.report.table import Table
+from resnoise.report.tables import (
+    accuracy_table,
+    contest_table,
+    cost_table,
+    spread_table,
+    summaries,
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture with its caption; `draw` returns it as SVG; `wide` ones get a line of their own."""
+
+    name: str
+    caption: str
+    draw: Callable[[], str]
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """All that is said of one data set and architecture."""
+
+    dataset: str
+    architecture: str
+    frame: pd.DataFrame
+    contests: list[Contest]
+    summaries: list[str]
+    remarks: list[str]
+    tables: list[Table]
+    figures: list[Figure]
+    provenance: Table
+    published: Table | None
+
+    @property
+    def name(self) -> str:
+        """Identifier within the report."""
+        return f"{self.dataset}-{self.architecture}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole comparison."""
+
+    reference_method: str
+    warnings: list[str]
+    missing: list[str]
+    sections: list[Section]
+
+
+def make_report(
+    records: Sequence[Record],
+    trainings: Sequence[TrainingRecord] = (),
+    *,
+    reference_method: str,
+    published: pd.DataFrame | None = None,
+    expected: Iterable[RecordKey] | None = None,
+) -> Report:
+    """Compare `records`; see `resnoise.report.write_report` for the arguments."""
+    if not records:
+        raise RecordError("there is nothing to compare: no records; run `resnoise compare` first")
+    refusals: dict[str, None] = {}
+    sections = []
+    for dataset, architecture in sorted({(r.dataset, r.architecture) for r in records}):
+        here = [r for r in records if (r.dataset, r.architecture) == (dataset, architecture)]
+        groups = group_records(here, reference_method)
+        contests, refused = hold_contests(groups, reference_method)
+        refusals.update(dict.fromkeys(refused))
+        frame = comparison_frame(groups)
+        residuals = [
+            training
+            for training in trainings
+            if (training.dataset, training.architecture) == (dataset, architecture)
+            and training.residual is not None
+        ]
+        residuals.sort(key=lambda training: training.method != reference_method)
+        sections.append(
+            Section(
+                dataset,
+                architecture,
+                frame,
+                contests,
+                summaries(contests, reference_method),
+                _remarks(here, residuals),
+                list(_tables(frame, contests, reference_method)),
+                list(_figures(f"{dataset}-{architecture}", frame, residuals)),
+                provenance_table(here),
+                None if published is None else published_table(published, dataset, architecture),
+            )
+        )
+    return Report(
+        reference_method,
+        [*warnings(records, reference_method), *refusals],
+        describe_missing(missing_cells(records, expected)),
+        sections,
+    )
+
+
+def _remarks(records: Sequence[Record], residuals: Sequence[TrainingRecord]) -> list[str]:
+    remarks = [f"Backends: {sentence}" for sentence in backend_parity(records)]
+    if not residuals:
+        remarks.append("No training recorded its residual error, so its figures are left out.")
+    return remarks
+
+
+def _tables(
+    frame: pd.DataFrame, contests: Sequence[Contest], reference_method: str
+) -> Iterator[Table]:
+    yield accuracy_table(frame, contests, reference_method, "timesteps")
+    if frame["presimulation_steps"].any():
+        yield accuracy_table(frame, contests, reference_method, "total_steps")
+    if contests:
+        yield contest_table(contests, reference_method)
+    yield spread_table(frame)
+    yield cost_table(frame)
+
+
+def _figures(
+    section: str, frame: pd.DataFrame, residuals: Sequence[TrainingRecord]
+) -> Iterator[Figure]:
+    looks = assign_looks([*frame["label"], *(training.method for training in residuals)])
+
+    def figure(
+        name: str, caption: str, make: Callable, *arguments: object, wide: bool = False
+    ) -> Figure:
+        draw = partial(draw_svg, f"{section}-{name}", partial(make, *arguments))
+        return Figure(name, caption, draw, wide)
+
+    bands = "Bands are 95 % Wilson intervals over test images."
+    yield figure(
+        "accuracy", f"Accuracy at each T. {bands}", accuracy_figure, frame, "timesteps", looks
+    )
+    yield figure(
+        "steps",
+        f"The same against all steps that were simulated, τ + T. {bands}",
+        accuracy_figure,
+        frame,
+        "total_steps",
+        looks,
+    )
+    yield figure(
+        "energy",
+        "Accuracy against estimated energy, each curve in the order of T; up and left is better.",
+        accuracy_figure,
+        frame,
+        "energy_nj",
+        looks,
+    )
+    yield figure(
+        "latency", "Latency by backend; bars are medians, whiskers the IQR.", latency_figure, frame
+    )
+    if residuals:
+        yield figure(
+            "residual",
+            "Residual error of each layer, source network less spiking network, in units of its θ.",
+            histogram_figure,
+            residuals,
+            looks,
+            wide=True,
+        )
+        yield figure(
+            "sigma",
+            "Its standard deviation and mean, layer by layer: means over seeds, from the smallest "
+            "to the largest seed.",
+            sigma_figure,
+            residuals,
+            looks,
+            wide=True,
+        )

@@ -1,0 +1,105 @@
+"""A table before it is Markdown, LaTeX or HTML, and how its numbers are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry.
+
+    Attributes:
+        text: the value, already formatted.
+        spread: what follows it in small print, such as `±0.4`.
+        mark: a sign that the table's notes explain.
+        bold: whether the value stands out.
+    """
+
+    text: str
+    spread: str = ""
+    mark: str = ""
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table with its notes.
+
+    Attributes:
+        name: identifier, unique in its section.
+        title: one line.
+        columns: headings.
+        rows: the cells, one tuple a line.
+        labels: how many columns from the left hold text rather than numbers.
+        notes: lines that follow the table.
+        latex: whether the LaTeX document has it too.
+    """
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[Cell, ...]]
+    labels: int = 1
+    notes: list[str] = field(default_factory=list)
+    latex: bool = True
+
+    @property
+    def marked(self) -> bool:
+        """Whether any cell has a mark."""
+        return any(cell.mark for row in self.rows for cell in row)
+
+    def starts_group(self, index: int) -> bool:
+        """Whether the line at `index` has another first cell than the one above it."""
+        return index > 0 and self.rows[index][0] != self.rows[index - 1][0]
+
+
+def cells(*values: object) -> tuple[Cell, ...]:
+    """Plain cells; what is missing becomes a dash."""
+    return tuple(
+        value if isinstance(value, Cell) else Cell(MISSING if _missing(value) else str(value))
+        for value in values
+    )
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """A fraction in per cent, or a dash."""
+    return MISSING if _missing(fraction) else f"{100 * fraction:.{digits}f}"
+
+
+def points(difference: float) -> str:
+    """A difference of fractions in percentage points, with its sign."""
+    return f"{100 * difference:+.2f}".replace("-", "−")
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A number with that many significant digits, never in exponential notation, or a dash."""
+    if _missing(value):
+        return MISSING
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - int(f"{value:e}".partition("e")[2]))
+    return f"{value:.{decimals}f}"
+
+
+def scaled(value: float) -> str:
+    """A count with k, M or G for thousands, millions and thousands of millions, or a dash."""
+    if _missing(value):
+        return MISSING
+    for factor, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= factor:
+            return significant(value / factor) + unit
+    return significant(value)
+
+
+def p_value(p: float) -> str:
+    """A p-value; what is tiny is only bounded."""
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def _missing(value: object) -> bool:
+    return not value if isinstance(value, str) else bool(pd.isna(value))

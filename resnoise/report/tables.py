@@ -1,0 +1,276 @@
+"""The tables of measured results, each made from one section's frame and contests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral
+
+import pandas as pd
+
+from resnoise.report.contests import Contest, verdict_of
+from resnoise.report.groups import Row, row_of
+from resnoise.report.table import Cell, Table, cells, p_value, percent, points, scaled, significant
+
+MARKS = {"better": "▲", "worse": "▼", "n.s.": "≈", "": ""}
+_BY = {"timesteps": "T", "total_steps": "τ+T"}
+
+
+def accuracy_table(
+    frame: pd.DataFrame, contests: Sequence[Contest], reference_method: str, by: str
+) -> Table:
+    """Accuracy at every T (`by="timesteps"`) or at every τ + T (`by="total_steps"`)."""
+    equal = "equal_timesteps" if by == "timesteps" else "equal_steps"
+    relevant = [contest for contest in contests if getattr(contest, equal)]
+
+    def entry(line: pd.Series) -> Cell:
+        row = row_of(line)
+        verdict = verdict_of(relevant, row, line.timesteps)
+        return Cell(
+            percent(line.accuracy),
+            spread=f"±{percent((line.accuracy_high - line.accuracy_low) / 2)}",
+            mark="" if row.method == reference_method else MARKS[verdict],
+            bold=verdict == "better",
+        )
+
+    by_timesteps = by == "timesteps"
+    steps = "at equal time steps T" if by_timesteps else "at equal total steps τ + T"
+    ann = ("ANN", "ANN, noise on") if by_timesteps else ()
+    return Table(
+        name=f"accuracy-by-{by.replace('_', '-')}",
+        title=f"Accuracy (%) {steps}",
+        columns=("method", "backend", "L", "τ", *ann, *_headings(frame, by)),
+        rows=_pivot(frame, by, entry, with_ann=by_timesteps),
+        labels=2,
+        notes=[_intervals_note(frame), *_marks_note(relevant, reference_method)],
+    )
+
+
+def spread_table(frame: pd.DataFrame) -> Table:
+    """Mean over seeds with its bootstrap interval, at every T."""
+
+    def entry(line: pd.Series) -> Cell:
+        interval = f"[{percent(line.seed_low)}, {percent(line.seed_high)}]"
+        return Cell(percent(line.seed_mean), spread="" if line.seeds < 2 else interval)
+
+    seeds = sorted(frame["seeds"].unique())
+    notes = [
+        "Mean of the seeds' accuracies with its 95 % percentile bootstrap interval over seeds, "
+        f"from {_spoken(seeds)} seed{'s' if seeds != [1] else ''} a cell; with so few it is "
+        "a spread rather than a guarantee."
+    ]
+    if seeds[0] == 1:
+        notes.append("One seed: there is no interval over seeds.")
+    return Table(
+        name="accuracy-over-seeds",
+        title="Accuracy (%) over seeds",
+        columns=("method", "backend", "L", "τ", *_headings(frame, "timesteps")),
+        rows=_pivot(frame, "timesteps", entry, with_ann=False),
+        labels=2,
+        notes=notes,
+    )
+
+
+def contest_table(contests: Sequence[Contest], reference_method: str) -> Table:
+    """Every paired test, with what it says of the reference method."""
+    bases = {(True, True): "T and τ+T", (True, False): "T", (False, True): "τ+T"}
+    several = len({contest.reference.contender for contest in contests}) > 1
+    rows = [
+        cells(
+            contest.other.label,
+            ", ".join(contest.backends),
+            contest.verdict,
+            bases[contest.equal_timesteps, contest.equal_steps],
+            _steps(contest.reference, contest.reference_timesteps, several),
+            _steps(contest.other, contest.timesteps, several),
+            contest.result.pairs,
+            contest.result.first_only,
+            contest.result.second_only,
+            Cell(points(contest.result.difference), bold=contest.verdict != "n.s."),
+            p_value(contest.result.p),
+            p_value(contest.p_holm),
+        )
+        for contest in contests
+    ]
+    return Table(
+        name="paired-tests",
+        title=f"Paired tests: {reference_method} against each other method",
+        columns=(
+            "against",
+            "backends",
+            f"{reference_method} is",
+            "equal",
+            f"steps, {reference_method}",
+            "steps, other",
+            "pairs",
+            f"only {reference_method} right",
+            "only other right",
+            "difference (points)",
+            "p",
+            "p, Holm",
+        ),
+        rows=rows,
+        labels=4,
+        notes=[
+            "McNemar's exact two-sided test on the same (seed, test image) pairs; Holm's "
+            f"correction over the {len(rows)} tests of this table; significant below 0.05 after "
+            "correction, and only then in bold. Backends that agree on every image count once.",
+            "Where seeds share their test images the pairs are not independent, and a small p is "
+            "about these trained networks only; folds of a cross-validation test each image once.",
+        ],
+    )
+
+
+def cost_table(frame: pd.DataFrame) -> Table:
+    """Latency, memory, activity, operations, energy and footprint at every T."""
+    rows = [
+        cells(
+            line.label,
+            line.backend,
+            line.timesteps,
+            line.total_steps,
+            Cell(
+                significant(line.latency_ms_per_image),
+                spread=f"(IQR {significant(line.latency_iqr_ms, 2)})",
+            ),
+            significant(line.latency_batch1_ms),
+            significant(line.overhead_ratio),
+            significant(line.peak_memory_mib, 4),
+            significant(line.firing_rate, 2),
+            percent(line.agreement),
+            *(scaled(line[name]) for name in ("synops_dense", "synops_effective", "acs", "macs")),
+            significant(line.energy_nj / 1000),
+            scaled(line.parameters),
+            scaled(line.parameter_bytes),
+        )
+        for _, line in frame.iterrows()
+    ]
+    batches = _spoken(sorted(frame["latency_batch"].astype(int).unique()))
+    return Table(
+        name="costs",
+        title="Cost of one image",
+        columns=(
+            "method",
+            "backend",
+            "T",
+            "τ+T",
+            "latency (ms)",
+            "batch 1 (ms)",
+            "R(T)",
+            "memory (MiB)",
+            "firing rate",
+            "as its ANN (%)",
+            "SynOps, dense",
+            "SynOps, effective",
+            "ACs",
+            "MACs",
+            "energy (μJ)",
+            "parameters",
+            "bytes",
+        ),
+        rows=rows,
+        labels=2,
+        notes=[
+            f"Medians over seeds. Latency: milliseconds an image at batch {batches}, median and "
+            "interquartile range; R(T): time of the SNN's T steps over T times one pass of the "
+            "ANN; firing rate: spikes a neuron a step; as its ANN: test images on which SNN and "
+            "source network predict the same; energy: 4.6 pJ a MAC and 0.9 pJ an AC (45 nm, "
+            "Horowitz, ISSCC 2014), an estimate from counts, not a measurement.",
+            "Pre-simulation steps τ are in every latency, count and energy.",
+        ],
+        latex=False,
+    )
+
+
+def summaries(contests: Sequence[Contest], reference_method: str) -> list[str]:
+    """One sentence a rival and kind of comparison, wins and losses alike."""
+    findings: dict[tuple[str, str], list[str]] = {}
+    rivals = dict.fromkeys((c.reference, c.other, b) for c in contests for b in c.backends)
+    for reference, other, backend in rivals:
+        held = [
+            contest
+            for contest in contests
+            if (contest.reference, contest.other) == (reference, other)
+            and backend in contest.backends
+        ]
+        for equal, steps in (("equal_timesteps", "T"), ("equal_steps", "τ+T")):
+            chosen = [contest for contest in held if getattr(contest, equal)]
+            if equal == "equal_steps" and all(contest.equal_timesteps for contest in chosen):
+                continue  # without pre-simulation this repeats the sentence before
+            finding = _finding(chosen, equal, steps)
+            findings.setdefault((other.label, finding), []).append(backend)
+    return [
+        f"{reference_method} against {label}, on {_spoken(dict.fromkeys(backends))}: {finding}."
+        for (label, finding), backends in findings.items()
+    ]
+
+
+def _finding(contests: Sequence[Contest], equal: str, steps: str) -> str:
+    parts = []
+    for verdict, phrase in _PHRASES.items():
+        held = [contest for contest in contests if contest.verdict == verdict]
+        at = sorted(
+            contest.timesteps + (contest.other.presimulation_steps if equal == "equal_steps" else 0)
+            for contest in held
+        )
+        if at:
+            parts.append(f"{phrase} at {steps} = {', '.join(map(str, at))}")
+    return "; ".join(parts)
+
+
+_PHRASES = {
+    "better": "significantly better",
+    "worse": "significantly worse",
+    "n.s.": "no significant difference",
+}
+
+
+def _headings(frame: pd.DataFrame, by: str) -> tuple[str, ...]:
+    return tuple(f"{_BY[by]}={steps}" for steps in sorted(frame[by].unique()))
+
+
+def _pivot(
+    frame: pd.DataFrame, by: str, entry: Callable[[pd.Series], Cell], with_ann: bool
+) -> list[tuple[Cell, ...]]:
+    """One line a row of the comparison, one column a number of steps."""
+    lines = []
+    for _, group in frame.groupby(list(Row._fields), sort=False, dropna=False):
+        first = group.iloc[0]
+        ann = (percent(first.ann_accuracy), percent(first.ann_noisy_accuracy)) if with_ann else ()
+        found = {line[by]: entry(line) for _, line in group.iterrows()}
+        steps = (found.get(step) for step in sorted(frame[by].unique()))
+        tau = first.presimulation_steps
+        lines.append(cells(first.label, first.backend, first.levels, tau, *ann, *steps))
+    return lines
+
+
+def _steps(row: Row, timesteps: int, with_name: bool) -> str:
+    tau = row.presimulation_steps
+    steps = f"{tau}+{timesteps}" if tau else str(timesteps)
+    levels = f", L={row.levels}" if row.levels else ""
+    return f"{steps} ({row.label}{levels})" if with_name else steps
+
+
+def _intervals_note(frame: pd.DataFrame) -> str:
+    images = _spoken(sorted(frame["images"].unique()))
+    return (
+        "Accuracy over different test images, each averaged over the seeds that tested it, "
+        f"± half of its 95 % Wilson interval from {images} images."
+    )
+
+
+def _marks_note(contests: Sequence[Contest], reference_method: str) -> list[str]:
+    if not contests:
+        return []
+    return [
+        f"Against {reference_method} on the same test images (McNemar, Holm-corrected, 5 %): "
+        "▲ significantly better, ▼ significantly worse, ≈ no significant difference. "
+        f"Bold: another method that is significantly better than {reference_method}, or "
+        f"{reference_method} where it is significantly better than every method tested in that "
+        "column. A difference that is not significant is never in bold."
+    ]
+
+
+def _spoken(things: Iterable[object]) -> str:
+    """`1, 2 and 3`, integers with separators."""
+    *most, last = (f"{thing:,}" if isinstance(thing, Integral) else str(thing) for thing in things)
+    return f"{', '.join(most)} and {last}" if most else last

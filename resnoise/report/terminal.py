@@ -1,0 +1,33 @@
+"""The comparison in a few columns, for the terminal."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from resnoise.report.sections import make_report
+from resnoise.store import records_from_frame
+
+
+def summary_table(frame: pd.DataFrame, *, reference_method: str = "nq") -> pd.DataFrame:
+    """Accuracy at each T as text, one line a data set, architecture, method and backend.
+
+    Args:
+        frame: records, as `RecordStore.frame` gives them.
+        reference_method: the method that the marks ▲ ▼ ≈ compare with.
+
+    Returns:
+        Columns `dataset`, `architecture`, then those of the accuracy table, all text.
+    """
+    report = make_report(records_from_frame(frame), reference_method=reference_method)
+    parts = []
+    for section in report.sections:
+        table = section.tables[0]
+        rows = [
+            [" ".join(filter(None, (cell.text, cell.spread, cell.mark))) for cell in row]
+            for row in table.rows
+        ]
+        part = pd.DataFrame(rows, columns=list(table.columns))
+        part.insert(0, "architecture", section.architecture)
+        part.insert(0, "dataset", section.dataset)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True).fillna("")
