@@ -1,4 +1,4 @@
-"""Text files that are written whole or not at all, by one process at a time."""
+"""Files that are written whole or not at all, by one process at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from resnoise.errors import RecordError
+from resnoise.errors import StorageError
 
 try:
     import fcntl
@@ -16,16 +16,16 @@ except ImportError:  # Windows: files are still replaced whole, writers are not 
 
 
 def ensure_directory(directory: Path) -> None:
-    """Make `directory`, or raise `RecordError` if it cannot be made or written to."""
+    """Make `directory`, or raise `StorageError` if it cannot be made or written to."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RecordError(
+        raise StorageError(
             f"cannot make the directory {directory} ({error.strerror}); "
             "name a directory that does not exist yet or that you may write to"
         ) from error
     if not os.access(directory, os.W_OK | os.X_OK):
-        raise RecordError(f"cannot write to the directory {directory}; name one that you may")
+        raise StorageError(f"cannot write to the directory {directory}; name one that you may")
 
 
 @contextmanager
@@ -48,22 +48,27 @@ def exclusive(directory: Path) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace `path` by `text`; a reader, or a kill at any moment, sees the old or the new file.
+    """Replace `path` by `text` in UTF-8, see `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`; a reader, or a kill at any moment, sees the old or the new file.
 
     The temporary file has one fixed name, so what a killed process left is overwritten by the
     next write. Call it while holding `exclusive(path.parent)`.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
-        raise RecordError(
+        raise StorageError(
             f"cannot write {path} ({error.strerror}); nothing was changed: "
             "free space, or name a directory that you may write to"
         ) from error

@@ -33,5 +33,9 @@ class TrainingError(ResnoiseError):
     """Training cannot go on, for example because the loss is not finite."""
 
 
+class StorageError(ResnoiseError):
+    """A file or directory cannot be written."""
+
+
 class RecordError(ResnoiseError):
     """A result record or the store that holds it is not valid."""

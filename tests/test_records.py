@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from resnoise.errors import RecordError
+from resnoise.errors import RecordError, StorageError
 from resnoise.packing import pack_correct, pack_test_ids, unpack_correct, unpack_test_ids
 from resnoise.records import Record, RecordKey
 from resnoise.store import (
@@ -192,13 +192,13 @@ def test_duplicates_to_add_are_refused(tmp_path):
 def test_a_file_in_place_of_the_directory_is_refused(tmp_path, method):
     path = tmp_path / "occupied"
     path.write_text("mine")
-    with pytest.raises(RecordError, match=r"occupied.*name a directory"):
+    with pytest.raises(StorageError, match=r"occupied.*name a directory"):
         getattr(RecordStore(path), method)()
     assert path.read_text() == "mine"
 
 
 def test_a_directory_that_cannot_be_written_to_is_refused():
-    with pytest.raises(RecordError, match="cannot make the directory"):
+    with pytest.raises(StorageError, match="cannot make the directory"):
         RecordStore("/proc/resnoise").add([make_record()])
 
 

@@ -1,0 +1,189 @@
+"""The quantised activation of a source network, and the residual noise added to it in training.
+
+With σ = 0 this is the QCFS activation (Bu et al., ICLR 2022, arXiv 2303.04347, eq. 15); with σ
+measured by `resnoise.induction` it is NQ (Huang et al., arXiv 2404.17456).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional as F
+
+from resnoise.config import ActivationConfig, require_number, require_positive_int
+from resnoise.noise import gaussian_like
+
+# λ = softplus(ρ) with this sharpness: ρ itself to float32 precision above λ = 2 (so that published
+# learning rates and weight decay act on λ as they were meant to), and positive however far ρ falls.
+SOFTPLUS_SHARPNESS = 10.0
+
+NoiseMode = Literal["training", "always", "never"]
+
+
+class _Quantise(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z: Tensor, threshold: Tensor, levels: int) -> Tensor:
+        q = (z / threshold).clamp_(0, 1).mul_(levels).add_(0.5).floor_().mul_(threshold / levels)
+        ctx.save_for_backward(z, threshold, q)
+        return q
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        z, threshold, q = ctx.saved_tensors
+        inside = (z > 0) & (z < threshold)
+        grad_z = grad * inside
+        # ∂q/∂λ = q/λ − (z/λ)·[0 < z < λ]; both halves share the division by λ.
+        grad_threshold = (grad * q).sum(dtype=torch.float32)
+        grad_threshold -= (grad_z * z).sum(dtype=torch.float32)
+        return grad_z, (grad_threshold / threshold).to(threshold.dtype), None
+
+
+def quantise(z: Tensor, threshold: Tensor, levels: int) -> Tensor:
+    r"""Quantise and clip pre-activations, with a straight-through gradient.
+
+    .. math::
+        q(z) = \frac{λ}{L} \left\lfloor L \, \mathrm{clip}(z/λ, 0, 1) + \tfrac12 \right\rfloor
+
+    The gradient in `z` is 1 where `0 < z < λ` and 0 elsewhere; the gradient in λ follows from the
+    same expression with `floor` taken as the identity.
+
+    Args:
+        z: pre-activations, tensor of any shape.
+        threshold: λ, tensor of shape `()`, larger than 0, in the unit of `z`.
+        levels: L, number of levels above zero.
+
+    Returns:
+        Tensor of the shape of `z`, with values in `{0, λ/L, ..., λ}`.
+
+    Source: Bu et al., ICLR 2022, arXiv 2303.04347, eq. 15.
+    """
+    return _Quantise.apply(z, threshold, levels)
+
+
+class QuantisedReLU(nn.Module):
+    r"""Activation layer of a source network: `quantise` with a trainable λ, plus residual noise.
+
+    .. math::
+        a = q(z) + σ ε, \qquad ε \sim \mathcal N(0, 1) \text{ for every element}
+
+    The noise is added after quantisation, is not clipped, and passes no gradient to σ. It is on
+    while training and off in evaluation, unless `noise` says otherwise.
+
+    Args:
+        config: levels L and the start of λ. With `threshold="data"` λ starts at 1 and waits for
+            `fit_thresholds_`.
+
+    Attributes:
+        threshold: λ, tensor of shape `()`, always larger than 0.
+        sigma: σ, buffer of shape `()`, in the unit of the activation; 0 until induced.
+        noise: `"training"`, `"always"` or `"never"`.
+        generator: source of the noise; None takes torch's default generator.
+
+    Source: Huang et al., arXiv 2404.17456.
+    """
+
+    sigma: Tensor
+
+    def __init__(self, config: ActivationConfig) -> None:
+        super().__init__()
+        require_positive_int("levels", config.levels)
+        self.levels = config.levels
+        self.noise: NoiseMode = "training"
+        self.generator: torch.Generator | None = None
+        self.raw_threshold = nn.Parameter(torch.empty(()))
+        self.register_buffer("sigma", torch.zeros(()))
+        self.set_threshold_(1.0 if config.threshold == "data" else config.threshold)
+
+    @property
+    def threshold(self) -> Tensor:
+        return F.softplus(self.raw_threshold, beta=SOFTPLUS_SHARPNESS)
+
+    @torch.no_grad()
+    def set_threshold_(self, value: float) -> None:
+        """Set λ to `value`, larger than 0, by inverting the softplus."""
+        require_number("threshold", value, above=0)
+        scaled = SOFTPLUS_SHARPNESS * value
+        self.raw_threshold.fill_((scaled + math.log(-math.expm1(-scaled))) / SOFTPLUS_SHARPNESS)
+
+    @torch.no_grad()
+    def set_sigma_(self, value: float) -> None:
+        """Set the standard deviation σ of the noise, not negative."""
+        require_number("sigma", value)
+        self.sigma.fill_(value)
+
+    @property
+    def is_noisy(self) -> bool:
+        return self.noise == "always" or (self.noise == "training" and self.training)
+
+    def forward(self, z: Tensor) -> Tensor:
+        a = quantise(z, self.threshold, self.levels)
+        if self.is_noisy and self.sigma > 0:
+            return a + gaussian_like(a, self.generator).mul_(self.sigma)
+        return a
+
+    def extra_repr(self) -> str:
+        return f"levels={self.levels}, threshold={self.threshold.item():.4g}"
+
+
+def activations(network: nn.Module) -> dict[str, QuantisedReLU]:
+    """The quantised activations of a source network by name, in the order of computation."""
+    layers = {n: m for n, m in network.named_modules() if isinstance(m, QuantisedReLU)}
+    if isinstance(network, fx.GraphModule):
+        return {n.target: layers[n.target] for n in network.graph.nodes if n.target in layers}
+    return layers
+
+
+@contextmanager
+def noise_mode(network: nn.Module, mode: NoiseMode) -> Iterator[None]:
+    """Within the context, all activations of `network` follow noise mode `mode`."""
+    layers = activations(network).values()
+    before = [layer.noise for layer in layers]
+    for layer in layers:
+        layer.noise = mode
+    try:
+        yield
+    finally:
+        for layer, earlier in zip(layers, before, strict=True):
+            layer.noise = earlier
+
+
+@torch.no_grad()
+def fit_thresholds_(network: nn.Module, images: Tensor, *, quantile: float = 0.99) -> None:
+    """Start every λ from data: the `quantile` of the layer's positive pre-activations.
+
+    One forward pass in training mode (BatchNorm uses the statistics of these images); each layer
+    is fitted before it quantises, so later layers see what earlier ones will send them.
+
+    Args:
+        network: source network from `resnoise.prepare`; changed in place.
+        images: training images, tensor of shape `[N, C, H, W]`.
+        quantile: share of positive pre-activations that is not clipped, in (0, 1].
+
+    Where λ starts decides much of the accuracy at T = 1 and 2, see `docs/method.md`.
+    """
+    require_number("quantile", quantile, above=0)
+
+    def fit(layer: QuantisedReLU, inputs: tuple[Tensor]) -> None:
+        positive = inputs[0][inputs[0] > 0].float()
+        if positive.numel():
+            rank = max(1, math.ceil(min(quantile, 1.0) * positive.numel()))
+            layer.set_threshold_(positive.kthvalue(rank).values.item())
+
+    statistics = {k: v.clone() for k, v in network.named_buffers()}
+    handles = [m.register_forward_pre_hook(fit) for m in activations(network).values()]
+    was_training = network.training
+    try:
+        network.train()
+        with noise_mode(network, "never"):
+            network(images)
+    finally:
+        network.train(was_training)
+        for handle in handles:
+            handle.remove()
+        for name, buffer in network.named_buffers():
+            buffer.copy_(statistics[name])

@@ -1,0 +1,50 @@
+"""Backends by name. A new one is a file beside this one and a line in `_BACKENDS`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from resnoise.backends.base import Backend, LeakyConfig, Neuron
+from resnoise.errors import BackendError
+
+__all__ = ["Backend", "LeakyConfig", "Neuron", "available", "get", "missing", "names"]
+
+# name -> (module that defines `backend()`, library it needs)
+_BACKENDS = {
+    "reference": ("resnoise.backends.reference", "torch"),
+    "norse": ("resnoise.backends.norse", "norse"),
+    "snntorch": ("resnoise.backends.snntorch", "snntorch"),
+}
+
+
+def names() -> list[str]:
+    """All known backends, installed or not."""
+    return list(_BACKENDS)
+
+
+def available() -> list[str]:
+    """The backends whose library is installed."""
+    return [name for name, (_, library) in _BACKENDS.items() if find_spec(library) is not None]
+
+
+def missing() -> dict[str, str]:
+    """The backends whose library is not installed, each with how to install it."""
+    return {name: _how_to_install(name) for name in names() if name not in available()}
+
+
+def get(name: str) -> Backend:
+    """The backend of this name.
+
+    Raises:
+        BackendError: there is no such backend, or its library is not installed.
+    """
+    if name not in _BACKENDS:
+        raise BackendError(f"unknown backend {name!r}; known: {', '.join(names())}")
+    if name not in available():
+        raise BackendError(f"backend {name!r} is not installed: {_how_to_install(name)}")
+    return import_module(_BACKENDS[name][0]).backend()
+
+
+def _how_to_install(name: str) -> str:
+    return f"pip install 'resnoise[{name}]'"

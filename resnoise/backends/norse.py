@@ -1,0 +1,93 @@
+"""The Norse backend, on Norse's `SNN` module, thresholds and resets.
+
+Norse's own integrate-and-fire step resets to a value. Its `SNN` takes any step function, so the
+step here is put together from `norse.torch.functional`: `heaviside`, turned around to fire at the
+threshold itself, and `reset_subtract`.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import torch
+from norse.torch.functional.heaviside import heaviside
+from norse.torch.functional.lif_box import (
+    LIFBoxFeedForwardState,
+    LIFBoxParameters,
+    lif_box_feed_forward_step,
+)
+from norse.torch.functional.reset import reset_subtract
+from norse.torch.module.snn import SNN
+from torch import Tensor, nn
+
+from resnoise.backends.base import Backend, LeakyConfig
+from resnoise.neuron import IFState, initial_state
+
+
+class _Threshold(nn.Module):
+    """Neuron parameters as a module, so that they follow the network to its device."""
+
+    v_th: Tensor
+
+    def __init__(self, v_th: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("v_th", v_th)
+
+
+def soft_reset_iaf_step(
+    input_tensor: Tensor, state: IFState, p: _Threshold, dt: float
+) -> tuple[Tensor, IFState]:
+    """`resnoise.neuron.if_step` in Norse's terms; `dt` is not used, as in Norse's own IAF.
+
+    Norse's step is strict, `heaviside(x) = [x > 0]`; `1 − heaviside(θ − u)` is `[u ≥ θ]`.
+    """
+    u = state.v + input_tensor
+    z = 1 - heaviside(p.v_th - u)
+    if state.gate is not None:
+        z = z * state.gate
+    return z, IFState(reset_subtract(z, u, reset=None, th=p.v_th), state.gate)
+
+
+def integrate_and_fire(threshold: Tensor) -> SNN:
+    """Soft-reset integrate-and-fire neurons of threshold θ, tensor of shape `()`."""
+    parameters = _Threshold(threshold)
+    return SNN(
+        soft_reset_iaf_step,
+        state_fallback=lambda current: initial_state(current[0], parameters.v_th),
+        p=parameters,
+    )
+
+
+class Leaky(nn.Module):
+    """Norse's box LIF with soft reset.
+
+    Norse integrates `dv = dt/τ (I − v)`: its decay is β = 1 − dt/τ and it scales the input by
+    dt/τ, which `gain` undoes, so that the input counts as it does in the other libraries.
+    """
+
+    def __init__(self, config: LeakyConfig) -> None:
+        super().__init__()
+        rate = 1.0 - config.beta
+        self.gain = 1.0 / rate
+        parameters = LIFBoxParameters(
+            tau_mem_inv=torch.as_tensor(rate),
+            v_th=torch.as_tensor(config.threshold),
+            alpha=torch.as_tensor(config.alpha),
+            reset_method=reset_subtract,
+        )
+        self.neurons = SNN(
+            lif_box_feed_forward_step,
+            state_fallback=lambda current: LIFBoxFeedForwardState(torch.zeros_like(current[0])),
+            p=parameters,
+            dt=1.0,
+        )
+
+    def forward(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
+        """See `resnoise.backends.Neuron`."""
+        start = None if state is None else LIFBoxFeedForwardState(state.v)
+        spikes, end = self.neurons(current * self.gain, start)
+        return spikes, IFState(end.v)
+
+
+def backend() -> Backend:
+    return Backend("norse", version("norse"), integrate_and_fire, Leaky)

@@ -1,0 +1,73 @@
+"""The reference backend: plain PyTorch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from resnoise.backends.base import Backend, LeakyConfig
+from resnoise.neuron import IFState, initial_state
+
+
+class IntegrateAndFire(nn.Module):
+    """`T` steps of `resnoise.neuron.if_step` with the membrane updated in place.
+
+    Args:
+        threshold: θ, tensor of shape `()`.
+    """
+
+    threshold: Tensor
+
+    def __init__(self, threshold: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("threshold", threshold)
+
+    def forward(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
+        """See `resnoise.backends.Neuron`."""
+        start, gate = state or initial_state(current[0], self.threshold)
+        spikes = torch.empty(current.shape, dtype=current.dtype, device=current.device)
+        v = start.clone()
+        reset = torch.empty_like(v)
+        for t, now in enumerate(current):
+            v += now
+            torch.ge(v, self.threshold, out=spikes[t])
+            if gate is not None:
+                spikes[t] *= gate
+            torch.mul(spikes[t], self.threshold, out=reset)
+            v -= reset
+        return spikes, IFState(v, gate)
+
+
+class _SuperSpike(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor, alpha: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.alpha = alpha
+        return (x > 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        return grad / (ctx.alpha * x.abs() + 1) ** 2, None
+
+
+class Leaky(nn.Module):
+    """Trainable leaky neurons, see `resnoise.backends.LeakyConfig` for the dynamics."""
+
+    def __init__(self, config: LeakyConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
+        """See `resnoise.backends.Neuron`."""
+        v = torch.zeros_like(current[0]) if state is None else state.v
+        spikes = []
+        for now in current:
+            u = self.config.beta * v + now
+            spikes.append(_SuperSpike.apply(u - self.config.threshold, self.config.alpha))
+            v = u - self.config.threshold * spikes[-1]
+        return torch.stack(spikes), IFState(v)
+
+
+def backend() -> Backend:
+    return Backend("reference", torch.__version__, IntegrateAndFire, Leaky)

@@ -1,0 +1,83 @@
+"""The snnTorch backend, on `snntorch.Leaky`.
+
+`Leaky` subtracts the reset one step late by default and hands back the membrane before it; with
+`reset_delay=False` it fires too rarely once a residual exceeds the threshold. With
+`reset_mechanism="none"` the neuron integrates and fires, and leaves the reset to its caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+
+import torch
+from snntorch import Leaky as SnnTorchLeaky
+from snntorch import surrogate
+from torch import Tensor, nn
+
+from resnoise.backends.base import Backend, LeakyConfig
+from resnoise.neuron import IFState, initial_state
+
+
+def fire_at_threshold(x: Tensor) -> Tensor:
+    """`[x ≥ 0]` as a `spike_grad`, where snnTorch's own steps are strict: `[x > 0]`."""
+    return (x >= 0).to(x.dtype)
+
+
+class SoftReset(nn.Module):
+    """A loop over time around one `snntorch.Leaky`, with an immediate reset by subtraction.
+
+    Args:
+        beta: decay a step; 1 integrates without leak.
+        threshold: θ, tensor of shape `()`.
+        spike_grad: snnTorch's extension point for step function and surrogate gradient.
+        start: resting state from the first step's current `[N, ...]` and θ.
+    """
+
+    def __init__(
+        self,
+        beta: float,
+        threshold: Tensor,
+        spike_grad: Callable[[Tensor], Tensor],
+        start: Callable[[Tensor, Tensor], IFState],
+    ) -> None:
+        super().__init__()
+        self.neurons = SnnTorchLeaky(
+            beta=beta, threshold=threshold, spike_grad=spike_grad, reset_mechanism="none"
+        )
+        # snnTorch keeps every neuron ever made in a class attribute, for `init_hidden=True`, which
+        # is not used here; without this line a discarded network would never be freed.
+        SnnTorchLeaky.instances.remove(self.neurons)
+        self.start = start
+
+    def forward(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
+        """See `resnoise.backends.Neuron`."""
+        threshold = self.neurons.threshold
+        v, gate = state or self.start(current[0], threshold)
+        spikes = []
+        for now in current:
+            spike, u = self.neurons(now, v)
+            if gate is not None:
+                spike = spike * gate
+            v = u - threshold * spike
+            spikes.append(spike)
+        return torch.stack(spikes), IFState(v, gate)
+
+
+def _at_zero(current: Tensor, threshold: Tensor) -> IFState:
+    return IFState(torch.zeros_like(current))
+
+
+def integrate_and_fire(threshold: Tensor) -> SoftReset:
+    """Soft-reset integrate-and-fire neurons of threshold θ, tensor of shape `()`."""
+    return SoftReset(1.0, threshold, fire_at_threshold, initial_state)
+
+
+def leaky(config: LeakyConfig) -> SoftReset:
+    """Trainable leaky neurons, see `resnoise.backends.LeakyConfig` for the dynamics."""
+    threshold = torch.as_tensor(config.threshold)
+    return SoftReset(config.beta, threshold, surrogate.fast_sigmoid(config.alpha), _at_zero)
+
+
+def backend() -> Backend:
+    return Backend("snntorch", version("snntorch"), integrate_and_fire, leaky)

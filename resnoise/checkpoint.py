@@ -1,0 +1,146 @@
+"""Weights in `safetensors` beside a JSON file that says what they are; nothing is unpickled.
+
+The JSON file names the weights by their hash and is written last, so a checkpoint is either the
+whole of an epoch or not there: a process killed at any moment leaves the one before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from resnoise.atomic import exclusive, write_bytes, write_text
+from resnoise.errors import CheckpointError
+
+FORMAT = 1
+
+
+class JobInfo(BaseModel):
+    """What was trained: equal jobs give equal networks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    training: str
+    architecture: str
+    dataset: str
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+    seed: int
+    recipe: dict[str, JsonValue]
+
+
+class CheckpointInfo(BaseModel):
+    """The JSON side of a checkpoint: what was trained, how far, and how it went."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = FORMAT
+    method: str
+    job: JobInfo
+    epoch: Annotated[int, Field(ge=1)]
+    best_epoch: Annotated[int, Field(ge=1)]
+    validation_accuracy: float
+    history: list[dict[str, JsonValue]]
+    weights: str = ""
+    sha256: str = ""
+
+
+def write(path: Path, info: CheckpointInfo, tensors: Mapping[str, Tensor]) -> CheckpointInfo:
+    """Write a checkpoint: `path`, ending in `.json`, and its weights beside it.
+
+    Returns:
+        `info` with the name and the hash of the weights filled in.
+
+    Raises:
+        StorageError: the directory cannot be written to.
+    """
+    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    digest = hashlib.sha256(data).hexdigest()
+    weights = path.with_name(f"{path.stem}-{digest[:12]}.safetensors")
+    info = info.model_copy(update={"weights": weights.name, "sha256": digest})
+    with exclusive(path.parent):
+        write_bytes(weights, data)
+        write_text(path, json.dumps(info.model_dump(mode="json"), indent=1) + "\n")
+        for old in path.parent.glob(f"{path.stem}-*"):
+            if old != weights:
+                old.unlink()
+    return info
+
+
+def read_info(path: Path) -> CheckpointInfo:
+    """Read the JSON side of a checkpoint.
+
+    Raises:
+        CheckpointError: it is missing, not a checkpoint, or of another format.
+    """
+    try:
+        return CheckpointInfo.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot read {path} ({error.strerror}): expected the .json file of a checkpoint, "
+            "as `resnoise train` writes it"
+        ) from error
+    except (ValidationError, UnicodeDecodeError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise CheckpointError(f"{path} is not a checkpoint of format {FORMAT}: {reason}") from error
+
+
+def read(path: Path) -> tuple[CheckpointInfo, dict[str, Tensor]]:
+    """Read a checkpoint whole, and check the weights against their hash.
+
+    Raises:
+        CheckpointError: a file is missing, truncated or edited.
+    """
+    info = read_info(path)
+    weights = path.with_name(info.weights)
+    try:
+        data = weights.read_bytes()
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot read {weights} ({error.strerror}): {path.name} names it as its weights"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != info.sha256:
+        raise CheckpointError(
+            f"{weights} is truncated or edited: its SHA-256 is not the one in {path.name}; "
+            "train again or restore the file"
+        )
+    try:
+        return info, load(data)
+    except SafetensorError as error:
+        raise CheckpointError(f"{weights} is not a safetensors file: {error}") from error
+
+
+def require_job(info: CheckpointInfo, job: JobInfo, path: Path) -> None:
+    """Raise `CheckpointError` unless the checkpoint at `path` is one of `job`."""
+    expected, got = job.model_dump(), info.job.model_dump()
+    for field, value in expected.items():
+        if got[field] != value:
+            raise CheckpointError(
+                f"{path} is of another training: expected {field} {value}, but got {got[field]}; "
+                "name another directory or remove this one"
+            )
+
+
+def load_state_(network: Any, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Load the tensors of a checkpoint into a network, all of them or none.
+
+    Raises:
+        CheckpointError: names or shapes do not fit: the checkpoint is of another architecture.
+    """
+    expected = {name: tuple(t.shape) for name, t in network.state_dict().items()}
+    got = {name: tuple(t.shape) for name, t in tensors.items()}
+    if expected != got:
+        odd = next(n for n in sorted(expected | got) if expected.get(n) != got.get(n))
+        raise CheckpointError(
+            f"{path} is of another architecture: expected `{odd}` of shape "
+            f"{expected.get(odd, 'none')}, but got {got.get(odd, 'none')}"
+        )
+    network.load_state_dict(dict(tensors))

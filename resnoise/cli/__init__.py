@@ -1,0 +1,29 @@
+"""The command line: `resnoise train | convert | evaluate | compare | report`."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+from rich.console import Console
+
+from resnoise.cli.commands import app
+from resnoise.errors import ResnoiseError
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Run the command line; an error of the user's is one line on stderr and exit status 1."""
+    errors = Console(stderr=True, highlight=False)
+    warnings.showwarning = lambda message, category, *rest: errors.print(
+        f"warning: {message}", style="yellow", markup=False
+    )
+    try:
+        app()
+    except ResnoiseError as error:
+        errors.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        errors.print("interrupted; the same command goes on from the last checkpoint")
+        sys.exit(130)

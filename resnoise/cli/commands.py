@@ -1,0 +1,269 @@
+"""The verbs of the command line. What they import is imported when they run: `--help` is fast."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resnoise.cli import options
+from resnoise.errors import ConfigError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Train networks with residual noise, convert them to spiking networks on Norse and "
+    "snnTorch, and compare conversion methods at few time steps.",
+    epilog="Start with: resnoise compare --dataset digits --out runs/first",
+)
+
+_DEFAULT_TIMESTEPS = "1,2,4,6,8,16"
+
+Checkpoint = Annotated[Path, typer.Argument(help="best.json of a training")]
+Method = Annotated[str, typer.Option(help="one of `resnoise list`")]
+
+
+@app.command()
+def train(
+    method: Annotated[str, typer.Option(help="see `resnoise list`")] = "nq",
+    dataset: options.Dataset = "digits",
+    architecture: Annotated[str | None, typer.Option(help="see `resnoise list`")] = None,
+    backend: Annotated[str, typer.Option(help="for methods that train on one")] = "reference",
+    timesteps: options.Timesteps = _DEFAULT_TIMESTEPS,
+    seed: Annotated[int, typer.Option(help="of weights, order, augmentation and noise")] = 0,
+    data_root: options.DataRoot = Path("data"),
+    download: options.Download = True,
+    image_size: options.ImageSize = 32,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    learning_rate: options.LearningRate = None,
+    levels: options.Levels = None,
+    threshold: options.Threshold = None,
+    augmentation: options.Augmentation = None,
+    device: options.Device = "auto",
+    bf16: options.Bf16 = False,
+    compile_: options.Compile = False,
+    workers: options.Workers = 0,
+    runs: options.Runs = Path("runs"),
+) -> None:
+    """Train the source network of a method; a training that was interrupted goes on."""
+    from resnoise.cli.display import console, progress_bars
+    from resnoise.grid import DataOptions, Grid
+    from resnoise.recipes import base_recipe
+    from resnoise.runs import run_directory
+    from resnoise.train import train as train_network
+
+    recipe = options.recipe_with(
+        base_recipe(dataset),
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        levels=levels,
+        threshold=threshold,
+        augmentation=augmentation,
+    )
+    grid = Grid(
+        data=DataOptions(dataset, data_root, download, image_size),
+        methods=(method,),
+        backends=(backend,),
+        architectures=(architecture or default_architecture(dataset),),
+        timesteps=options.integers(timesteps, "--timesteps"),
+        seeds=(seed,),
+        recipe=recipe,
+    )
+    execution = options.execution_from(device, bf16, compile_, workers)
+    data = grid.data.load(recipe, seed)
+    with progress_bars() as announce:
+        for cell in grid.cells():
+            job = grid.job(cell, data)
+            name = f"train {job.training}, {job.architecture}, seed {job.seed}"
+            best = train_network(job, run_directory(runs, job), execution, announce(name))
+            console.print(str(best), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def convert(
+    checkpoint: Checkpoint,
+    out: Annotated[Path, typer.Option(help="file for the spiking network, .safetensors")],
+    backend: Annotated[str, typer.Option(help="whose neurons")] = "reference",
+    data_root: options.DataRoot = Path("data"),
+    download: options.Download = True,
+    image_size: options.ImageSize = 32,
+) -> None:
+    """Convert a trained network: folded weights and thresholds in one file, for use elsewhere."""
+    from resnoise.cli.display import console, print_table
+    from resnoise.export import export, layer_table
+    from resnoise.grid import DataOptions
+    from resnoise.runs import job_of
+
+    job = job_of(checkpoint, DataOptions("", data_root, download, image_size))
+    network = job.method.simulation(job.load(checkpoint), backend).network
+    export(network, out)
+    print_table(layer_table(network), f"{job.training} on {backend}")
+    console.print(str(out), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def evaluate(
+    checkpoint: Checkpoint,
+    backend: Annotated[str, typer.Option(help="whose neurons")] = "reference",
+    timesteps: options.Timesteps = _DEFAULT_TIMESTEPS,
+    method: Annotated[
+        str | None, typer.Option(help="another method of the same training, such as srp of qcfs")
+    ] = None,
+    data_root: options.DataRoot = Path("data"),
+    download: options.Download = True,
+    image_size: options.ImageSize = 32,
+    device: options.Device = "auto",
+    out: Annotated[Path | None, typer.Option(help="folder to add the records to")] = None,
+) -> None:
+    """Evaluate a trained network on the test images, at several time steps."""
+    from resnoise.cli.display import print_table, progress_bars
+    from resnoise.evaluate import evaluate as evaluate_network
+    from resnoise.grid import DataOptions
+    from resnoise.report import summary_table
+    from resnoise.runs import job_of, training_of
+    from resnoise.store import RecordStore, frame_from_records
+
+    job = job_of(checkpoint, DataOptions("", data_root, download, image_size), method)
+    training = training_of(job, backend, options.integers(timesteps, "--timesteps"))
+    if out is not None:
+        RecordStore(out).check()
+    with progress_bars() as announce:
+        records = evaluate_network(
+            job,
+            checkpoint,
+            backend,
+            training,
+            options.execution_from(device, False, False, 0),
+            progress=announce(f"evaluate {job.training} on {backend}"),
+        )
+    if out is not None:
+        RecordStore(out).add(records)
+    frame = frame_from_records(records)
+    print_table(summary_table(frame, reference_method=job.method.name), "accuracy in per cent")
+
+
+@app.command()
+def compare(
+    out: Annotated[Path, typer.Option(help="folder for records, tables and report")],
+    dataset: options.Dataset = "digits",
+    methods: Annotated[str | None, typer.Option(help="default: all installed")] = None,
+    backends: Annotated[str | None, typer.Option(help="default: all installed")] = None,
+    architectures: Annotated[str | None, typer.Option(help="see `resnoise list`")] = None,
+    timesteps: options.Timesteps = _DEFAULT_TIMESTEPS,
+    seeds: Annotated[str | None, typer.Option(help="for digits: folds, default 0,1,2,3,4")] = None,
+    jobs: Annotated[int, typer.Option(help="trainings at a time")] = 1,
+    data_root: options.DataRoot = Path("data"),
+    download: options.Download = True,
+    image_size: options.ImageSize = 32,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    learning_rate: options.LearningRate = None,
+    levels: options.Levels = None,
+    threshold: options.Threshold = None,
+    augmentation: options.Augmentation = None,
+    device: options.Device = "auto",
+    bf16: options.Bf16 = False,
+    compile_: options.Compile = False,
+    workers: options.Workers = 0,
+    runs: options.Runs = Path("runs"),
+) -> None:
+    """Train, convert, evaluate and compare; a second call goes on from what is there."""
+    from resnoise import backends as all_backends
+    from resnoise import methods as all_methods
+    from resnoise.cli.display import console, print_table, progress_bars
+    from resnoise.compare import Workplace
+    from resnoise.compare import compare as run_comparison
+    from resnoise.grid import DataOptions, Grid
+    from resnoise.recipes import base_recipe
+    from resnoise.report import summary_table
+    from resnoise.store import RecordStore
+
+    recipe = options.recipe_with(
+        base_recipe(dataset),
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        levels=levels,
+        threshold=threshold,
+        augmentation=augmentation,
+    )
+    for name, hint in all_backends.missing().items():
+        if backends is None:
+            console.print(f"backend {name} is left out, it is not installed: {hint}")
+    grid = Grid(
+        data=DataOptions(dataset, data_root, download, image_size),
+        methods=tuple(all_methods.names()) if methods is None else options.words(methods),
+        backends=tuple(all_backends.available()) if backends is None else options.words(backends),
+        architectures=options.words(architectures or default_architecture(dataset)),
+        timesteps=options.integers(timesteps, "--timesteps"),
+        seeds=options.integers(seeds or default_seeds(dataset), "--seeds"),
+        recipe=recipe,
+    )
+    place = Workplace(out, runs, options.execution_from(device, bf16, compile_, workers), jobs)
+    with progress_bars() as announce:
+        written = run_comparison(grid, place, published=published_figures(), announce=announce)
+    frame = RecordStore(out).frame()
+    print_table(summary_table(frame[frame.dataset == dataset]), "accuracy in per cent")
+    for path in written:
+        console.print(str(path), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def report(
+    directory: Annotated[Path, typer.Argument(help="folder with records.json")],
+    reference: Annotated[
+        str, typer.Option(help="method that the others are tested against")
+    ] = "nq",
+    dataset: Annotated[str | None, typer.Option(help="only this data set")] = None,
+) -> None:
+    """Write tables (Markdown, CSV, LaTeX) and one HTML page from the records of a comparison."""
+    from resnoise.cli.display import console
+    from resnoise.report import write_report
+
+    written = write_report(
+        directory, reference_method=reference, published=published_figures(), dataset=dataset
+    )
+    for path in written:
+        console.print(str(path), highlight=False, soft_wrap=True)
+
+
+@app.command("list")
+def list_() -> None:
+    """List methods, backends, architectures and data sets."""
+    from resnoise import backends, datasets, methods, models
+    from resnoise.cli.display import console
+
+    missing = backends.missing()
+    backend_names = [f"{n} (not installed: {missing[n]})" if n in missing else n
+                     for n in backends.names()]  # fmt: skip
+    for title, found in (
+        ("methods", methods.names()),
+        ("backends", backend_names),
+        ("architectures", models.names()),
+        ("data sets", list(datasets.DATASETS)),
+    ):
+        console.print(f"{title}: {', '.join(found)}", highlight=False, soft_wrap=True)
+
+
+def default_architecture(dataset: str) -> str:
+    """The architecture of a data set's first comparison."""
+    return "digits-cnn" if dataset == "digits" else "resnet20"
+
+
+def default_seeds(dataset: str) -> str:
+    """The five folds of digits; one seed where a training takes hours."""
+    return "0,1,2,3,4" if dataset == "digits" else "0"
+
+
+def published_figures():
+    """The published figures of all installed packages that declare some, as a frame, or None."""
+    import pandas as pd
+
+    frames = [point.load()() for point in entry_points(group="resnoise.published")]
+    return pd.concat(frames, ignore_index=True) if frames else None

@@ -1,0 +1,188 @@
+"""Train, convert, evaluate and report a whole grid; a second call goes on where it stopped."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from resnoise import backends, checkpoint
+from resnoise.atomic import exclusive, write_text
+from resnoise.config import ExecutionConfig, require_positive_int
+from resnoise.datasets import ImageData, batches
+from resnoise.errors import RecordError
+from resnoise.evaluate import evaluate
+from resnoise.grid import Cell, Grid
+from resnoise.induction import HISTOGRAM_EDGES, induce
+from resnoise.job import Job
+from resnoise.methods import get as get_method
+from resnoise.records import TrainingRecord
+from resnoise.report import write_report
+from resnoise.runs import run_directory, slug
+from resnoise.store import RecordStore
+from resnoise.train import Progress, train
+
+Announce = Callable[[str], Progress]
+"""Called with the name of a piece of work, returns what is told of its progress."""
+
+
+def _silence(name: str) -> Progress:
+    return lambda done, total, text: None
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where a comparison works.
+
+    Args:
+        out: records, tables and report.
+        runs: checkpoints, kept for the next call.
+        execution: how trainings and evaluations run.
+        jobs: trainings at a time; evaluations, which are timed, always run alone.
+    """
+
+    out: Path
+    runs: Path = Path("runs")
+    execution: ExecutionConfig = ExecutionConfig()
+    jobs: int = 1
+
+    def __post_init__(self) -> None:
+        require_positive_int("jobs", self.jobs)
+
+
+def compare(
+    grid: Grid,
+    place: Workplace,
+    *,
+    published: pd.DataFrame | None = None,
+    announce: Announce = _silence,
+) -> list[Path]:
+    """Run a comparison, and write its tables and its report.
+
+    Args:
+        grid: what to compare.
+        place: where, and how many trainings at a time.
+        published: figures to show beside, see `resnoise.report.write_report`.
+        announce: told of every training and evaluation.
+
+    Returns:
+        Paths of the written tables.
+
+    Raises:
+        RecordError: `place.out` cannot be written, or holds records of another recipe.
+    """
+    store = RecordStore(place.out)
+    store.check()
+    _refuse_other_recipes(store, grid)
+    present = store.keys()
+    todo = [cell for cell in grid.cells() if not present.issuperset(grid.keys(cell))]
+    _train_all(grid, place, todo, announce)
+    data: dict[int, ImageData] = {}
+    for cell in todo:
+        if cell.seed not in data:
+            data = {cell.seed: grid.data.load(grid.recipe, cell.seed)}
+        job = grid.job(cell, data[cell.seed])
+        path = run_directory(place.runs, job) / "best.json"
+        label = f"evaluate {cell.training.name} as {cell.method} on {cell.backend}"
+        progress = announce(f"{label}, {cell.architecture}, seed {cell.seed}")
+        _write_training_record(place.out, job, path, place.execution)
+        store.add(
+            evaluate(job, path, cell.backend, cell.training, place.execution, progress=progress)
+        )
+    expected = [key for cell in grid.cells() for key in grid.keys(cell)]
+    return write_report(place.out, published=published, expected=expected)
+
+
+def _refuse_other_recipes(store: RecordStore, grid: Grid) -> None:
+    keys = {key: cell for cell in grid.cells() for key in grid.keys(cell)}
+    for record in store.load():
+        if record.key not in keys:
+            continue
+        expected = get_method(record.method).recipe(grid.recipe).to_json()
+        if record.recipe != expected:
+            field = next(f for f in expected if record.recipe.get(f) != expected[f])
+            raise RecordError(
+                f"{store.path} holds {record.method} of another recipe: {field} is "
+                f"{record.recipe.get(field)}, now {expected[field]}; use another --out"
+            )
+
+
+def _train_all(grid: Grid, place: Workplace, cells: Iterable[Cell], announce: Announce) -> None:
+    # Methods may share a training, and backends do unless the training is theirs alone.
+    unique = {(c.architecture, c.seed, c.training.name): c for c in reversed(list(cells))}
+    waiting = list(reversed(unique.values()))
+    if place.jobs == 1:
+        for cell in waiting:
+            _train_one(grid, place, cell, announce(_training_label(cell)))
+        return
+    threads = max(1, torch.get_num_threads() // place.jobs)
+    # Forked processes inherit torch's thread pool in a state they cannot use.
+    context = multiprocessing.get_context("spawn")
+    progress = announce(f"{len(waiting)} trainings, {place.jobs} at a time")
+    with ProcessPoolExecutor(
+        place.jobs, context, initializer=torch.set_num_threads, initargs=(threads,)
+    ) as pool:
+        futures = {pool.submit(_train_one, grid, place, cell): cell for cell in waiting}
+        for done, future in enumerate(as_completed(futures), start=1):
+            try:
+                future.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+            progress(done, len(waiting), _training_label(futures[future]))
+
+
+def _train_one(grid: Grid, place: Workplace, cell: Cell, progress: Progress | None = None) -> None:
+    job = grid.job(cell, grid.data.load(grid.recipe, cell.seed))
+    train(job, run_directory(place.runs, job), place.execution, progress)
+
+
+def _training_label(cell: Cell) -> str:
+    return f"train {cell.training.name}, {cell.architecture}, seed {cell.seed}"
+
+
+def _write_training_record(out: Path, job: Job, path: Path, execution: ExecutionConfig) -> None:
+    """Write history and final residual error of a training for the report, once."""
+    name = f"{slug(job.data.name)}-{job.architecture}-seed{job.seed}-{job.training}.json"
+    target = out / "trainings" / name
+    if target.exists():
+        return
+    # best.json ends with the best epoch; last.json knows all of them.
+    history = checkpoint.read_info(path.with_name("last.json")).history
+    record = TrainingRecord(
+        training=job.training,
+        method=job.method.name,
+        dataset=job.data.name,
+        architecture=job.architecture,
+        seed=job.seed,
+        history=history,
+        residual=_residual(job, path, execution),
+    )
+    with exclusive(target.parent):
+        write_text(target, record.model_dump_json(indent=1) + "\n")
+
+
+def _residual(job: Job, path: Path, execution: ExecutionConfig) -> dict | None:
+    network = job.method.source(job.load(path))
+    if network is None:
+        return None
+    timesteps = job.recipe.induction.timesteps
+    layers = induce(network, batches(job.data.validation, job.recipe.batch_size), timesteps).layers
+    return {
+        "timesteps": timesteps,
+        "layers": {
+            name: {
+                "mean": error.mean,
+                "std": error.std,
+                "sigma": error.sigma,
+                "threshold": error.threshold,
+                "histogram": {"edges": list(HISTOGRAM_EDGES), "counts": list(error.counts)},
+            }
+            for name, error in layers.items()
+        },
+    }

@@ -1,0 +1,128 @@
+"""Source network -> spiking network on a backend: the last of prepare, train, convert."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+from torch import Tensor, fx, nn
+
+from resnoise import backends
+from resnoise.activation import QuantisedReLU, activations
+from resnoise.errors import ConversionError
+from resnoise.folding import fold_batch_norm_
+from resnoise.neuron import IFState
+from resnoise.operators import is_size
+from resnoise.spiking import SpikingLayer, SpikingNetwork, repeat_over_time
+
+
+def convert(network: fx.GraphModule, backend: str = "reference") -> SpikingNetwork:
+    """Convert a source network to a spiking network of integrate-and-fire neurons.
+
+    BatchNorm is folded into the layer before it; every `QuantisedReLU` becomes a layer of neurons
+    with threshold θ = λ, soft reset and v(0) = θ/2.
+
+    Args:
+        network: source network from `resnoise.prepare`; it is copied, not changed.
+        backend: whose neurons to use, a name from `resnoise.backends.names()`.
+
+    Returns:
+        The spiking network, in evaluation mode, on the device of the source network.
+
+    Raises:
+        ConversionError: `network` is not a source network.
+        BackendError: unknown backend, or one that is not installed.
+
+    Source: Bu et al., ICLR 2022, arXiv 2303.04347, section 4; Huang et al., arXiv 2404.17456.
+    """
+    if not isinstance(network, fx.GraphModule) or not activations(network):
+        raise ConversionError(
+            "expected a source network made by resnoise.prepare(model), but got "
+            f"{type(network).__name__} without quantised activations"
+        )
+    neurons = backends.get(backend).integrate_and_fire
+    body = copy.deepcopy(network).eval().requires_grad_(False)
+    fold_batch_norm_(body)
+    return SpikingNetwork(spiking_graph(body, neurons), tuple(activations(network)), backend)
+
+
+def spiking_graph(body: fx.GraphModule, neurons: Callable[[Tensor], nn.Module]) -> fx.GraphModule:
+    """Rewrite `images -> logits` as `(images, timesteps, state) -> (logits, state)`, in place.
+
+    What depends on no spike is constant in time and stays `[N, ...]`, computed once. What depends
+    on one has time folded into the batch, `[T·N, ...]`, so each layer takes all steps at once.
+
+    Args:
+        body: network from `resnoise.prepare`.
+        neurons: from a threshold θ, tensor of shape `()`, to a `resnoise.backends.Neuron`, called
+            for each `QuantisedReLU` to get the neurons that take its place.
+    """
+    graph = body.graph
+    layers = list(activations(body))
+    images = next(node for node in graph.nodes if node.op == "placeholder")
+    with graph.inserting_after(images):
+        timesteps = graph.placeholder("timesteps")
+    with graph.inserting_after(timesteps):
+        state = graph.placeholder("state")
+
+    temporal: set[fx.Node] = set()
+    end_states: list[fx.Node] = []
+    for node in list(graph.nodes):
+        if node.op == "output":
+            node.args = ((node.args[0], tuple(end_states)),)
+        elif node.target in layers:
+            current = node.args[0]
+            layer = _spiking_layer(body.get_submodule(node.target), neurons, current in temporal)
+            body.set_submodule(node.target, layer)
+            with graph.inserting_before(node):
+                start = graph.call_function(_state_of, (state, layers.index(node.target)))
+            node.args = (current, timesteps, start)
+            with graph.inserting_after(node):
+                spikes = graph.call_function(_first, (node,))
+            with graph.inserting_after(spikes):
+                end_states.append(graph.call_function(_second, (node,)))
+            node.replace_all_uses_with(
+                spikes, delete_user_cb=lambda user, keep=(spikes, end_states[-1]): user not in keep
+            )
+            temporal.add(spikes)
+        elif any(argument in temporal for argument in node.all_input_nodes):
+            _expand_constants(graph, node, temporal, timesteps)
+            temporal.add(node)
+    graph.lint()
+    body.recompile()
+    return body
+
+
+def _spiking_layer(
+    activation: QuantisedReLU, neurons: Callable[[Tensor], nn.Module], temporal: bool
+) -> SpikingLayer:
+    threshold = activation.threshold.detach().clone()
+    return SpikingLayer(neurons(threshold), threshold, constant_input=not temporal)
+
+
+def _expand_constants(
+    graph: fx.Graph, node: fx.Node, temporal: set[fx.Node], timesteps: fx.Node
+) -> None:
+    for constant in node.all_input_nodes:
+        if constant in temporal or constant.op == "get_attr":
+            continue
+        if is_size(constant):
+            raise ConversionError(
+                f"cannot convert `{node.name}`: it uses the shape `{constant.name}` of a tensor "
+                "before the first ReLU; take the shape from the tensor that is reshaped"
+            )
+        with graph.inserting_before(node):
+            repeated = graph.call_function(repeat_over_time, (constant, timesteps))
+        node.replace_input_with(constant, repeated)
+
+
+def _state_of(state: tuple[IFState, ...] | None, index: int) -> IFState | None:
+    return None if state is None else state[index]
+
+
+def _first(pair: tuple[Tensor, IFState]) -> Tensor:
+    return pair[0]
+
+
+def _second(pair: tuple[Tensor, IFState]) -> IFState:
+    return pair[1]

@@ -1,0 +1,214 @@
+"""A trained network on test images: one record a number of time steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from resnoise import backends, checkpoint
+from resnoise.activation import activations, noise_mode
+from resnoise.config import ExecutionConfig
+from resnoise.datasets import Split, batches
+from resnoise.job import Job
+from resnoise.methods import Training
+from resnoise.metrics import (
+    ActivityMeter,
+    Latency,
+    agreement,
+    alternate,
+    footprint,
+    overhead_ratio,
+    peak_memory_mib,
+    plain_network,
+)
+from resnoise.prepare import prepare
+from resnoise.provenance import device_name, provenance
+from resnoise.records import Record, pack_correct, pack_test_ids
+from resnoise.seeding import generator_for
+from resnoise.simulate import Simulation, predictions
+from resnoise.train import Progress, resolve_device
+
+BATCH = 100
+REPEATS = 5
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What the network without spikes does on the test images."""
+
+    accuracy: float | None = None
+    noisy_accuracy: float | None = None
+    predictions: Tensor | None = None
+
+
+def evaluate(
+    job: Job,
+    path: Path,
+    backend: str,
+    training: Training,
+    execution: ExecutionConfig | None = None,
+    *,
+    progress: Progress | None = None,
+) -> list[Record]:
+    """Evaluate a trained network on the test split, at every time step it was asked for.
+
+    One simulation of the longest time gives the predictions of all shorter ones. Latencies are
+    taken for each time alone, on the first batch, alternating with the network without spikes.
+
+    Args:
+        job: what was trained.
+        path: its checkpoint.
+        backend: whose neurons simulate it.
+        training: which T to evaluate.
+        execution: device and memory layout; bf16 and compilation concern training alone.
+        progress: told of every batch.
+
+    Returns:
+        One record for each of `training.timesteps`.
+    """
+    execution = execution or ExecutionConfig()
+    progress = progress or (lambda done, total, text: None)
+    device = resolve_device(execution.device)
+    layout = torch.channels_last if execution.channels_last else torch.contiguous_format
+    network = job.load(path).to(device, memory_format=layout)
+    simulation = job.method.simulation(network, backend)
+    images = _Images(job.data.test, device, layout)
+
+    source = _evaluate_source(job.method.source(network), images, job.seed)
+    predicted, meter = _predict(simulation, images, max(training.timesteps), progress)
+    right = predicted == images.labels
+    first = images.first()
+    plain = plain_network(prepare(job.model())).to(device, memory_format=layout)
+
+    info = checkpoint.read_info(path)
+    last = checkpoint.read_info(path.with_name("last.json"))
+    presimulation = job.method.presimulation_steps
+    size = footprint(simulation.network)
+    records = []
+    for timesteps in training.timesteps:
+        total = presimulation + timesteps
+        correct = right[timesteps - 1].numpy()
+        batch_time, plain_time = _latencies(simulation, plain, first, timesteps)
+        single_time, _ = _latencies(simulation, plain, first[:1], timesteps)
+        activity = meter.activity(total)
+        records.append(
+            Record(
+                training=training.name,
+                method=job.method.name,
+                variant=training.variant,
+                backend=backend,
+                dataset=job.data.name,
+                architecture=job.architecture,
+                levels=job.method.levels(job.recipe),
+                seed=job.seed,
+                timesteps=timesteps,
+                presimulation_steps=presimulation,
+                total_steps=total,
+                accuracy=float(correct.mean()),
+                ann_accuracy=source.accuracy,
+                ann_noisy_accuracy=source.noisy_accuracy,
+                agreement=None
+                if source.predictions is None
+                else agreement(predicted[timesteps - 1], source.predictions),
+                n_test=len(correct),
+                correct=pack_correct(correct),
+                test_ids=pack_test_ids(job.data.test_ids),
+                latency_ms_per_image=1e3 * batch_time.median_s / len(first),
+                latency_iqr_ms=1e3 * batch_time.iqr_s / len(first),
+                latency_batch=len(first),
+                latency_batch1_ms=1e3 * single_time.median_s,
+                overhead_ratio=overhead_ratio(batch_time, plain_time, total),
+                peak_memory_mib=peak_memory_mib(lambda t=timesteps: simulation(first, t), device),
+                **activity._asdict(),
+                parameters=size.parameters,
+                parameter_bytes=size.bytes,
+                **provenance()._asdict(),
+                backend_version=backends.get(backend).version,
+                device=device_name(device),
+                threads=torch.get_num_threads(),
+                data_sha256=job.data.sha256,
+                checkpoint_sha256=info.sha256,
+                recipe=job.recipe.to_json(),
+                epochs=last.epoch,
+                best_epoch=info.best_epoch,
+                validation_accuracy=info.validation_accuracy,
+                train_seconds=sum(row["seconds"] for row in last.history),
+                created=datetime.now(UTC).isoformat(timespec="seconds"),
+            )
+        )
+    return records
+
+
+class _Images:
+    """The test split in batches on the device."""
+
+    def __init__(self, split: Split, device: torch.device, layout: torch.memory_format) -> None:
+        self.split = split
+        self.device = device
+        self.layout = layout
+        self.labels = torch.from_numpy(split.labels)
+
+    def __len__(self) -> int:
+        return -(-len(self.split) // BATCH)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        for images, _ in batches(self.split, BATCH):
+            yield images.to(self.device, memory_format=self.layout)
+
+    def first(self) -> Tensor:
+        return next(iter(self))
+
+
+@torch.inference_mode()
+def _evaluate_source(network: nn.Module | None, images: _Images, seed: int) -> _Source:
+    if network is None:
+        return _Source()
+    predicted = torch.cat([network(batch).argmax(-1).cpu() for batch in images])
+    accuracy = (predicted == images.labels).double().mean().item()
+    layers = activations(network).values()
+    if not any(layer.sigma > 0 for layer in layers):
+        return _Source(accuracy, None, predicted)
+    for layer in layers:
+        layer.generator = generator_for(seed, "evaluation noise", device=images.device.type)
+    with noise_mode(network, "always"):
+        noisy = torch.cat([network(batch).argmax(-1).cpu() for batch in images])
+    return _Source(accuracy, (noisy == images.labels).double().mean().item(), predicted)
+
+
+def _predict(
+    simulation: Simulation, images: _Images, timesteps: int, progress: Progress
+) -> tuple[Tensor, ActivityMeter]:
+    """Predicted classes, tensor of shape `[T, images]`, and what the network did for them."""
+    rows = []
+    with ActivityMeter(simulation.network) as meter:
+        for index, batch in enumerate(images, start=1):
+            with meter.batch(len(batch)):
+                rows.append(predictions(simulation(batch, timesteps)).cpu())
+            progress(index, len(images), "test images")
+    return torch.cat(rows, dim=1), meter
+
+
+def _latencies(
+    simulation: Simulation, plain: nn.Module, images: Tensor, timesteps: int
+) -> tuple[Latency, Latency]:
+    """Times of one simulation and of one forward pass of the network without spikes."""
+    times = alternate(
+        {
+            "spiking": lambda: simulation(images, timesteps),
+            "plain": lambda: _forward(plain, images),
+        },
+        repeats=REPEATS,
+        warmup=1,
+        device=images.device,
+    )
+    return times["spiking"], times["plain"]
+
+
+@torch.inference_mode()
+def _forward(network: nn.Module, images: Tensor) -> Tensor:
+    return network(images)

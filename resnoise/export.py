@@ -1,0 +1,48 @@
+"""A converted network as a file that needs neither this package nor Python to be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from safetensors.torch import save
+
+from resnoise.atomic import exclusive, write_bytes
+from resnoise.spiking import SpikingNetwork
+
+
+def export(network: SpikingNetwork, path: Path) -> None:
+    """Write folded weights and thresholds, in `safetensors`.
+
+    The names are those of the model's modules; `NAME.threshold` is θ of a spiking layer, and the
+    metadata list the spiking layers in the order of computation.
+
+    Args:
+        network: from `resnoise.convert`.
+        path: file to write, replaced whole.
+    """
+    tensors = {name: t.contiguous() for name, t in _tensors(network).items()}
+    with exclusive(path.parent):
+        write_bytes(path, save(tensors, metadata={"spiking_layers": ",".join(network.layers)}))
+
+
+def layer_table(network: SpikingNetwork) -> pd.DataFrame:
+    """The spiking layers of a network as rows of text."""
+    rows = [
+        {
+            "layer": name,
+            "threshold": f"{layer.threshold.item():.4f}",
+            "input": "once" if layer.constant_input else "every step",
+        }
+        for name, layer in network.spiking_layers.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _tensors(network: SpikingNetwork) -> dict:
+    # What a library's neurons keep in buffers of their own repeats the threshold.
+    return {
+        name.removeprefix("body."): tensor
+        for name, tensor in network.state_dict().items()
+        if ".neurons." not in name
+    }

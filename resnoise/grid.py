@@ -1,0 +1,118 @@
+"""The plan of a comparison: which networks to train, and what to evaluate them at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from resnoise import backends, methods, models
+from resnoise.config import Recipe, require_timesteps
+from resnoise.datasets import ImageData, load
+from resnoise.errors import ConfigError
+from resnoise.job import Job
+from resnoise.methods import Training
+from resnoise.records import RecordKey
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Where a data set comes from; arguments of `resnoise.datasets.load`."""
+
+    dataset: str
+    root: Path = Path("data")
+    download: bool = True
+    image_size: int = 32
+
+    def load(self, recipe: Recipe, seed: int) -> ImageData:
+        """The data set in its splits for this seed, augmented as the recipe says."""
+        return load(
+            self.dataset,
+            root=self.root,
+            download=self.download,
+            seed=seed,
+            augmentation=recipe.augmentation,
+            image_size=self.image_size,
+        )
+
+
+class Cell(NamedTuple):
+    """One network on one backend; it gives a record for each time step of its training."""
+
+    method: str
+    backend: str
+    architecture: str
+    seed: int
+    training: Training
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Everything a comparison compares; equal recipes for all methods.
+
+    Args:
+        data: the data set.
+        methods: names from `resnoise.methods.names()`.
+        backends: names from `resnoise.backends.names()`.
+        architectures: names from `resnoise.models.names()`.
+        timesteps: every T of the tables.
+        seeds: seeds of the trainings; for `digits` also the folds of the cross-validation.
+        recipe: what every method is given; a method may adapt it (`Method.recipe`).
+    """
+
+    data: DataOptions
+    methods: tuple[str, ...]
+    backends: tuple[str, ...]
+    architectures: tuple[str, ...]
+    timesteps: tuple[int, ...]
+    seeds: tuple[int, ...] = (0,)
+    recipe: Recipe = field(default_factory=Recipe)
+
+    def __post_init__(self) -> None:
+        for name in ("methods", "backends", "architectures", "seeds"):
+            values = getattr(self, name)
+            if not values or len(set(values)) < len(values):
+                raise ConfigError(
+                    f"expected `{name}` to name each of one or more once, but got {list(values)}"
+                )
+        require_timesteps("timesteps", self.timesteps)
+        for name in self.methods:
+            methods.get(name)
+        for name in self.backends:
+            backends.get(name)
+        for name in self.architectures:
+            models.require_known(name)
+
+    def cells(self) -> Iterator[Cell]:
+        """All cells, those that share a training next to each other."""
+        for architecture in self.architectures:
+            for seed in self.seeds:
+                for method in self.methods:
+                    for backend in self.backends:
+                        trainings = methods.get(method).trainings(backend, self.timesteps)
+                        for training in trainings:
+                            yield Cell(method, backend, architecture, seed, training)
+
+    def job(self, cell: Cell, data: ImageData) -> Job:
+        """What to train for a cell."""
+        method = methods.get(cell.method)
+        recipe = method.recipe(self.recipe)
+        return Job(method, cell.training.name, cell.architecture, data, recipe, cell.seed)
+
+    def keys(self, cell: Cell) -> list[RecordKey]:
+        """Keys of the records that a cell gives."""
+        method = methods.get(cell.method)
+        return [
+            RecordKey(
+                training=cell.training.name,
+                method=cell.method,
+                backend=cell.backend,
+                dataset=self.data.dataset,
+                architecture=cell.architecture,
+                levels=method.levels(method.recipe(self.recipe)),
+                seed=cell.seed,
+                timesteps=timesteps,
+            )
+            for timesteps in cell.training.timesteps
+        ]

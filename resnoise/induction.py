@@ -1,0 +1,158 @@
+"""Noise induction: the residual error between a source network and its own spiking network.
+
+The error of layer `l` is end to end, each network fed by its own upstream layers:
+
+    e_l = q(z_l) − θ_l · (1/T) Σ_t s_l(t)
+
+and the noise of the next epoch has `σ_l = sqrt(mean over batches of var(e_l))`. The paper argues
+that the mean of `e_l` is near zero; it is recorded and not used.
+
+Source: Huang et al., arXiv 2404.17456, section on noise induction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, fx
+
+from resnoise.activation import activations, noise_mode
+from resnoise.convert import convert
+from resnoise.simulate import predictions
+
+# Errors of a network with L levels are multiples of λ/L and θ/T, so the edges lie between those.
+HISTOGRAM_BINS = 41
+HISTOGRAM_LIMIT = 1.025
+HISTOGRAM_EDGES = tuple(
+    HISTOGRAM_LIMIT * (2 * i / HISTOGRAM_BINS - 1) for i in range(HISTOGRAM_BINS + 1)
+)
+
+
+class LayerError(NamedTuple):
+    """Residual error of one layer.
+
+    Attributes:
+        mean: of `e_l`, in the unit of the activation.
+        std: standard deviation of `e_l` over everything, in the same unit.
+        sigma: `sqrt(mean over batches of var(e_l))`, the noise it gives.
+        threshold: θ_l, to express the others in.
+        counts: how many `e_l / θ_l` fall in each of `HISTOGRAM_BINS` equal bins between
+            `±HISTOGRAM_LIMIT`.
+    """
+
+    mean: float
+    std: float
+    sigma: float
+    threshold: float
+    counts: tuple[int, ...]
+
+
+class Induction(NamedTuple):
+    """What one pass over held-out images gives.
+
+    Attributes:
+        accuracy: of the spiking network after each number of steps 1..T, as fractions.
+        layers: residual error by layer name.
+    """
+
+    accuracy: tuple[float, ...]
+    layers: dict[str, LayerError]
+
+
+class _Moments:
+    """Running moments of one layer's error over batches, in float64."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total = self.squares = self.variances = 0.0
+        self.batches = 0
+        self.counts = torch.zeros(HISTOGRAM_BINS)
+
+    def add(self, error: Tensor, threshold: Tensor) -> None:
+        variance, mean = torch.var_mean(error.float(), correction=0)
+        number = error.numel()
+        self.count += number
+        self.total += mean.item() * number
+        self.squares += (variance.item() + mean.item() ** 2) * number
+        self.variances += variance.item()
+        self.batches += 1
+        scaled = error.float() / threshold
+        self.counts += torch.histc(scaled, HISTOGRAM_BINS, -HISTOGRAM_LIMIT, HISTOGRAM_LIMIT).cpu()
+
+    def result(self, threshold: Tensor) -> LayerError:
+        mean = self.total / self.count
+        std = max(self.squares / self.count - mean**2, 0.0) ** 0.5
+        sigma = (self.variances / self.batches) ** 0.5
+        counts = tuple(int(c) for c in self.counts)
+        return LayerError(mean, std, sigma, threshold.item(), counts)
+
+
+@torch.inference_mode()
+def induce(
+    network: fx.GraphModule, batches: Iterable[tuple[Tensor, Tensor]], timesteps: int
+) -> Induction:
+    """Measure the residual error of a source network on held-out images.
+
+    Args:
+        network: source network; it is left as it was, and its noise is off for the measurement.
+        batches: pairs of images `[N, C, H, W]` and labels `[N]`, on the device of the network.
+        timesteps: T of the simulation, 4 in the paper.
+
+    Returns:
+        The accuracy of the spiking network at 1..T steps, and the residual error of every layer.
+    """
+    spiking = convert(network)
+    thresholds = {name: layer.threshold for name, layer in spiking.spiking_layers.items()}
+    moments = {name: _Moments() for name in thresholds}
+    correct = torch.zeros(timesteps, dtype=torch.int64)
+    images_seen = 0
+    for images, labels in batches:
+        with _outputs(spiking.spiking_layers) as rates:
+            logits, _ = spiking(images, timesteps)
+        with _outputs(activations(network)) as quantised, _evaluating(network):
+            network(images)
+        for name, (output, _) in rates.items():
+            rate = output.unflatten(0, (timesteps, -1)).mean(0)
+            moments[name].add(quantised[name] - rate, thresholds[name])
+        correct += (predictions(logits) == labels).sum(1).cpu()
+        images_seen += len(labels)
+    return Induction(
+        tuple((correct.double() / images_seen).tolist()),
+        {name: moments[name].result(thresholds[name]) for name in thresholds},
+    )
+
+
+def set_noise_(network: fx.GraphModule, induction: Induction) -> None:
+    """Give every activation of `network` the σ that was measured for it."""
+    for name, layer in activations(network).items():
+        layer.set_sigma_(induction.layers[name].sigma)
+
+
+@contextmanager
+def _outputs(layers: dict[str, torch.nn.Module]) -> Iterator[dict[str, Tensor]]:
+    """Within the context, collect by name what `layers` return."""
+    outputs: dict[str, Tensor] = {}
+
+    def keep(name: str):
+        return lambda module, inputs, output: outputs.__setitem__(name, output)
+
+    handles = [layer.register_forward_hook(keep(name)) for name, layer in layers.items()]
+    try:
+        yield outputs
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _evaluating(network: fx.GraphModule) -> Iterator[None]:
+    was_training = network.training
+    network.eval()
+    try:
+        with noise_mode(network, "never"):
+            yield
+    finally:
+        network.train(was_training)

@@ -1,0 +1,96 @@
+"""One network to train: method, architecture, data, recipe and seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from resnoise import checkpoint, models
+from resnoise.checkpoint import JobInfo
+from resnoise.config import Recipe
+from resnoise.datasets import ImageData
+from resnoise.errors import DataError
+from resnoise.methods import Method
+
+
+@dataclass(frozen=True)
+class Job:
+    """One network to train.
+
+    Args:
+        method: whose network it is.
+        training: name of the training, see `resnoise.methods.Training`.
+        architecture: name from `resnoise.models.names()`, or any name for an `own_model`.
+        data: data set with its splits.
+        recipe: what decides the outcome.
+        seed: of weights, order of images, augmentation and noise.
+        own_model: any module with ReLUs, to train that instead of an architecture of the suite.
+    """
+
+    method: Method
+    training: str
+    architecture: str
+    data: ImageData
+    recipe: Recipe
+    seed: int = 0
+    own_model: nn.Module | None = None
+
+    def model(self) -> nn.Module:
+        """The model with plain ReLUs that is turned into a network, before training.
+
+        Raises:
+            DataError: it does not take the images of the data set.
+        """
+        model = self.own_model or models.build(
+            self.architecture,
+            classes=len(self.data.classes),
+            shape=self.data.shape,
+            seed=self.seed,
+        )
+        _require_fit(model, self.data.shape, self.architecture)
+        return model
+
+    def network(self) -> nn.Module:
+        """The network to train, before training."""
+        return self.method.network(self.model(), self.training, self.recipe)
+
+    def load(self, path: Path) -> nn.Module:
+        """The trained network of a checkpoint, in evaluation mode on the CPU.
+
+        Raises:
+            CheckpointError: the checkpoint is damaged, or of another job.
+        """
+        info, tensors = checkpoint.read(path)
+        checkpoint.require_job(info, self.info(), path)
+        network = self.network()
+        checkpoint.load_state_(network, tensors, path)
+        return network.eval()
+
+    def info(self) -> JobInfo:
+        """What identifies this job in a checkpoint."""
+        return JobInfo(
+            training=self.training,
+            architecture=self.architecture,
+            dataset=self.data.name,
+            classes=self.data.classes,
+            shape=self.data.shape,
+            seed=self.seed,
+            recipe=self.recipe.to_json(),
+        )
+
+
+def _require_fit(model: nn.Module, shape: tuple[int, int, int], architecture: str) -> None:
+    model.eval()
+    try:
+        with torch.no_grad():
+            model(torch.zeros(1, *shape))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(
+            f"architecture {architecture} does not take images of shape {shape}: {reason}"
+        ) from error
+    finally:
+        model.train()

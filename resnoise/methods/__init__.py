@@ -1,0 +1,33 @@
+"""Methods by name, found through the entry point group `resnoise.methods`.
+
+The suite's own and those of other packages are declared the same way, one line each in
+`pyproject.toml`; nothing in `resnoise` knows a baseline by name.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+from resnoise.errors import ConfigError
+from resnoise.methods.base import Method, Training, Validation
+
+__all__ = ["GROUP", "Method", "Training", "Validation", "get", "names"]
+
+GROUP = "resnoise.methods"
+
+
+def names() -> list[str]:
+    """All installed methods."""
+    return sorted(entry_points(group=GROUP).names)
+
+
+def get(name: str) -> Method:
+    """The method of this name.
+
+    Raises:
+        ConfigError: there is no such method.
+    """
+    found = entry_points(group=GROUP, name=name)
+    if not found:
+        raise ConfigError(f"unknown method {name!r}; known: {', '.join(names())}")
+    return next(iter(found)).load()()

@@ -1,0 +1,53 @@
+"""What all conversion methods share: a source network, trained once for every backend and T."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from torch import Tensor, fx, nn
+
+from resnoise.activation import fit_thresholds_
+from resnoise.config import Recipe
+from resnoise.convert import convert
+from resnoise.induction import induce, set_noise_
+from resnoise.methods.base import Method, Training, Validation
+from resnoise.prepare import prepare
+from resnoise.simulate import FromRest, Simulation
+
+
+class ConversionMethod(Method):
+    """Train a source network, convert it, simulate it from rest.
+
+    Attributes:
+        induces_noise: whether the residual error becomes training noise.
+    """
+
+    induces_noise: ClassVar[bool]
+
+    def trainings(self, backend: str, timesteps: Sequence[int]) -> tuple[Training, ...]:
+        return (Training(self.name, tuple(timesteps)),)
+
+    def levels(self, recipe: Recipe) -> int:
+        return recipe.activation.levels
+
+    def network(self, model: nn.Module, training: str, recipe: Recipe) -> fx.GraphModule:
+        return prepare(model, recipe.activation)
+
+    def start_(self, network: fx.GraphModule, recipe: Recipe, calibration: Tensor) -> None:
+        if recipe.activation.threshold == "data":
+            fit_thresholds_(network, calibration)
+
+    def validate_(
+        self, network: fx.GraphModule, batches: Iterable[tuple[Tensor, Tensor]], recipe: Recipe
+    ) -> Validation:
+        induction = induce(network, batches, recipe.induction.timesteps)
+        if self.induces_noise:
+            set_noise_(network, induction)
+        return Validation(induction.accuracy[-1], induction.layers)
+
+    def simulation(self, network: fx.GraphModule, backend: str) -> Simulation:
+        return FromRest(convert(network, backend))
+
+    def source(self, network: fx.GraphModule) -> fx.GraphModule:
+        return network

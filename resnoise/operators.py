@@ -1,0 +1,98 @@
+"""What may stand between two activations: operations that are linear, or affine, in each image.
+
+A spiking network computes `T` small inputs where its source network computes one. The two agree
+only if everything between neurons commutes with the mean over time and treats every image of a
+batch alone. What is not listed here is refused by name, so nothing stays unconverted in silence.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+
+import torch
+from torch import fx, nn
+from torch.nn import functional as F
+
+AFFINE_MODULES: tuple[type[nn.Module], ...] = (
+    nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
+    nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d,
+    nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d,
+    nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
+    nn.Flatten, nn.Unflatten, nn.Identity, nn.PixelShuffle, nn.ZeroPad2d,
+    nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d,
+)  # fmt: skip
+"""Modules that are affine in evaluation (dropout is the identity there)."""
+
+AFFINE_FUNCTIONS: frozenset[Callable] = frozenset(
+    {torch.add, torch.sub, operator.add, operator.iadd, operator.sub, operator.isub, operator.neg,
+     F.avg_pool1d, F.avg_pool2d, F.avg_pool3d,
+     F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d, F.pad}
+)  # fmt: skip
+AFFINE_METHODS = frozenset({"add", "add_", "sub", "sub_", "contiguous", "float"})
+
+# These join or move dimensions; they are fine as long as they leave dimension 0, the images, alone.
+SHAPE_FUNCTIONS: frozenset[Callable] = frozenset({torch.flatten, torch.mean, torch.cat})
+SHAPE_METHODS = frozenset({"flatten", "mean", "view", "reshape"})
+
+SCALINGS: frozenset[Callable] = frozenset({operator.mul, operator.truediv, torch.mul, torch.div})
+
+SIZE_METHODS = frozenset({"size"})
+
+
+def is_size(node: fx.Node) -> bool:
+    """Whether `node` is a shape, or a number taken from one, and no tensor."""
+    if node.op == "call_method":
+        return node.target in SIZE_METHODS
+    if node.op == "call_function" and node.target is getattr:
+        return node.args[1] == "shape"
+    return node.target is operator.getitem and is_size(node.args[0])
+
+
+def _leaves_images_alone(node: fx.Node) -> bool:
+    def argument(position: int, name: str, default: object) -> object:
+        if len(node.args) > position:
+            return node.args[position]
+        return node.kwargs.get(name, node.kwargs.get("axis", default))
+
+    name = node.target if node.op == "call_method" else node.target.__name__
+    if name in ("view", "reshape"):
+        shape = node.args[1] if isinstance(node.args[1], tuple | list) else node.args[1:]
+        first = shape[0]
+        return first == -1 or (isinstance(first, fx.Node) and is_size(first))
+    if name == "flatten":
+        return argument(1, "start_dim", 0) not in (0,)
+    if name == "cat":
+        return argument(1, "dim", 0) != 0
+    dims = argument(1, "dim", None)
+    dims = dims if isinstance(dims, tuple | list) else (dims,)
+    return all(isinstance(d, int) and d != 0 for d in dims)
+
+
+def is_affine(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    """Whether a traced operation may stand between the neurons of a spiking network.
+
+    Args:
+        node: node of a traced graph.
+        modules: submodules of the traced model by name.
+    """
+    if node.op in ("placeholder", "output", "get_attr") or is_size(node):
+        return True
+    if node.op == "call_module":
+        return isinstance(modules[node.target], AFFINE_MODULES)
+    shaping = SHAPE_METHODS if node.op == "call_method" else SHAPE_FUNCTIONS
+    if node.target in shaping:
+        return _leaves_images_alone(node)
+    if node.target in SCALINGS:
+        # A product of two tensors of activations is not linear, a product with a number is.
+        tensors = [a for a in node.all_input_nodes if not is_size(a)]
+        return len(tensors) == 1 and node.args[0] is tensors[0]
+    return node.target in (AFFINE_METHODS if node.op == "call_method" else AFFINE_FUNCTIONS)
+
+
+def describe(node: fx.Node, modules: dict[str, nn.Module]) -> str:
+    """Name an operation as its author would know it, for an error message."""
+    if node.op == "call_module":
+        return f"{type(modules[node.target]).__name__} `{node.target}`"
+    name = node.target if isinstance(node.target, str) else node.target.__name__
+    return f"operation `{name}` (node `{node.name}`)"

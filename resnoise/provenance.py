@@ -1,0 +1,67 @@
+"""What a result depends on beside the recipe: code, versions, machine."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+
+class Provenance(NamedTuple):
+    """Fields of `resnoise.records.Record` that are the same for a whole process."""
+
+    git_commit: str
+    git_dirty: bool
+    resnoise_version: str
+    torch_version: str
+    python_version: str
+    machine: str
+
+
+@cache
+def provenance() -> Provenance:
+    """Where the running code comes from and what it runs on.
+
+    The commit is empty where the package runs from no git checkout, for example from a wheel.
+    """
+    return Provenance(
+        git_commit=_git("rev-parse", "HEAD"),
+        git_dirty=bool(_git("status", "--porcelain", "--untracked-files=no")),
+        resnoise_version=version("resnoise"),
+        torch_version=torch.__version__,
+        python_version=platform.python_version(),
+        machine=_processor(),
+    )
+
+
+def device_name(device: torch.device) -> str:
+    """`cpu`, or the name of the accelerator."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def _git(*arguments: str) -> str:
+    # The checkout the code is in, not the one the user stands in.
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return ""
+    command = ["git", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

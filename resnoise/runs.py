@@ -1,0 +1,70 @@
+"""Where trainings keep their checkpoints, and the way back from a checkpoint to its job."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from resnoise import checkpoint, methods
+from resnoise.config import Recipe
+from resnoise.errors import CheckpointError, ConfigError
+from resnoise.grid import DataOptions
+from resnoise.job import Job
+from resnoise.methods import Training
+
+
+def slug(dataset: str) -> str:
+    """The name of a data set as part of a file name."""
+    return dataset.replace(":", "-").replace("/", "-")
+
+
+def run_directory(runs: Path, job: Job) -> Path:
+    """Where the checkpoints of a job go; other recipes go elsewhere."""
+    canonical = json.dumps(job.recipe.to_json(), sort_keys=True)
+    digest = hashlib.sha256(canonical.encode()).hexdigest()[:8]
+    training = f"{job.training}-{digest}"
+    return runs / slug(job.data.name) / job.architecture / f"seed{job.seed}" / training
+
+
+def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:
+    """The job that a checkpoint is of.
+
+    Args:
+        path: `best.json` or `last.json` of a training.
+        data: where the data set is; its name is taken from the checkpoint.
+        method: another method that uses the same training; default is the one that trained it.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged, or its recipe is not valid.
+    """
+    info = checkpoint.read_info(path)
+    try:
+        recipe = Recipe.from_json(info.job.recipe)
+    except (KeyError, TypeError, ConfigError) as error:
+        raise CheckpointError(f"{path} is edited: its recipe is not valid: {error}") from error
+    return Job(
+        method=methods.get(method or info.method),
+        training=info.job.training,
+        architecture=info.job.architecture,
+        data=replace(data, dataset=info.job.dataset).load(recipe, info.job.seed),
+        recipe=recipe,
+        seed=info.job.seed,
+    )
+
+
+def training_of(job: Job, backend: str, timesteps: Sequence[int]) -> Training:
+    """What a job's network can be evaluated at.
+
+    Raises:
+        ConfigError: its method does not evaluate it on this backend at any of these time steps.
+    """
+    for training in job.method.trainings(backend, timesteps):
+        if training.name == job.training:
+            return training
+    raise ConfigError(
+        f"method {job.method.name} does not evaluate training {job.training} on {backend} at T = "
+        f"{', '.join(map(str, timesteps))}"
+    )

@@ -1,0 +1,110 @@
+"""The spiking network that conversion returns: a thin module around a backend's neurons."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, fx, nn
+
+from resnoise.config import require_positive_int
+from resnoise.neuron import IFState
+
+
+def repeat_over_time(constant: Tensor, timesteps: int) -> Tensor:
+    """Repeat what does not change over time: `[N, ...]` to `[T·N, ...]`, time first."""
+    return constant.expand(timesteps, *constant.shape).flatten(0, 1)
+
+
+class SpikingLayer(nn.Module):
+    """A layer of neurons between layers that have time folded into the batch.
+
+    Args:
+        neurons: a `resnoise.backends.Neuron`.
+        threshold: θ, tensor of shape `()`.
+        constant_input: whether the input current is the same at every step, and so comes once.
+    """
+
+    threshold: Tensor
+
+    def __init__(self, neurons: nn.Module, threshold: Tensor, *, constant_input: bool) -> None:
+        super().__init__()
+        self.neurons = neurons
+        self.register_buffer("threshold", threshold)
+        self.constant_input = constant_input
+
+    def forward(
+        self, current: Tensor, timesteps: int, state: IFState | None
+    ) -> tuple[Tensor, IFState]:
+        """Simulate `T` steps.
+
+        Args:
+            current: I, tensor of shape `[T·N, ...]`, or `[N, ...]` if it is constant.
+            timesteps: T.
+            state: state before the first step, tensors of shape `[N, ...]`, or None for rest.
+
+        Returns:
+            Output current θ·s(t), tensor of shape `[T·N, ...]`, and the state after step T.
+        """
+        # Neurons are alone with themselves, so any order of memory will do; giving libraries plain
+        # contiguous tensors keeps the convolutions' channels-last layout through their stacking.
+        channels_last = current.dim() == 4 and current.is_contiguous(
+            memory_format=torch.channels_last
+        )
+        if channels_last:
+            current = current.permute(0, 2, 3, 1)
+            state = _permuted(state, 0, 2, 3, 1)
+        if self.constant_input:
+            current = current.expand(timesteps, *current.shape)
+        else:
+            current = current.unflatten(0, (timesteps, -1))
+        spikes, state = self.neurons(current, state)
+        output = spikes.mul_(self.threshold).flatten(0, 1)
+        if channels_last:
+            output = output.permute(0, 3, 1, 2)
+            state = _permuted(state, 0, 3, 1, 2)
+        return output, state
+
+
+def _permuted(state: IFState | None, *order: int) -> IFState | None:
+    if state is None:
+        return None
+    return IFState(*(None if x is None else x.permute(order) for x in state))
+
+
+class SpikingNetwork(nn.Module):
+    """A converted network: direct input, integrate-and-fire neurons, a classifier without spikes.
+
+    Args:
+        body: graph from `(images, timesteps, state)` to `(logits, state)`.
+        layers: names of the spiking layers, in the order of computation.
+        backend: name of the backend its neurons are from.
+    """
+
+    def __init__(self, body: fx.GraphModule, layers: tuple[str, ...], backend: str) -> None:
+        super().__init__()
+        self.body = body
+        self.layers = layers
+        self.backend = backend
+        self.eval()
+
+    @property
+    def spiking_layers(self) -> dict[str, SpikingLayer]:
+        """The layers of neurons by name, in the order of computation."""
+        return {name: self.body.get_submodule(name) for name in self.layers}
+
+    def forward(
+        self, images: Tensor, timesteps: int, state: tuple[IFState, ...] | None = None
+    ) -> tuple[Tensor, tuple[IFState, ...]]:
+        """Simulate `T` steps with the same images at every step.
+
+        Args:
+            images: tensor of shape `[N, C, H, W]`.
+            timesteps: T, at least 1.
+            state: one state a layer before the first step; None is rest, v(0) = θ/2.
+
+        Returns:
+            Logits of every single step, tensor of shape `[T, N, classes]` (the prediction at T is
+            the largest of their mean over steps 1..T), and the states after step T.
+        """
+        require_positive_int("timesteps", timesteps)
+        logits, state = self.body(images, timesteps, state)
+        return logits.unflatten(0, (timesteps, -1)), state

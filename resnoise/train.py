@@ -1,0 +1,243 @@
+"""One training loop for every method: SGD, warm-up and cosine, checkpoints, resume."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from resnoise import checkpoint
+from resnoise.activation import activations
+from resnoise.checkpoint import CheckpointInfo
+from resnoise.config import ExecutionConfig, Recipe
+from resnoise.datasets import Batches, batches
+from resnoise.errors import TrainingError
+from resnoise.job import Job
+from resnoise.seeding import generator_for
+
+CALIBRATION_IMAGES = 512
+CHECK_LOSS_EVERY = 20
+_MOMENTUM = "momentum/"
+# The first step of the warm-up has a rate above 0, as if this fraction of an epoch had passed.
+_HEAD_START = 0.1
+
+Progress = Callable[[int, int, str], None]
+"""Called with steps done, steps in all and a line of text."""
+
+
+def train(
+    job: Job,
+    directory: Path,
+    execution: ExecutionConfig | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train a network, or go on with a training that was interrupted.
+
+    After every epoch `last.json` is written, and `best.json` if the validation accuracy of the
+    spiking network is the highest so far; the test split is never looked at. A training that is
+    killed and started again ends like one that was not, within floating point.
+
+    Args:
+        job: what to train.
+        directory: where its checkpoints go.
+        execution: how to run it.
+        progress: told of every step.
+
+    Returns:
+        Path of `best.json`.
+
+    Raises:
+        TrainingError: the loss is not finite; the last good checkpoint stays.
+        CheckpointError: `directory` holds another training.
+    """
+    execution = execution or ExecutionConfig()
+    return _Run(job, directory, execution, progress or (lambda *_: None)).run()
+
+
+class _Run:
+    def __init__(
+        self, job: Job, directory: Path, execution: ExecutionConfig, progress: Progress
+    ) -> None:
+        self.job = job
+        self.recipe = job.recipe
+        self.directory = directory
+        self.execution = execution
+        self.progress = progress
+        self.device = resolve_device(execution.device)
+        self.layout = torch.channels_last if execution.channels_last else torch.contiguous_format
+        self.network = job.network()
+        self.history: list[dict[str, Any]] = []
+        self.best_epoch = 0
+
+    @property
+    def last(self) -> Path:
+        return self.directory / "last.json"
+
+    @property
+    def best(self) -> Path:
+        return self.directory / "best.json"
+
+    def run(self) -> Path:
+        job, recipe = self.job, self.recipe
+        resumed = self.last.exists()
+        if not resumed:
+            calibration = job.data.calibration(
+                CALIBRATION_IMAGES, generator_for(job.seed, "calibration")
+            )
+            job.method.start_(self.network, recipe, calibration)
+        self.network.to(self.device, memory_format=self.layout)
+        optimiser = torch.optim.SGD(
+            self.network.parameters(),
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+        )
+        if resumed:
+            self._resume_(optimiser)
+        order = torch.Generator()
+        training = batches(
+            job.data.train, recipe.batch_size, generator=order, workers=self.execution.workers
+        )
+        validation = batches(job.data.validation, recipe.batch_size)
+        step = torch.compile(job.method.loss) if self.execution.compile else job.method.loss
+        for epoch in range(len(self.history) + 1, recipe.epochs + 1):
+            started = time.perf_counter()
+            self._seed_(epoch, order)
+            loss, accuracy = self._epoch(epoch, step, training, optimiser)
+            validated = job.method.validate_(self.network, self._on_device(validation), recipe)
+            self.history.append(
+                {
+                    "epoch": epoch,
+                    "train_loss": loss,
+                    "train_accuracy": accuracy,
+                    "validation_accuracy": validated.accuracy,
+                    "seconds": time.perf_counter() - started,
+                    "layers": {
+                        name: {"mean": error.mean, "std": error.std, "sigma": error.sigma}
+                        for name, error in validated.layers.items()
+                    },
+                }
+            )
+            self._save(optimiser)
+        return self.best
+
+    def _seed_(self, epoch: int, order: torch.Generator) -> None:
+        """Make everything random in this epoch depend on the seed and the epoch alone."""
+        seed = self.job.seed
+        order.manual_seed(generator_for(seed, "order", epoch).initial_seed())
+        noise = generator_for(seed, "noise", epoch, self.device.type)
+        for layer in activations(self.network).values():
+            layer.generator = noise
+        # Dropout takes no generator of its own.
+        torch.manual_seed(generator_for(seed, "dropout", epoch).initial_seed())
+
+    def _epoch(
+        self, epoch: int, step: Callable, training: Batches, optimiser: torch.optim.Optimizer
+    ) -> tuple[float, float]:
+        """One pass over the training split; returns mean loss and accuracy."""
+        self.network.train()
+        losses = torch.zeros((), device=self.device)
+        correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        seen = 0
+        steps = len(training)
+        for index, (images, labels) in enumerate(self._on_device(training)):
+            rate = learning_rate(self.recipe, epoch - 1 + index / steps)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.execution.bf16):
+                loss, logits = step(self.network, images, labels)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            with torch.no_grad():
+                losses += loss * len(labels)
+                correct += (logits.argmax(-1) == labels).sum()
+            seen += len(labels)
+            if index % CHECK_LOSS_EVERY == 0 or index == steps - 1:
+                self._require_finite(losses, epoch)
+                text = f"loss {losses.item() / seen:.3f}"
+                if self.history:
+                    text += f", validation {self.history[-1]['validation_accuracy']:.2%}"
+                done = (epoch - 1) * steps + index + 1
+                self.progress(done, self.recipe.epochs * steps, text)
+        return losses.item() / seen, correct.item() / seen
+
+    def _require_finite(self, losses: Tensor, epoch: int) -> None:
+        if not math.isfinite(losses.item()):
+            kept = self.last if self.last.exists() else "none yet"
+            raise TrainingError(
+                f"the loss is not finite in epoch {epoch}; training stopped, last good "
+                f"checkpoint: {kept}. Try a smaller learning rate than "
+                f"{self.recipe.learning_rate:g}"
+            )
+
+    def _on_device(self, loader: Batches) -> Iterator[tuple[Tensor, Tensor]]:
+        for images, labels in loader:
+            yield (
+                images.to(self.device, memory_format=self.layout, non_blocking=True),
+                labels.to(self.device, non_blocking=True),
+            )
+
+    def _info(self) -> CheckpointInfo:
+        return CheckpointInfo(
+            method=self.job.method.name,
+            job=self.job.info(),
+            epoch=len(self.history),
+            best_epoch=self.best_epoch,
+            validation_accuracy=self.history[-1]["validation_accuracy"],
+            history=self.history,
+        )
+
+    def _save(self, optimiser: torch.optim.Optimizer) -> None:
+        weights = self.network.state_dict()
+        accuracies = [row["validation_accuracy"] for row in self.history]
+        # Of equal epochs the later one, which has trained for longer.
+        if accuracies[-1] == max(accuracies):
+            self.best_epoch = len(self.history)
+            checkpoint.write(self.best, self._info(), weights)
+        momenta = {
+            f"{_MOMENTUM}{name}": optimiser.state[parameter]["momentum_buffer"]
+            for name, parameter in self.network.named_parameters()
+            if "momentum_buffer" in optimiser.state[parameter]
+        }
+        checkpoint.write(self.last, self._info(), {**weights, **momenta})
+
+    def _resume_(self, optimiser: torch.optim.Optimizer) -> None:
+        info, tensors = checkpoint.read(self.last)
+        checkpoint.require_job(info, self.job.info(), self.last)
+        momenta = {n: tensors.pop(n) for n in list(tensors) if n.startswith(_MOMENTUM)}
+        checkpoint.load_state_(self.network, tensors, self.last)
+        for name, parameter in self.network.named_parameters():
+            if _MOMENTUM + name in momenta:
+                # In the parameter's own memory layout, as the optimiser would have made it.
+                buffer = torch.empty_like(parameter).copy_(momenta[_MOMENTUM + name])
+                optimiser.state[parameter]["momentum_buffer"] = buffer
+        self.history = [dict(row) for row in info.history]
+        self.best_epoch = info.best_epoch
+
+
+def learning_rate(recipe: Recipe, epoch: float) -> float:
+    """Linear warm-up, then a cosine from the peak to 0.
+
+    Args:
+        recipe: peak, warm-up and number of epochs.
+        epoch: time since the start in epochs, with fraction.
+    """
+    if epoch < recipe.warmup_epochs:
+        return recipe.learning_rate * (epoch + _HEAD_START) / (recipe.warmup_epochs + _HEAD_START)
+    done = (epoch - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of this name; `"auto"` is CUDA when there is one, else the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise TrainingError("expected a CUDA device, but torch finds none; use --device cpu")
+    return torch.device(name)
