@@ -1,0 +1,29 @@
+"""What the suite measures of a spiking network, apart from its accuracy."""
+
+from resnoise.metrics.activity import AC_PJ, MAC_PJ, Activity, ActivityMeter
+from resnoise.metrics.agreement import agreement
+from resnoise.metrics.footprint import Footprint, footprint
+from resnoise.metrics.latency import (
+    Latency,
+    alternate,
+    measure_latency,
+    overhead_ratio,
+    plain_network,
+)
+from resnoise.metrics.memory import peak_memory_mib
+
+__all__ = [
+    "AC_PJ",
+    "MAC_PJ",
+    "Activity",
+    "ActivityMeter",
+    "Footprint",
+    "Latency",
+    "agreement",
+    "alternate",
+    "footprint",
+    "measure_latency",
+    "overhead_ratio",
+    "peak_memory_mib",
+    "plain_network",
+]

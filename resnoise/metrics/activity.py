@@ -1,0 +1,245 @@
+"""Firing rates, synaptic operations and energy of simulations, for every number of steps."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from resnoise.errors import ConfigError
+from resnoise.metrics.synapses import Drive, Site, Synapses, synapses
+from resnoise.spiking import SpikingLayer, SpikingNetwork
+
+MAC_PJ = 4.6
+"""Energy of a 32-bit floating-point multiply-accumulate at 45 nm (Horowitz, ISSCC 2014)."""
+AC_PJ = 0.9
+"""Energy of a 32-bit floating-point addition at 45 nm (Horowitz, ISSCC 2014)."""
+
+
+class Activity(NamedTuple):
+    """What the first `T` steps of a simulation cost; operations are for one image.
+
+    What precedes the first spiking layer is constant in time: it counts once an image, in every
+    figure, however many calls of the network compute it again.
+
+    Attributes:
+        firing_rate: spikes a neuron a time step, over all neurons.
+        firing_rates: the same, layer by layer.
+        synops_dense: NeuroBench's dense synaptic operations: applications of a weight, those to
+            zeros included, those to padding and those of biases left out.
+        synops_effective: NeuroBench's effective synaptic operations: those of the former with an
+            input and a weight that are not zero. A pooled value is one input.
+        acs: accumulates, one for every spike and every weight that reads it. Pools are folded
+            into the layer after them, see `resnoise.metrics.synapses.synapses`; so several spikes
+            in one window of a pool count here, but only once in `synops_effective`.
+        macs: multiply-accumulates, dense: the layers before the first spike, and those that read
+            another layer of weights with no neurons between, at every step.
+        energy_nj: `4.6 pJ · macs + 0.9 pJ · acs`, in nanojoules.
+
+    Sources: Yik et al., Nature Communications 16, 1545 (2025) for NeuroBench; Horowitz, ISSCC 2014
+    for the energies.
+    """
+
+    firing_rate: float
+    firing_rates: dict[str, float]
+    synops_dense: float
+    synops_effective: float
+    acs: float
+    macs: float
+    energy_nj: float
+
+
+class _Counts(NamedTuple):
+    """Sums over images: spikes `[layers, T]`, ACs `[T]`, effective operations `[T]` and once `[]`.
+
+    All are float64, which counts exactly up to 2⁵³.
+    """
+
+    spikes: Tensor
+    acs: Tensor
+    effective: Tensor
+    effective_once: Tensor
+
+    @classmethod
+    def zeros(cls, layers: int, timesteps: int, device: torch.device) -> _Counts:
+        shapes = ((layers, timesteps), (timesteps,), (timesteps,), ())
+        return cls(*(torch.zeros(s, dtype=torch.float64, device=device) for s in shapes))
+
+
+class ActivityMeter:
+    """Counts the spikes and synaptic operations of a spiking network while it is simulated.
+
+    A batch may take several calls of the network (SRP makes two): their steps follow each other.
+    What runs outside of `batch` is not counted.
+
+        meter = ActivityMeter(network)
+        for images, _ in batches:
+            with meter.batch():
+                simulation(images, timesteps)
+        for steps in range(1, timesteps + 1):
+            print(meter.activity(steps))
+
+    Args:
+        network: from `resnoise.convert`.
+    """
+
+    def __init__(self, network: SpikingNetwork) -> None:
+        self.network = network
+        self._shape: torch.Size | None = None
+        self._synapses = Synapses({}, {})
+        self._totals: _Counts | None = None
+        self._images = 0
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Within the context, count what is simulated, all of it on the same images.
+
+        Raises:
+            ConfigError: images of another shape than before, or another number of steps.
+        """
+        recording = _Recording(self)
+        handle = self.network.register_forward_pre_hook(recording.begin, with_kwargs=True)
+        try:
+            yield
+        finally:
+            handle.remove()
+            recording.close()
+        if recording.calls:
+            self._add(recording.counts(), recording.images)
+
+    def synapses(self, images: Tensor) -> Synapses:
+        """The connections of the network for images `[N, C, H, W]`, counted once."""
+        if self._shape is None:
+            self._synapses = synapses(self.network, images)
+            self._shape = images.shape[1:]
+        if images.shape[1:] != self._shape:
+            raise ConfigError(
+                f"expected images of shape {tuple(self._shape)} as before, but got "
+                f"{tuple(images.shape[1:])}; measure each shape with a meter of its own"
+            )
+        return self._synapses
+
+    def activity(self, steps: int) -> Activity:
+        """The activity of the first `steps` steps, averaged over all images so far.
+
+        Raises:
+            ConfigError: nothing was simulated yet, or fewer steps.
+        """
+        if self._totals is None:
+            raise ConfigError(
+                "expected simulations within `with meter.batch():` before `activity`, but got none"
+            )
+        simulated = self._totals.acs.numel()
+        if not 1 <= steps <= simulated:
+            raise ConfigError(
+                f"expected argument `steps` to be in 1..{simulated}, the steps that were "
+                f"simulated, but got {steps}"
+            )
+        # Division by the number of images comes last, so that whole numbers stay whole.
+        neurons = {name: a.numel() for name, a in self._synapses.accumulates.items()}
+        spikes = self._totals.spikes[:, :steps].sum(1).tolist()
+        chances = self._images * steps
+        rates = {n: s / (chances * neurons[n]) for n, s in zip(neurons, spikes, strict=True)}
+        effective = self._totals.effective[:steps].sum() + self._totals.effective_once
+        acs = self._totals.acs[:steps].sum().item() / self._images
+        once, spiking, graded = (self._synapses.dense(drive) for drive in Drive)
+        macs = once + steps * graded
+        return Activity(
+            firing_rate=sum(spikes) / (chances * sum(neurons.values())),
+            firing_rates=rates,
+            synops_dense=once + steps * (spiking + graded),
+            synops_effective=effective.item() / self._images,
+            acs=acs,
+            macs=macs,
+            energy_nj=(MAC_PJ * macs + AC_PJ * acs) * 1e-3,
+        )
+
+    def _add(self, counts: _Counts, images: int) -> None:
+        if self._totals is not None:
+            before, now = self._totals.acs.numel(), counts.acs.numel()
+            if before != now:
+                raise ConfigError(
+                    f"expected a batch of {before} time steps as before, but got {now}"
+                )
+            counts = _Counts(*(a + b for a, b in zip(self._totals, counts, strict=True)))
+        self._totals = counts
+        self._images += images
+
+
+class _Recording:
+    """The counts of one batch, a `_Counts` for every call of the network."""
+
+    def __init__(self, meter: ActivityMeter) -> None:
+        self.meter = meter
+        self.calls: list[_Counts] = []
+        self.images = 0
+        self.handles: list[torch.utils.hooks.RemovableHandle] = []
+
+    def begin(self, network: SpikingNetwork, args: tuple, kwargs: dict[str, Any]) -> None:
+        """Before a call of the network."""
+        arguments = inspect.signature(network.forward).bind(*args, **kwargs).arguments
+        images, self.timesteps = arguments["images"], arguments["timesteps"]
+        # Counting the connections runs layers too, so their hooks come after it.
+        connections = self.meter.synapses(images)
+        if not self.calls:
+            self.images = len(images)
+            self._hook(network, connections)
+        if len(images) != self.images:
+            raise ConfigError(
+                f"expected the same {self.images} images in every call of a batch, but got "
+                f"{len(images)}; enter `meter.batch()` anew for other images"
+            )
+        self.sites = {name: iter(sites) for name, sites in connections.sites.items()}
+        layers = len(connections.accumulates)
+        self.calls.append(_Counts.zeros(layers, self.timesteps, images.device))
+
+    def counts(self) -> _Counts:
+        """Of all calls, one after the other; what is constant in time only of the first."""
+        *over_time, once = zip(*self.calls, strict=True)
+        return _Counts(*(torch.cat(parts, -1).cpu() for parts in over_time), once[0].cpu())
+
+    def close(self) -> None:
+        for handle in self.handles:
+            handle.remove()
+
+    def _hook(self, network: SpikingNetwork, connections: Synapses) -> None:
+        for index, (name, accumulates) in enumerate(connections.accumulates.items()):
+            layer = network.body.get_submodule(name)
+            hook = self._spiking_hook(index, accumulates)
+            self.handles.append(layer.register_forward_hook(hook))
+        for name in connections.sites:
+            layer = network.body.get_submodule(name)
+            self.handles.append(layer.register_forward_pre_hook(self._synaptic_hook(name)))
+
+    def _spiking_hook(self, index: int, accumulates: Tensor):
+        def count(layer: SpikingLayer, args: tuple, output: tuple) -> None:
+            spikes = _active_images(output[0], self.timesteps)
+            self.calls[-1].spikes[index] += spikes.flatten(1).sum(1)
+            self.calls[-1].acs.add_((spikes * accumulates).flatten(1).sum(1))
+
+        return count
+
+    def _synaptic_hook(self, name: str):
+        def count(layer: nn.Module, args: tuple[Tensor]) -> None:
+            site: Site = next(self.sites[name])
+            constant = site.drive is Drive.CONSTANT
+            active = _active_images(args[0], 1 if constant else self.timesteps)
+            effective = (active * site.fan_out).flatten(1).sum(1)
+            if constant:
+                self.calls[-1].effective_once.add_(effective[0])
+            else:
+                self.calls[-1].effective.add_(effective)
+
+        return count
+
+
+def _active_images(x: Tensor, timesteps: int) -> Tensor:
+    """In how many images each element is not zero, from `[T·N, ...]` to float64 `[T, ...]`."""
+    # Comparing into floats and adding those is several times faster than adding booleans.
+    active = torch.empty_like(x, dtype=torch.float32)
+    torch.ne(x, 0, out=active)
+    return active.unflatten(0, (timesteps, -1)).sum(1).double()

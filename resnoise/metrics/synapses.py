@@ -1,0 +1,180 @@
+"""The connections of a spiking network: what a spike costs, and what every layer costs densely.
+
+They follow from the graph and the shape of the images alone; `resnoise.metrics.activity` weighs
+them with the spikes of a simulation.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import defaultdict
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, fx, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from resnoise.operators import SCALINGS
+from resnoise.spiking import SpikingNetwork
+
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_SYNAPTIC = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *_TRANSPOSED, nn.Linear)
+_AVERAGES = (
+    nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d,
+    nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
+)  # fmt: skip
+_AVERAGE_CALLS = {
+    F.avg_pool1d, F.avg_pool2d, F.avg_pool3d,
+    F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d, torch.mean, "mean",
+}  # fmt: skip
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_DIFFERENCES = {operator.sub, operator.isub, torch.sub, "sub", "sub_"}
+
+
+class Drive(IntEnum):
+    """What the input of a layer is made of; a layer with several inputs has the last of theirs."""
+
+    CONSTANT = 0
+    """Nothing that spikes: the same at every step, so the layer runs once an image (MACs)."""
+    SPIKES = 1
+    """Spikes, perhaps scaled, pooled, reshaped and added up: an accumulate a spike (ACs)."""
+    GRADED = 2
+    """The output of another layer of weights, no neurons between: real at every step (MACs)."""
+
+
+class Site(NamedTuple):
+    """One call of a layer of weights.
+
+    Attributes:
+        drive: what its input is made of.
+        dense: applications of a weight to an input for one image and step; those to padding are
+            left out.
+        fan_out: how many of them read each input through a weight that is not zero, float64
+            tensor of the shape of the input of one image.
+    """
+
+    drive: Drive
+    dense: float
+    fan_out: Tensor
+
+
+class Synapses(NamedTuple):
+    """The connections of a spiking network for images of one shape.
+
+    Attributes:
+        sites: calls of every layer of weights by its name, in the order of computation.
+        accumulates: by name of a spiking layer, how many accumulates one spike of each neuron
+            causes, float64 tensor of the shape of the layer's output for one image.
+    """
+
+    sites: dict[str, list[Site]]
+    accumulates: dict[str, Tensor]
+
+    def dense(self, drive: Drive) -> float:
+        """Dense operations of one image and step in the layers of this drive."""
+        return sum(s.dense for sites in self.sites.values() for s in sites if s.drive is drive)
+
+
+def synapses(network: SpikingNetwork, images: Tensor) -> Synapses:
+    """Count the connections of a spiking network.
+
+    A spike costs one accumulate for every weight that reads it. Pools are folded into the layer
+    after them, as on chips where a sum pool merges addresses (SynSense DYNAP-CNN): a spike costs
+    the fan-out of every pooled position whose window it lies in, whether or not other spikes lie
+    there too. Counting pooled values instead would call an accumulate what is a product of a
+    weight and a graded number. Scalings and BatchNorm fold into weights and cost nothing; nor do
+    biases, and sums of branches, which add currents on the same membrane.
+
+    Args:
+        network: from `resnoise.convert`.
+        images: tensor of shape `[N, C, H, W]`; only its shape, type and device count.
+
+    Where a pool's windows differ in size (`ceil_mode`, an adaptive pool that does not divide its
+    input, `count_include_pad=False`) all are taken to be as large as the one in the centre.
+    """
+    # The counts are gradients; simulations run under inference mode, which has none.
+    with torch.inference_mode(False), torch.enable_grad():
+        counting = _Counting(network)
+        counting.run(torch.zeros(1, *images.shape[1:]).to(images), 1, None)
+        names, neurons = zip(*counting.neurons.items(), strict=True)
+        accumulates = torch.autograd.grad(counting.accumulates, neurons, materialize_grads=True)
+    # Whole numbers, but for the rounding of a pool's 1/k.
+    whole = (a[0].round().double() for a in accumulates)
+    return Synapses(dict(counting.sites), dict(zip(names, whole, strict=True)))
+
+
+class _Counting(fx.Interpreter):
+    """Run one image for one step in which every neuron fires.
+
+    Between neurons and weights flow numbers of spikes instead of currents, so the derivative of
+    `accumulates` in `neurons` is what one spike costs.
+    """
+
+    def __init__(self, network: SpikingNetwork) -> None:
+        super().__init__(network.body)
+        self.spiking = network.spiking_layers
+        self.drives: dict[fx.Node, Drive] = {}
+        self.sites: defaultdict[str, list[Site]] = defaultdict(list)
+        self.neurons: dict[str, Tensor] = {}
+        self.accumulates = torch.zeros((), dtype=torch.float64, requires_grad=True)
+
+    def run_node(self, node: fx.Node) -> Any:
+        drive = max((self.drives[n] for n in node.all_input_nodes), default=Drive.CONSTANT)
+        inputs = self.fetch_args_kwargs_from_env(node)[0]
+        module = self.fetch_attr(node.target) if node.op == "call_module" else None
+        self.drives[node] = drive
+        if module is not None and node.target in self.spiking:
+            self.drives[node] = Drive.SPIKES
+            self.neurons[node.target] = torch.ones_like(inputs[0]).requires_grad_()
+            return self.neurons[node.target].clone(), None  # a branch may be added in place
+        if isinstance(module, _SYNAPTIC):
+            if drive is not Drive.CONSTANT:
+                self.drives[node] = Drive.GRADED
+            return self._synaptic(node.target, module, inputs[0], drive)
+        if drive is not Drive.SPIKES:
+            return super().run_node(node)
+        return self._between(node, module, inputs)
+
+    def _synaptic(self, name: str, layer: nn.Module, x: Tensor, drive: Drive) -> Tensor:
+        fan_out = _fan_out(layer, x, layer.weight != 0)
+        dense = _fan_out(layer, x, torch.ones_like(layer.weight)).sum().item()
+        self.sites[name].append(Site(drive, dense, fan_out))
+        if drive is Drive.SPIKES:
+            self.accumulates = self.accumulates + (x[0] * fan_out).sum()
+        return layer(x.detach())  # for its shape
+
+    def _between(self, node: fx.Node, module: nn.Module | None, inputs: tuple) -> Any:
+        """The number of spikes that each output of an operation receives."""
+        if isinstance(module, _BATCH_NORMS) or node.target in SCALINGS | {operator.neg}:
+            return next(x for x in inputs if isinstance(x, Tensor))  # a factor may come first
+        if node.target in _DIFFERENCES:
+            return inputs[0] + inputs[1]
+        output = super().run_node(node)
+        if isinstance(module, _AVERAGES) or node.target in _AVERAGE_CALLS:
+            centre = output[tuple(size // 2 for size in output.shape)]
+            (shares,) = torch.autograd.grad(centre, inputs[0], retain_graph=True)
+            return output / shares.max()  # an average over k inputs takes 1/k of each
+        return output
+
+
+def _fan_out(layer: nn.Module, x: Tensor, weight: Tensor) -> Tensor:
+    """How many outputs read each input through `weight`, 0 or 1, shape of `x` for one image.
+
+    That is the derivative of the sum of all outputs in the input: exact for any stride, padding,
+    dilation and number of groups, and blind to padding. Weights are added up over the outputs
+    first, which leaves the derivative as it is and one output channel a group to compute.
+    """
+    weight = weight.double()
+    groups = getattr(layer, "groups", 1)
+    if isinstance(layer, _TRANSPOSED):
+        weight = weight.sum(1, keepdim=True)
+    else:
+        weight = weight.unflatten(0, (groups, -1)).sum(1)
+    counting = {"weight": weight}
+    if layer.bias is not None:
+        counting["bias"] = weight.new_zeros(groups)
+    probe = torch.zeros_like(x, dtype=torch.float64).requires_grad_()
+    (fan_out,) = torch.autograd.grad(functional_call(layer, counting, (probe,)).sum(), probe)
+    return fan_out[0]
