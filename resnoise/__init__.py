@@ -7,6 +7,7 @@ from resnoise.activation import QuantisedReLU, fit_thresholds_, noise_mode, quan
 from resnoise.config import ActivationConfig, ExecutionConfig, InductionConfig, Recipe
 from resnoise.convert import convert
 from resnoise.errors import ResnoiseError
+from resnoise.evaluate import evaluate
 from resnoise.induction import induce, set_noise_
 from resnoise.job import Job
 from resnoise.prepare import prepare

@@ -17,10 +17,13 @@ from torch.nn import functional as F
 
 from resnoise.config import ActivationConfig, require_number, require_positive_int
 from resnoise.noise import gaussian_like
+from resnoise.operators import BATCH_NORMS
 
 # λ = softplus(ρ) with this sharpness: ρ itself to float32 precision above λ = 2 (so that published
-# learning rates and weight decay act on λ as they were meant to), and positive however far ρ falls.
+# learning rates and weight decay act on λ as they were meant to), and positive however far ρ falls:
+# where the softplus itself underflows, the smallest normal number takes over.
 SOFTPLUS_SHARPNESS = 10.0
+SMALLEST_THRESHOLD = torch.finfo(torch.float32).tiny
 
 NoiseMode = Literal["training", "always", "never"]
 
@@ -101,7 +104,8 @@ class QuantisedReLU(nn.Module):
 
     @property
     def threshold(self) -> Tensor:
-        return F.softplus(self.raw_threshold, beta=SOFTPLUS_SHARPNESS)
+        softplus = F.softplus(self.raw_threshold, beta=SOFTPLUS_SHARPNESS)
+        return softplus.clamp_min(SMALLEST_THRESHOLD)
 
     @torch.no_grad()
     def set_threshold_(self, value: float) -> None:
@@ -130,12 +134,23 @@ class QuantisedReLU(nn.Module):
         return f"levels={self.levels}, threshold={self.threshold.item():.4g}"
 
 
+def is_activation(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    """Whether a node of a traced network calls a quantised activation.
+
+    Args:
+        node: node of a traced graph.
+        modules: submodules of the traced network by name.
+    """
+    return node.op == "call_module" and isinstance(modules[node.target], QuantisedReLU)
+
+
 def activations(network: nn.Module) -> dict[str, QuantisedReLU]:
     """The quantised activations of a source network by name, in the order of computation."""
-    layers = {n: m for n, m in network.named_modules() if isinstance(m, QuantisedReLU)}
+    modules = dict(network.named_modules())
     if isinstance(network, fx.GraphModule):
-        return {n.target: layers[n.target] for n in network.graph.nodes if n.target in layers}
-    return layers
+        calls = [n.target for n in network.graph.nodes if is_activation(n, modules)]
+        return {name: modules[name] for name in calls}
+    return {name: m for name, m in modules.items() if isinstance(m, QuantisedReLU)}
 
 
 @contextmanager
@@ -152,12 +167,28 @@ def noise_mode(network: nn.Module, mode: NoiseMode) -> Iterator[None]:
             layer.noise = earlier
 
 
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Within the context, `network` is in evaluation mode and without noise.
+
+    Afterwards every module is in its own mode again.
+    """
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        with noise_mode(network, "never"):
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
 @torch.no_grad()
-def fit_thresholds_(network: nn.Module, images: Tensor, *, quantile: float = 0.99) -> None:
+def fit_thresholds_(network: nn.Module, images: Tensor, *, quantile: float = 0.9) -> None:
     """Start every λ from data: the `quantile` of the layer's positive pre-activations.
 
-    One forward pass in training mode (BatchNorm uses the statistics of these images); each layer
-    is fitted before it quantises, so later layers see what earlier ones will send them.
+    One forward pass in which BatchNorm uses the statistics of these images, and dropout is off;
+    each layer is fitted before it quantises, so later ones see what earlier ones will send them.
 
     Args:
         network: source network from `resnoise.prepare`; changed in place.
@@ -166,23 +197,22 @@ def fit_thresholds_(network: nn.Module, images: Tensor, *, quantile: float = 0.9
 
     Where λ starts decides much of the accuracy at T = 1 and 2, see `docs/method.md`.
     """
-    require_number("quantile", quantile, above=0)
+    require_number("quantile", quantile, above=0, at_most=1)
 
     def fit(layer: QuantisedReLU, inputs: tuple[Tensor]) -> None:
         positive = inputs[0][inputs[0] > 0].float()
         if positive.numel():
-            rank = max(1, math.ceil(min(quantile, 1.0) * positive.numel()))
+            rank = max(1, math.ceil(quantile * positive.numel()))
             layer.set_threshold_(positive.kthvalue(rank).values.item())
 
     statistics = {k: v.clone() for k, v in network.named_buffers()}
     handles = [m.register_forward_pre_hook(fit) for m in activations(network).values()]
-    was_training = network.training
     try:
-        network.train()
-        with noise_mode(network, "never"):
+        with evaluating(network):
+            for module in network.modules():
+                module.training = isinstance(module, BATCH_NORMS)
             network(images)
     finally:
-        network.train(was_training)
         for handle in handles:
             handle.remove()
         for name, buffer in network.named_buffers():

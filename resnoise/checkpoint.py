@@ -21,6 +21,7 @@ from resnoise.atomic import exclusive, write_bytes, write_text
 from resnoise.errors import CheckpointError
 
 FORMAT = 1
+_DIGEST_CHARACTERS = 12
 
 
 class JobInfo(BaseModel):
@@ -49,7 +50,7 @@ class CheckpointInfo(BaseModel):
     best_epoch: Annotated[int, Field(ge=1)]
     validation_accuracy: float
     history: list[dict[str, JsonValue]]
-    weights: str = ""
+    weights: Annotated[str, Field(pattern=r"^[^/\\\x00]*$")] = ""
     sha256: str = ""
 
 
@@ -64,12 +65,13 @@ def write(path: Path, info: CheckpointInfo, tensors: Mapping[str, Tensor]) -> Ch
     """
     data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     digest = hashlib.sha256(data).hexdigest()
-    weights = path.with_name(f"{path.stem}-{digest[:12]}.safetensors")
+    weights = path.with_name(f"{path.stem}-{digest[:_DIGEST_CHARACTERS]}.safetensors")
     info = info.model_copy(update={"weights": weights.name, "sha256": digest})
     with exclusive(path.parent):
         write_bytes(weights, data)
         write_text(path, json.dumps(info.model_dump(mode="json"), indent=1) + "\n")
-        for old in path.parent.glob(f"{path.stem}-*"):
+        name = f"{path.stem}-{'?' * _DIGEST_CHARACTERS}.safetensors"
+        for old in [*path.parent.glob(name), *path.parent.glob(f".{name}.tmp")]:
             if old != weights:
                 old.unlink()
     return info
@@ -100,7 +102,7 @@ def read(path: Path) -> tuple[CheckpointInfo, dict[str, Tensor]]:
         CheckpointError: a file is missing, truncated or edited.
     """
     info = read_info(path)
-    weights = path.with_name(info.weights)
+    weights = path.parent / info.weights
     try:
         data = weights.read_bytes()
     except OSError as error:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 import torch
 
-from resnoise import backends, checkpoint
+from resnoise import checkpoint
 from resnoise.atomic import exclusive, write_text
 from resnoise.config import ExecutionConfig, require_positive_int
 from resnoise.datasets import ImageData, batches
@@ -48,7 +48,7 @@ class Workplace:
 
     out: Path
     runs: Path = Path("runs")
-    execution: ExecutionConfig = ExecutionConfig()
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
     jobs: int = 1
 
     def __post_init__(self) -> None:

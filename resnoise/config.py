@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, Literal
 
 from resnoise.errors import ConfigError
@@ -24,11 +24,16 @@ def require_positive_int(name: str, value: object) -> None:
         )
 
 
-def require_number(name: str, value: object, *, above: float | None = None) -> None:
-    """Raise `ConfigError` unless `value` is finite and not negative (or larger than `above`)."""
+def require_number(
+    name: str, value: object, *, above: float | None = None, at_most: float = inf
+) -> None:
+    """Raise `ConfigError` unless `value` is finite, not negative and within the bounds given."""
     number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    if not number or value < 0 or (above is not None and value <= above):
+    inside = number and value <= at_most and (value >= 0 if above is None else value > above)
+    if not inside:
         bound = "not negative" if above is None else f"larger than {above:g}"
+        if at_most < inf:
+            bound += f" and at most {at_most:g}"
         raise ConfigError(f"expected argument `{name}` to be a number {bound}, but got {value!r}")
 
 
@@ -48,15 +53,19 @@ class ActivationConfig:
         levels: number of quantisation levels L above zero, at least 1.
         threshold: where every layer's trainable clipping value λ starts, or `"data"` to start
             it from the activations of training images (`resnoise.fit_thresholds_`).
+        quantile: where `"data"` puts it: the share of a layer's positive pre-activations that is
+            not clipped at first, in (0, 1].
     """
 
     levels: int = 4
     threshold: float | Literal["data"] = "data"
+    quantile: float = 0.9
 
     def __post_init__(self) -> None:
         require_positive_int("levels", self.levels)
         if self.threshold != "data":
             require_number("threshold", self.threshold, above=0)
+        require_number("quantile", self.quantile, above=0, at_most=1)
 
 
 @dataclass(frozen=True)

@@ -59,18 +59,25 @@ def spiking_graph(body: fx.GraphModule, neurons: Callable[[Tensor], nn.Module]) 
     """
     graph = body.graph
     layers = list(activations(body))
-    images = next(node for node in graph.nodes if node.op == "placeholder")
+    given = next(node for node in graph.nodes if node.op == "placeholder")
+    with graph.inserting_after(given):
+        images = graph.placeholder("images")
+    given.replace_all_uses_with(images)
+    graph.erase_node(given)  # whose name may be one of the next two
     with graph.inserting_after(images):
         timesteps = graph.placeholder("timesteps")
     with graph.inserting_after(timesteps):
         state = graph.placeholder("state")
 
+    constant: set[fx.Node] = {images}
     temporal: set[fx.Node] = set()
     end_states: list[fx.Node] = []
     for node in list(graph.nodes):
         if node.op == "output":
+            if node.args[0] not in temporal:
+                raise ConversionError("expected logits that depend on an activation, but none does")
             node.args = ((node.args[0], tuple(end_states)),)
-        elif node.target in layers:
+        elif node.op == "call_module" and node.target in layers:
             current = node.args[0]
             layer = _spiking_layer(body.get_submodule(node.target), neurons, current in temporal)
             body.set_submodule(node.target, layer)
@@ -85,9 +92,11 @@ def spiking_graph(body: fx.GraphModule, neurons: Callable[[Tensor], nn.Module]) 
                 spikes, delete_user_cb=lambda user, keep=(spikes, end_states[-1]): user not in keep
             )
             temporal.add(spikes)
-        elif any(argument in temporal for argument in node.all_input_nodes):
-            _expand_constants(graph, node, temporal, timesteps)
+        elif temporal.intersection(node.all_input_nodes):
+            _repeat_inputs(graph, node, constant, timesteps)
             temporal.add(node)
+        elif constant.intersection(node.all_input_nodes):
+            constant.add(node)
     graph.lint()
     body.recompile()
     return body
@@ -100,20 +109,21 @@ def _spiking_layer(
     return SpikingLayer(neurons(threshold), threshold, constant_input=not temporal)
 
 
-def _expand_constants(
-    graph: fx.Graph, node: fx.Node, temporal: set[fx.Node], timesteps: fx.Node
+def _repeat_inputs(
+    graph: fx.Graph, node: fx.Node, constant: set[fx.Node], timesteps: fx.Node
 ) -> None:
-    for constant in node.all_input_nodes:
-        if constant in temporal or constant.op == "get_attr":
+    """Give `node` those of its inputs that are constant in time once for every step."""
+    for source in node.all_input_nodes:
+        if source not in constant:
             continue
-        if is_size(constant):
+        if is_size(source):
             raise ConversionError(
-                f"cannot convert `{node.name}`: it uses the shape `{constant.name}` of a tensor "
+                f"cannot convert `{node.name}`: it uses the shape `{source.name}` of a tensor "
                 "before the first ReLU; take the shape from the tensor that is reshaped"
             )
         with graph.inserting_before(node):
-            repeated = graph.call_function(repeat_over_time, (constant, timesteps))
-        node.replace_input_with(constant, repeated)
+            repeated = graph.call_function(repeat_over_time, (source, timesteps))
+        node.replace_input_with(source, repeated)
 
 
 def _state_of(state: tuple[IFState, ...] | None, index: int) -> IFState | None:

@@ -34,7 +34,8 @@ from resnoise.simulate import Simulation, predictions
 from resnoise.train import Progress, resolve_device
 
 BATCH = 100
-REPEATS = 5
+REPEATS = 7
+WARMUP = 2
 
 
 @dataclass(frozen=True)
@@ -185,11 +186,11 @@ def _predict(
 ) -> tuple[Tensor, ActivityMeter]:
     """Predicted classes, tensor of shape `[T, images]`, and what the network did for them."""
     rows = []
-    with ActivityMeter(simulation.network) as meter:
-        for index, batch in enumerate(images, start=1):
-            with meter.batch(len(batch)):
-                rows.append(predictions(simulation(batch, timesteps)).cpu())
-            progress(index, len(images), "test images")
+    meter = ActivityMeter(simulation.network)
+    for index, batch in enumerate(images, start=1):
+        with meter.batch():
+            rows.append(predictions(simulation(batch, timesteps)).cpu())
+        progress(index, len(images), "test images")
     return torch.cat(rows, dim=1), meter
 
 
@@ -203,7 +204,7 @@ def _latencies(
             "plain": lambda: _forward(plain, images),
         },
         repeats=REPEATS,
-        warmup=1,
+        warmup=WARMUP,
         device=images.device,
     )
     return times["spiking"], times["plain"]

@@ -19,16 +19,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, fx
 
-from resnoise.activation import activations, noise_mode
+from resnoise.activation import activations, evaluating
 from resnoise.convert import convert
+from resnoise.errors import DataError
 from resnoise.simulate import predictions
 
-# Errors of a network with L levels are multiples of λ/L and θ/T, so the edges lie between those.
-HISTOGRAM_BINS = 41
-HISTOGRAM_LIMIT = 1.025
-HISTOGRAM_EDGES = tuple(
-    HISTOGRAM_LIMIT * (2 * i / HISTOGRAM_BINS - 1) for i in range(HISTOGRAM_BINS + 1)
-)
+# Errors of a network with L levels are multiples of λ/L and θ/T. Bins are 1/16 wide and centred on
+# multiples of that, so for the usual powers of two no edge falls on an error.
+HISTOGRAM_BINS = 33
+HISTOGRAM_LIMIT = 33 / 32
+HISTOGRAM_EDGES = tuple((2 * i - HISTOGRAM_BINS) / 32 for i in range(HISTOGRAM_BINS + 1))
+_HISTOGRAM_CHUNK = 2**24  # torch counts in float32, which goes no further
 
 
 class LayerError(NamedTuple):
@@ -69,7 +70,7 @@ class _Moments:
         self.count = 0
         self.total = self.squares = self.variances = 0.0
         self.batches = 0
-        self.counts = torch.zeros(HISTOGRAM_BINS)
+        self.counts = torch.zeros(HISTOGRAM_BINS, dtype=torch.int64)
 
     def add(self, error: Tensor, threshold: Tensor) -> None:
         variance, mean = torch.var_mean(error.float(), correction=0)
@@ -80,14 +81,15 @@ class _Moments:
         self.variances += variance.item()
         self.batches += 1
         scaled = error.float() / threshold
-        self.counts += torch.histc(scaled, HISTOGRAM_BINS, -HISTOGRAM_LIMIT, HISTOGRAM_LIMIT).cpu()
+        for part in scaled.flatten().split(_HISTOGRAM_CHUNK):
+            counts = torch.histc(part, HISTOGRAM_BINS, -HISTOGRAM_LIMIT, HISTOGRAM_LIMIT)
+            self.counts += counts.to(self.counts)
 
     def result(self, threshold: Tensor) -> LayerError:
         mean = self.total / self.count
         std = max(self.squares / self.count - mean**2, 0.0) ** 0.5
         sigma = (self.variances / self.batches) ** 0.5
-        counts = tuple(int(c) for c in self.counts)
-        return LayerError(mean, std, sigma, threshold.item(), counts)
+        return LayerError(mean, std, sigma, threshold.item(), tuple(self.counts.tolist()))
 
 
 @torch.inference_mode()
@@ -103,6 +105,9 @@ def induce(
 
     Returns:
         The accuracy of the spiking network at 1..T steps, and the residual error of every layer.
+
+    Raises:
+        DataError: there are no batches.
     """
     spiking = convert(network)
     thresholds = {name: layer.threshold for name, layer in spiking.spiking_layers.items()}
@@ -112,13 +117,15 @@ def induce(
     for images, labels in batches:
         with _outputs(spiking.spiking_layers) as rates:
             logits, _ = spiking(images, timesteps)
-        with _outputs(activations(network)) as quantised, _evaluating(network):
+        with _outputs(activations(network)) as quantised, evaluating(network):
             network(images)
         for name, (output, _) in rates.items():
             rate = output.unflatten(0, (timesteps, -1)).mean(0)
             moments[name].add(quantised[name] - rate, thresholds[name])
         correct += (predictions(logits) == labels).sum(1).cpu()
         images_seen += len(labels)
+    if not images_seen:
+        raise DataError("expected held-out images to measure the residual error on, but got none")
     return Induction(
         tuple((correct.double() / images_seen).tolist()),
         {name: moments[name].result(thresholds[name]) for name in thresholds},
@@ -145,14 +152,3 @@ def _outputs(layers: dict[str, torch.nn.Module]) -> Iterator[dict[str, Tensor]]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-@contextmanager
-def _evaluating(network: fx.GraphModule) -> Iterator[None]:
-    was_training = network.training
-    network.eval()
-    try:
-        with noise_mode(network, "never"):
-            yield
-    finally:
-        network.train(was_training)

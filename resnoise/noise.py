@@ -6,8 +6,8 @@ about a nanosecond), pick from a table of the 65,536 quantiles of the normal dis
 
 Why this is good enough: the bits are independent draws of a generator that passes PractRand and
 BigCrush, so elements and calls are independent. The table holds the midpoints of equal slices of
-probability: symmetric (the mean is exactly 0), variance 0.99996, kurtosis within 0.002 of a
-Gaussian's, and cut at 4.3 σ, which a true Gaussian passes once in 50,000 elements. The noise
+probability: symmetric (the mean is exactly 0), variance 0.99998, kurtosis within 0.001 of a
+Gaussian's, and cut at 4.3 σ, which a true Gaussian passes once in 65,000 elements. The noise
 stands for a residual error that is bounded by the threshold anyway.
 """
 

@@ -14,15 +14,16 @@ import torch
 from torch import fx, nn
 from torch.nn import functional as F
 
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 AFFINE_MODULES: tuple[type[nn.Module], ...] = (
     nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
-    nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d,
+    nn.Linear, *BATCH_NORMS,
     nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d,
     nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
     nn.Flatten, nn.Unflatten, nn.Identity, nn.PixelShuffle, nn.ZeroPad2d,
     nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d,
 )  # fmt: skip
-"""Modules that are affine in evaluation (dropout is the identity there)."""
+"""Modules that are affine in evaluation (dropout is the identity there), see `_mixes_images`."""
 
 AFFINE_FUNCTIONS: frozenset[Callable] = frozenset(
     {torch.add, torch.sub, operator.add, operator.iadd, operator.sub, operator.isub, operator.neg,
@@ -35,7 +36,9 @@ AFFINE_METHODS = frozenset({"add", "add_", "sub", "sub_", "contiguous", "float"}
 SHAPE_FUNCTIONS: frozenset[Callable] = frozenset({torch.flatten, torch.mean, torch.cat})
 SHAPE_METHODS = frozenset({"flatten", "mean", "view", "reshape"})
 
-SCALINGS: frozenset[Callable] = frozenset({operator.mul, operator.truediv, torch.mul, torch.div})
+PRODUCTS: frozenset[Callable] = frozenset({operator.mul, torch.mul})
+QUOTIENTS: frozenset[Callable] = frozenset({operator.truediv, torch.div})
+SCALINGS = PRODUCTS | QUOTIENTS
 
 SIZE_METHODS = frozenset({"size"})
 
@@ -47,6 +50,15 @@ def is_size(node: fx.Node) -> bool:
     if node.op == "call_function" and node.target is getattr:
         return node.args[1] == "shape"
     return node.target is operator.getitem and is_size(node.args[0])
+
+
+def _mixes_images(module: nn.Module) -> bool:
+    """Whether a module of an affine type is set up to compute across the images of a batch."""
+    if isinstance(module, BATCH_NORMS):
+        return module.running_mean is None  # normalises by each batch, in evaluation too
+    if isinstance(module, nn.Flatten):
+        return module.start_dim == 0
+    return isinstance(module, nn.Unflatten) and module.dim == 0
 
 
 def _leaves_images_alone(node: fx.Node) -> bool:
@@ -79,14 +91,16 @@ def is_affine(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     if node.op in ("placeholder", "output", "get_attr") or is_size(node):
         return True
     if node.op == "call_module":
-        return isinstance(modules[node.target], AFFINE_MODULES)
+        module = modules[node.target]
+        return isinstance(module, AFFINE_MODULES) and not _mixes_images(module)
     shaping = SHAPE_METHODS if node.op == "call_method" else SHAPE_FUNCTIONS
     if node.target in shaping:
         return _leaves_images_alone(node)
-    if node.target in SCALINGS:
-        # A product of two tensors of activations is not linear, a product with a number is.
-        tensors = [a for a in node.all_input_nodes if not is_size(a)]
-        return len(tensors) == 1 and node.args[0] is tensors[0]
+    # A product of two tensors of activations is not linear, a product with a number is.
+    if node.target in PRODUCTS:
+        return len(node.all_input_nodes) == 1
+    if node.target in QUOTIENTS:
+        return node.all_input_nodes == [node.args[0]]
     return node.target in (AFFINE_METHODS if node.op == "call_method" else AFFINE_FUNCTIONS)
 
 

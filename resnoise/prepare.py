@@ -10,7 +10,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional as F
 
-from resnoise.activation import QuantisedReLU
+from resnoise.activation import QuantisedReLU, is_activation
 from resnoise.config import ActivationConfig
 from resnoise.errors import PreparationError
 from resnoise.operators import describe, is_affine
@@ -68,6 +68,11 @@ def prepare(model: nn.Module, config: ActivationConfig | None = None) -> fx.Grap
             "there is nothing to turn into spiking neurons"
         )
     for node in relus:
+        if _is_in_place(node, modules):
+            # Whoever reads the input later reads what was written over it.
+            node.all_input_nodes[0].replace_all_uses_with(
+                node, delete_user_cb=lambda user, relu=node: relu < user
+            )
         _replace(network, node, QuantisedReLU(config), _free_name(network, node))
     for node in list(network.graph.nodes):
         _average_instead_of_maximum(network, node, modules)
@@ -80,7 +85,7 @@ def prepare(model: nn.Module, config: ActivationConfig | None = None) -> fx.Grap
     refused = [
         describe(node, modules)
         for node in network.graph.nodes
-        if not isinstance(modules.get(node.target), QuantisedReLU) and not is_affine(node, modules)
+        if not is_activation(node, modules) and not is_affine(node, modules)
     ]
     if refused:
         raise PreparationError(
@@ -109,6 +114,11 @@ def _trace(model: nn.Module) -> fx.GraphModule:
         raise PreparationError(
             f"expected a model of one input, a tensor of images, but got inputs {inputs}"
         )
+    output = graph.output_node().args[0]
+    if not isinstance(output, fx.Node):
+        raise PreparationError(
+            f"expected a model of one output, a tensor of logits, but got {output}"
+        )
     return fx.GraphModule(tracer.root, graph, type(model).__name__)
 
 
@@ -117,6 +127,16 @@ def _is_relu(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
         return type(modules[node.target]) is nn.ReLU
     known = {"call_function": _RELU_FUNCTIONS, "call_method": _RELU_METHODS}
     return node.target in known.get(node.op, ())
+
+
+def _is_in_place(relu: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    if relu.op == "call_module":
+        return modules[relu.target].inplace
+    return (
+        relu.target in (F.relu_, torch.relu_, "relu_")
+        or True in relu.args[1:]
+        or relu.kwargs.get("inplace", False)
+    )
 
 
 def _free_name(network: fx.GraphModule, node: fx.Node) -> str:

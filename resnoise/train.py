@@ -32,7 +32,7 @@ Progress = Callable[[int, int, str], None]
 
 def train(
     job: Job,
-    directory: Path,
+    directory: str | Path,
     execution: ExecutionConfig | None = None,
     progress: Progress | None = None,
 ) -> Path:
@@ -55,125 +55,156 @@ def train(
         TrainingError: the loss is not finite; the last good checkpoint stays.
         CheckpointError: `directory` holds another training.
     """
-    execution = execution or ExecutionConfig()
-    return _Run(job, directory, execution, progress or (lambda *_: None)).run()
+    trainer = Trainer(job, Path(directory), execution, progress)
+    while trainer.epochs_done < job.recipe.epochs:
+        trainer.run_epoch()
+        trainer.save()
+    return trainer.best
 
 
-class _Run:
+class Trainer:
+    """A training between two epochs; `train` runs it to its end.
+
+    Args:
+        job: what to train.
+        directory: where its checkpoints go; what is there is gone on from.
+        execution: how to run it.
+        progress: told of every step.
+    """
+
     def __init__(
-        self, job: Job, directory: Path, execution: ExecutionConfig, progress: Progress
+        self,
+        job: Job,
+        directory: Path,
+        execution: ExecutionConfig | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.job = job
-        self.recipe = job.recipe
-        self.directory = directory
-        self.execution = execution
-        self.progress = progress
-        self.device = resolve_device(execution.device)
-        self.layout = torch.channels_last if execution.channels_last else torch.contiguous_format
-        self.network = job.network()
+        self.best = directory / "best.json"
+        self.last = directory / "last.json"
+        self.execution = execution or ExecutionConfig()
+        self.progress = progress or (lambda done, total, text: None)
+        self.device = resolve_device(self.execution.device)
+        channels_last = self.execution.channels_last
+        self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.history: list[dict[str, Any]] = []
         self.best_epoch = 0
 
-    @property
-    def last(self) -> Path:
-        return self.directory / "last.json"
-
-    @property
-    def best(self) -> Path:
-        return self.directory / "best.json"
-
-    def run(self) -> Path:
-        job, recipe = self.job, self.recipe
+        recipe = job.recipe
+        self.network = job.network()
         resumed = self.last.exists()
         if not resumed:
-            calibration = job.data.calibration(
-                CALIBRATION_IMAGES, generator_for(job.seed, "calibration")
-            )
+            generator = generator_for(job.seed, "calibration")
+            calibration = job.data.calibration(CALIBRATION_IMAGES, generator)
             job.method.start_(self.network, recipe, calibration)
         self.network.to(self.device, memory_format=self.layout)
-        optimiser = torch.optim.SGD(
+        self.optimiser = torch.optim.SGD(
             self.network.parameters(),
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
             weight_decay=recipe.weight_decay,
         )
         if resumed:
-            self._resume_(optimiser)
-        order = torch.Generator()
-        training = batches(
-            job.data.train, recipe.batch_size, generator=order, workers=self.execution.workers
+            self._resume_()
+        self.order = torch.Generator()
+        self.training = batches(
+            job.data.train,
+            recipe.batch_size,
+            generator=self.order,
+            workers=self.execution.workers,
         )
-        validation = batches(job.data.validation, recipe.batch_size)
-        step = torch.compile(job.method.loss) if self.execution.compile else job.method.loss
-        for epoch in range(len(self.history) + 1, recipe.epochs + 1):
-            started = time.perf_counter()
-            self._seed_(epoch, order)
-            loss, accuracy = self._epoch(epoch, step, training, optimiser)
-            validated = job.method.validate_(self.network, self._on_device(validation), recipe)
-            self.history.append(
-                {
-                    "epoch": epoch,
-                    "train_loss": loss,
-                    "train_accuracy": accuracy,
-                    "validation_accuracy": validated.accuracy,
-                    "seconds": time.perf_counter() - started,
-                    "layers": {
-                        name: {"mean": error.mean, "std": error.std, "sigma": error.sigma}
-                        for name, error in validated.layers.items()
-                    },
-                }
-            )
-            self._save(optimiser)
-        return self.best
+        self.validation = batches(job.data.validation, recipe.batch_size)
+        loss = job.method.loss
+        self.step = torch.compile(loss) if self.execution.compile else loss
 
-    def _seed_(self, epoch: int, order: torch.Generator) -> None:
+    @property
+    def epochs_done(self) -> int:
+        return len(self.history)
+
+    def run_epoch(self) -> None:
+        """Train for one epoch, then validate."""
+        started = time.perf_counter()
+        epoch = self.epochs_done + 1
+        self._seed_(epoch)
+        loss, accuracy = self._train_(epoch)
+        validation = self._on_device(self.validation)
+        validated = self.job.method.validate_(self.network, validation, self.job.recipe)
+        self.history.append(
+            {
+                "epoch": epoch,
+                "train_loss": loss,
+                "train_accuracy": accuracy,
+                "validation_accuracy": validated.accuracy,
+                "seconds": time.perf_counter() - started,
+                "layers": {
+                    name: {"mean": error.mean, "std": error.std, "sigma": error.sigma}
+                    for name, error in validated.layers.items()
+                },
+            }
+        )
+
+    def save(self) -> None:
+        """Write `last.json`, and `best.json` if this epoch is the best so far."""
+        weights = self.network.state_dict()
+        accuracies = [row["validation_accuracy"] for row in self.history]
+        # Of equal epochs the later one, which has trained for longer.
+        if accuracies[-1] == max(accuracies):
+            self.best_epoch = self.epochs_done
+            checkpoint.write(self.best, self._info(), weights)
+        momenta = {
+            f"{_MOMENTUM}{name}": self.optimiser.state[parameter]["momentum_buffer"]
+            for name, parameter in self.network.named_parameters()
+            if "momentum_buffer" in self.optimiser.state[parameter]
+        }
+        checkpoint.write(self.last, self._info(), {**weights, **momenta})
+
+    def _seed_(self, epoch: int) -> None:
         """Make everything random in this epoch depend on the seed and the epoch alone."""
         seed = self.job.seed
-        order.manual_seed(generator_for(seed, "order", epoch).initial_seed())
+        self.order.manual_seed(generator_for(seed, "order", epoch).initial_seed())
         noise = generator_for(seed, "noise", epoch, self.device.type)
         for layer in activations(self.network).values():
             layer.generator = noise
         # Dropout takes no generator of its own.
         torch.manual_seed(generator_for(seed, "dropout", epoch).initial_seed())
 
-    def _epoch(
-        self, epoch: int, step: Callable, training: Batches, optimiser: torch.optim.Optimizer
-    ) -> tuple[float, float]:
+    def _train_(self, epoch: int) -> tuple[float, float]:
         """One pass over the training split; returns mean loss and accuracy."""
         self.network.train()
         losses = torch.zeros((), device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         seen = 0
-        steps = len(training)
-        for index, (images, labels) in enumerate(self._on_device(training)):
-            rate = learning_rate(self.recipe, epoch - 1 + index / steps)
-            for group in optimiser.param_groups:
+        steps = len(self.training)
+        for index, (images, labels) in enumerate(self._on_device(self.training)):
+            rate = learning_rate(self.job.recipe, epoch - 1 + index / steps)
+            for group in self.optimiser.param_groups:
                 group["lr"] = rate
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.execution.bf16):
-                loss, logits = step(self.network, images, labels)
-            optimiser.zero_grad(set_to_none=True)
+                loss, logits = self.step(self.network, images, labels)
+            self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            optimiser.step()
+            self.optimiser.step()
             with torch.no_grad():
                 losses += loss * len(labels)
                 correct += (logits.argmax(-1) == labels).sum()
             seen += len(labels)
             if index % CHECK_LOSS_EVERY == 0 or index == steps - 1:
-                self._require_finite(losses, epoch)
+                self._require_finite(epoch, losses)
                 text = f"loss {losses.item() / seen:.3f}"
                 if self.history:
                     text += f", validation {self.history[-1]['validation_accuracy']:.2%}"
                 done = (epoch - 1) * steps + index + 1
-                self.progress(done, self.recipe.epochs * steps, text)
+                self.progress(done, self.job.recipe.epochs * steps, text)
+        self._require_finite(epoch, *self.network.parameters())
         return losses.item() / seen, correct.item() / seen
 
-    def _require_finite(self, losses: Tensor, epoch: int) -> None:
-        if not math.isfinite(losses.item()):
+    def _require_finite(self, epoch: int, *tensors: Tensor) -> None:
+        if not all(tensor.isfinite().all() for tensor in tensors):
             kept = self.last if self.last.exists() else "none yet"
             raise TrainingError(
-                f"the loss is not finite in epoch {epoch}; training stopped, last good "
+                f"loss or weights are not finite in epoch {epoch}; training stopped, last good "
                 f"checkpoint: {kept}. Try a smaller learning rate than "
-                f"{self.recipe.learning_rate:g}"
+                f"{self.job.recipe.learning_rate:g}"
             )
 
     def _on_device(self, loader: Batches) -> Iterator[tuple[Tensor, Tensor]]:
@@ -193,21 +224,7 @@ class _Run:
             history=self.history,
         )
 
-    def _save(self, optimiser: torch.optim.Optimizer) -> None:
-        weights = self.network.state_dict()
-        accuracies = [row["validation_accuracy"] for row in self.history]
-        # Of equal epochs the later one, which has trained for longer.
-        if accuracies[-1] == max(accuracies):
-            self.best_epoch = len(self.history)
-            checkpoint.write(self.best, self._info(), weights)
-        momenta = {
-            f"{_MOMENTUM}{name}": optimiser.state[parameter]["momentum_buffer"]
-            for name, parameter in self.network.named_parameters()
-            if "momentum_buffer" in optimiser.state[parameter]
-        }
-        checkpoint.write(self.last, self._info(), {**weights, **momenta})
-
-    def _resume_(self, optimiser: torch.optim.Optimizer) -> None:
+    def _resume_(self) -> None:
         info, tensors = checkpoint.read(self.last)
         checkpoint.require_job(info, self.job.info(), self.last)
         momenta = {n: tensors.pop(n) for n in list(tensors) if n.startswith(_MOMENTUM)}
@@ -216,7 +233,7 @@ class _Run:
             if _MOMENTUM + name in momenta:
                 # In the parameter's own memory layout, as the optimiser would have made it.
                 buffer = torch.empty_like(parameter).copy_(momenta[_MOMENTUM + name])
-                optimiser.state[parameter]["momentum_buffer"] = buffer
+                self.optimiser.state[parameter]["momentum_buffer"] = buffer
         self.history = [dict(row) for row in info.history]
         self.best_epoch = info.best_epoch
 

@@ -44,12 +44,12 @@ class LeakyConfig:
     Args:
         beta: decay β a step, in [0, 1).
         threshold: firing threshold θ.
-        alpha: steepness α of the surrogate gradient.
+        alpha: steepness α of the surrogate gradient; Norse knows only 1.
     """
 
     beta: float = 0.5
     threshold: float = 1.0
-    alpha: float = 2.0
+    alpha: float = 1.0
 
     def __post_init__(self) -> None:
         require_number("beta", self.beta)

@@ -21,6 +21,7 @@ from norse.torch.module.snn import SNN
 from torch import Tensor, nn
 
 from resnoise.backends.base import Backend, LeakyConfig
+from resnoise.errors import ConfigError
 from resnoise.neuron import IFState, initial_state
 
 
@@ -62,17 +63,21 @@ class Leaky(nn.Module):
     """Norse's box LIF with soft reset.
 
     Norse integrates `dv = dt/τ (I − v)`: its decay is β = 1 − dt/τ and it scales the input by
-    dt/τ, which `gain` undoes, so that the input counts as it does in the other libraries.
+    dt/τ, which `gain` undoes, so that the input counts as it does in the other libraries. Its
+    SuperSpike takes a steepness α and computes with 1 whatever it is.
     """
 
     def __init__(self, config: LeakyConfig) -> None:
         super().__init__()
+        if config.alpha != 1:
+            raise ConfigError(
+                f"expected argument `alpha` to be 1, the only one in Norse, got {config.alpha!r}"
+            )
         rate = 1.0 - config.beta
         self.gain = 1.0 / rate
         parameters = LIFBoxParameters(
             tau_mem_inv=torch.as_tensor(rate),
             v_th=torch.as_tensor(config.threshold),
-            alpha=torch.as_tensor(config.alpha),
             reset_method=reset_subtract,
         )
         self.neurons = SNN(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from resnoise.cli import options
-from resnoise.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = typer.Typer(
     add_completion=False,
@@ -145,7 +147,8 @@ def evaluate(
     if out is not None:
         RecordStore(out).add(records)
     frame = frame_from_records(records)
-    print_table(summary_table(frame, reference_method=job.method.name), "accuracy in per cent")
+    summary = summary_table(frame, reference_method=job.method.name).drop(columns="dataset")
+    print_table(_method_first(summary), f"{job.data.name}: accuracy in per cent at T time steps")
 
 
 @app.command()
@@ -209,7 +212,8 @@ def compare(
     with progress_bars() as announce:
         written = run_comparison(grid, place, published=published_figures(), announce=announce)
     frame = RecordStore(out).frame()
-    print_table(summary_table(frame[frame.dataset == dataset]), "accuracy in per cent")
+    summary = summary_table(frame[frame.dataset == dataset]).drop(columns="dataset")
+    print_table(_method_first(summary), f"{dataset}: accuracy in per cent at T time steps")
     for path in written:
         console.print(str(path), highlight=False, soft_wrap=True)
 
@@ -251,6 +255,10 @@ def list_() -> None:
         console.print(f"{title}: {', '.join(found)}", highlight=False, soft_wrap=True)
 
 
+def _method_first(summary: pd.DataFrame) -> pd.DataFrame:
+    return summary[["method", *summary.columns.drop("method")]]
+
+
 def default_architecture(dataset: str) -> str:
     """The architecture of a data set's first comparison."""
     return "digits-cnn" if dataset == "digits" else "resnet20"
@@ -261,8 +269,8 @@ def default_seeds(dataset: str) -> str:
     return "0,1,2,3,4" if dataset == "digits" else "0"
 
 
-def published_figures():
-    """The published figures of all installed packages that declare some, as a frame, or None."""
+def published_figures() -> pd.DataFrame | None:
+    """The published figures of all installed packages that declare some."""
     import pandas as pd
 
     frames = [point.load()() for point in entry_points(group="resnoise.published")]

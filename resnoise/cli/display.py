@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pandas as pd
@@ -17,11 +19,15 @@ from rich.progress import (
 )
 from rich.table import Table
 
-console = Console()
+# A pipe or a log has no width of its own; tables must not be cut to 80 columns there.
+PIPE_WIDTH = 200
+SECONDS_BETWEEN_LINES = 60.0
+
+console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 @contextmanager
-def progress_bars() -> Iterator:
+def progress_bars() -> Iterator[Callable[[str], Callable[[int, int, str], None]]]:
     """Within the context: a function from the name of a piece of work to its progress callback.
 
     A piece that is announced takes the place of the one before it.
@@ -33,13 +39,13 @@ def progress_bars() -> Iterator:
         TextColumn("{task.fields[text]}"),
         TimeElapsedColumn(),
     )
-    # Bars are for people; a log that is not a terminal gets one line a piece of work.
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+    if not console.is_terminal:
+        yield _announce_line
+        return
+    with Progress(*columns, console=console) as bars:
         current: list[TaskID] = []
 
-        def announce(name: str):
-            if not console.is_terminal:
-                console.print(name, highlight=False)
+        def announce(name: str) -> Callable[[int, int, str], None]:
             while current:
                 bars.remove_task(current.pop())
             task = bars.add_task(name, total=None, text="")
@@ -51,13 +57,27 @@ def progress_bars() -> Iterator:
         yield announce
 
 
+def _announce_line(name: str) -> Callable[[int, int, str], None]:
+    """Bars are for people; a log gets a line a piece of work, and one a minute after that."""
+    console.print(name, highlight=False)
+    said = time.monotonic()
+
+    def update(done: int, total: int, text: str) -> None:
+        nonlocal said
+        if time.monotonic() - said > SECONDS_BETWEEN_LINES:
+            said = time.monotonic()
+            console.print(f"  {done}/{total} {text}", highlight=False)
+
+    return update
+
+
 def print_table(frame: pd.DataFrame, title: str) -> None:
-    """Print a frame of texts, its columns as headings."""
+    """Print a frame of texts, its columns as headings; what is the same in all rows is left out."""
+    first, *others = frame.columns
+    kept = [first, *(column for column in others if len(frame) == 1 or frame[column].nunique() > 1)]
     table = Table(title=title, title_justify="left", header_style="bold")
-    for index, column in enumerate(frame.columns):
-        table.add_column(str(column), justify="left" if index == 0 else "right", no_wrap=True)
-    for row in frame.itertuples(index=False):
+    for column in kept:
+        table.add_column(str(column), justify="left" if column == first else "right", no_wrap=True)
+    for row in frame[kept].itertuples(index=False):
         table.add_row(*(str(value) for value in row))
-    # A pipe has no width of its own; columns must not be cut there.
-    width = None if console.is_terminal else 200
-    console.print(table, width=width)
+    console.print(table)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from resnoise.config import AUGMENTATIONS, ActivationConfig, ExecutionConfig, Recipe
+from resnoise.config import AUGMENTATIONS, ExecutionConfig, Recipe
 from resnoise.errors import ConfigError
 
 _DATA, _RECIPE, _RUN = "Data", "Recipe (default: that of the data set)", "Execution"
@@ -99,7 +99,8 @@ def recipe_with(
     }
     if augmentation is not None:
         changes["augmentation"] = () if augmentation == "none" else words(augmentation)
-    activation = ActivationConfig(
+    activation = replace(
+        base.activation,
         levels=base.activation.levels if levels is None else levels,
         threshold=base.activation.threshold if threshold is None else _threshold(threshold),
     )

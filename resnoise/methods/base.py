@@ -46,6 +46,8 @@ class Method(ABC):
     name: ClassVar[str]
     presimulation_steps: ClassVar[int] = 0
     """Steps τ that every simulation spends before its T steps count."""
+    published: ClassVar[Recipe | None] = None
+    """Recipe of the paper, where there is one; comparisons train from one recipe for all."""
 
     @abstractmethod
     def trainings(self, backend: str, timesteps: Sequence[int]) -> tuple[Training, ...]:

@@ -36,7 +36,7 @@ class ConversionMethod(Method):
 
     def start_(self, network: fx.GraphModule, recipe: Recipe, calibration: Tensor) -> None:
         if recipe.activation.threshold == "data":
-            fit_thresholds_(network, calibration)
+            fit_thresholds_(network, calibration, quantile=recipe.activation.quantile)
 
     def validate_(
         self, network: fx.GraphModule, batches: Iterable[tuple[Tensor, Tensor]], recipe: Recipe

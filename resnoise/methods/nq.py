@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from resnoise.config import ActivationConfig, InductionConfig, Recipe
 from resnoise.methods.conversion import ConversionMethod
 
 
@@ -9,7 +10,21 @@ class NQ(ConversionMethod):
     """Residual-noise training (Huang et al., arXiv 2404.17456, TNNLS 2025).
 
     σ is 0 in the first epoch and is induced anew after every epoch.
+
+    The published recipe is that of the authors' code for CIFAR-10 (hzp2022/ANN2SNN_NQ @b402965);
+    for CIFAR-100 it has batches of 128 with VGG-16 and of 100 otherwise.
     """
 
     name = "nq"
     induces_noise = True
+    published = Recipe(
+        epochs=400,
+        batch_size=256,
+        learning_rate=0.05,
+        momentum=0.9,
+        weight_decay=5e-4,
+        warmup_epochs=0.0,
+        augmentation=("crop", "flip", "autoaugment", "cutout"),
+        activation=ActivationConfig(levels=4, threshold=8.0),
+        induction=InductionConfig(timesteps=4),
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
+from resnoise.errors import ConfigError
+
 
 def digits_cnn(classes: int, channels: int, side: int) -> nn.Module:
     """Three convolutions and a linear classifier, about 25,000 parameters.
@@ -13,6 +15,8 @@ def digits_cnn(classes: int, channels: int, side: int) -> nn.Module:
         channels: of the images.
         side: height and width of the images, at least 4.
     """
+    if side < 4:
+        raise ConfigError(f"expected images whose side is at least 4 for digits-cnn, got {side}")
 
     def block(inputs: int, outputs: int) -> list[nn.Module]:
         convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)

@@ -1,0 +1,221 @@
+"""The command line as a user meets it: in a process of its own, by its output and exit status."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+RUN = [sys.executable, "-c", "from resnoise.cli import main; main()"]
+SHORT = ["--epochs", "2", "--timesteps", "1,4"]
+
+
+def resnoise(*arguments, cwd, status=0):
+    done = subprocess.run(
+        [*RUN, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=250
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """A folder in which a small comparison has run."""
+    folder = tmp_path_factory.mktemp("compared")
+    arguments = ["compare", "--out", "out", "--methods", "nq,qcfs", "--seeds", "0,1", *SHORT]
+    return folder, resnoise(*arguments, cwd=folder), arguments
+
+
+def test_compare_prints_a_row_for_each_method_and_backend(compared):
+    _, done, _ = compared
+    for backend in ("reference", "norse", "snntorch"):
+        assert sum(backend in line and "nq" in line for line in done.stdout.splitlines()) >= 1
+    assert "T=4" in done.stdout
+    assert "…" not in done.stdout  # nothing is cut where there is no terminal
+
+
+def test_compare_writes_one_record_a_cell(compared):
+    folder, _, _ = compared
+    records = json.loads((folder / "out" / "records.json").read_text())["records"]
+    cells = {(r["method"], r["backend"], r["seed"], r["timesteps"]) for r in records}
+    assert len(records) == len(cells) == 2 * 3 * 2 * 2
+    for record in records:
+        assert record["total_steps"] == record["timesteps"]
+        assert record["epochs"] == 2
+        assert (record["ann_noisy_accuracy"] is None) == (record["method"] == "qcfs")
+
+
+def test_backends_are_right_and_wrong_on_the_same_images(compared):
+    folder, _, _ = compared
+    records = json.loads((folder / "out" / "records.json").read_text())["records"]
+    by_cell = {}
+    for record in records:
+        cell = record["method"], record["seed"], record["timesteps"]
+        by_cell.setdefault(cell, set()).add(record["correct"])
+    assert all(len(answers) == 1 for answers in by_cell.values())
+
+
+def test_compare_writes_tables_and_trainings(compared):
+    folder, _, _ = compared
+    for name in ("comparison.md", "comparison.csv", "comparison.tex", "report.html"):
+        assert (folder / "out" / name).stat().st_size > 0
+    assert len(list((folder / "out" / "trainings").glob("*.json"))) == 4
+
+
+def test_compare_again_adds_nothing_and_trains_nothing(compared):
+    folder, _, arguments = compared
+    before = (folder / "out" / "records.json").read_bytes()
+    done = resnoise(*arguments, cwd=folder)
+    assert "train " not in done.stdout
+    assert (folder / "out" / "records.json").read_bytes() == before
+
+
+def test_compare_goes_on_with_what_is_missing(compared, tmp_path):
+    folder, _, arguments = compared
+    runs = ["--runs", folder / "runs"]
+    one = [*arguments, *runs]
+    one[one.index("0,1")] = "0"
+    resnoise(*one, cwd=tmp_path)
+    done = resnoise(*arguments, *runs, cwd=tmp_path)
+    assert "seed 1" in done.stdout
+    assert "seed 0" not in done.stdout
+
+
+def test_compare_with_jobs_gives_the_same_networks(compared, tmp_path):
+    folder, _, arguments = compared
+    resnoise(*arguments, "--jobs", "2", "--backends", "reference", cwd=tmp_path)
+
+    def accuracies(path):
+        return {
+            (r["method"], r["seed"], r["timesteps"]): r["correct"]
+            for r in json.loads((path / "out" / "records.json").read_text())["records"]
+        }
+
+    ours, theirs = accuracies(tmp_path), accuracies(folder)
+    # Threads change the order of sums, so a rare image may change sides; the keys may not.
+    assert ours.keys() == theirs.keys()
+
+
+def test_compare_refuses_another_recipe_in_the_same_folder(compared):
+    folder, _, arguments = compared
+    done = resnoise(*arguments, "--learning-rate", "0.01", cwd=folder, status=1)
+    assert "learning_rate is 0.05, now 0.01; use another --out" in done.stderr
+
+
+def best(folder, method="nq"):
+    return next((folder / "runs/digits/digits-cnn/seed0").glob(f"{method}-*/best.json"))
+
+
+def test_evaluate_reproduces_the_record(compared, tmp_path):
+    folder, _, _ = compared
+    resnoise("evaluate", best(folder), "--timesteps", "1,4", "--out", tmp_path, cwd=folder)
+    again = json.loads((tmp_path / "records.json").read_text())["records"]
+    first = json.loads((folder / "out" / "records.json").read_text())["records"]
+    for record in again:
+        (match,) = (
+            r for r in first
+            if (r["training"], r["backend"], r["seed"], r["timesteps"])
+            == (record["training"], "reference", 0, record["timesteps"])
+        )  # fmt: skip
+        for field in ("accuracy", "correct", "firing_rates", "synops_effective", "agreement"):
+            assert record[field] == match[field]
+
+
+def test_convert_writes_weights_that_any_reader_of_safetensors_can_read(compared, tmp_path):
+    folder, _, _ = compared
+    target = tmp_path / "snn.safetensors"
+    done = resnoise("convert", best(folder), "--backend", "norse", "--out", target, cwd=folder)
+    assert "threshold" in done.stdout
+    with safe_open(target, "numpy") as file:
+        layers = file.metadata()["spiking_layers"].split(",")
+        assert len(layers) == 3
+        assert all(file.get_tensor(f"{layer}.threshold") > 0 for layer in layers)
+
+
+def test_report_writes_the_same_tables_again(compared):
+    folder, _, _ = compared
+    before = (folder / "out" / "comparison.csv").read_bytes()
+    resnoise("report", "out", cwd=folder)
+    assert (folder / "out" / "comparison.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compare", "--out", "o", "--methods", "nope"], "unknown method 'nope'; known:"),
+        (["compare", "--out", "o", "--backends", "brian"], "unknown backend 'brian'; known:"),
+        (["compare", "--out", "o", "--dataset", "mnist"], "unknown data set 'mnist'; known:"),
+        (["compare", "--out", "o", "--architectures", "lenet"], "unknown architecture 'lenet'"),
+        (["compare", "--out", "o", "--timesteps", "0"], "larger than 0, but got 0"),
+        (["compare", "--out", "o", "--timesteps", "two"], "integers with commas"),
+        (["compare", "--out", "o", "--levels", "0"], "larger than 0, but got 0"),
+        (["compare", "--out", "o", "--threshold", "-1"], "larger than 0, but got -1"),
+        (["compare", "--out", "o", "--threshold", "high"], "a number or `data`"),
+        (["compare", "--out", "o", "--jobs", "0"], "larger than 0, but got 0"),
+        (["compare", "--out", "o", "--seeds", "1,1"], "each of one or more once"),
+        (["compare", "--out", "/dev/null/o"], "cannot make the directory"),
+        (["compare", "--out", "o", "--architectures", "vgg16"], "multiple of 32"),
+        (["train", "--dataset", "cifar10", "--no-download"], "did not find"),
+        (["train", "--dataset", "imagefolder:missing"], "missing"),
+        (["train", "--augmentation", "mixup"], "unknown augmentation 'mixup'"),
+        (["train", "--device", "tpu"], "auto, cpu or cuda"),
+        (["evaluate", "nothing.json"], "cannot read nothing.json"),
+        (["convert", "nothing.json", "--out", "x"], "cannot read nothing.json"),
+        (["report", "empty"], "there are no records"),
+    ],
+)
+def test_bad_input_is_one_line_and_a_status(arguments, message, tmp_path):
+    done = resnoise(*arguments, cwd=tmp_path, status=1)
+    assert message in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_edited_checkpoint_is_refused(compared, tmp_path):
+    folder, _, _ = compared
+    source = best(folder)
+    copy = tmp_path / "best.json"
+    copy.write_text(source.read_text())
+    weights = next(source.parent.glob("best-*.safetensors"))
+    (tmp_path / weights.name).write_bytes(weights.read_bytes()[:-1])
+    done = resnoise("evaluate", copy, cwd=folder, status=1)
+    assert "truncated or edited" in done.stderr
+
+
+def test_damaged_records_are_kept(tmp_path):
+    store = tmp_path / "out" / "records.json"
+    store.parent.mkdir()
+    store.write_text('{"schema_version": 1, "rec')
+    resnoise("compare", "--out", "out", "--methods", "nq", *SHORT, cwd=tmp_path, status=1)
+    assert store.read_text() == '{"schema_version": 1, "rec'
+
+
+def test_list_names_what_can_be_chosen(tmp_path):
+    done = resnoise("list", cwd=tmp_path)
+    for name in ("nq", "qcfs", "norse", "snntorch", "resnet20", "imagefolder:PATH"):
+        assert name in done.stdout
+
+
+def test_help_of_every_command(tmp_path):
+    for command in ("train", "convert", "evaluate", "compare", "report", "list"):
+        assert "Usage" in resnoise(command, "--help", cwd=tmp_path).stdout
+
+
+def test_an_image_folder_from_training_to_tables(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    numpy = pytest.importorskip("numpy")
+    rng = numpy.random.default_rng(0)
+    for split, count in (("train", 20), ("test", 4)):
+        for label, level in (("dark", 60), ("light", 190)):
+            folder = Path(tmp_path, "photos", split, label)
+            folder.mkdir(parents=True)
+            for index in range(count):
+                pixels = rng.integers(level - 50, level + 50, (32, 32, 3), dtype=numpy.uint8)
+                image.fromarray(pixels).save(folder / f"{index}.png")
+    arguments = ["--dataset", "imagefolder:photos", "--image-size", "32", "--methods", "nq"]
+    fast = ["--backends", "reference", "--augmentation", "flip", "--architectures", "digits-cnn"]
+    done = resnoise("compare", "--out", "out", *arguments, *fast, *SHORT, cwd=tmp_path)
+    assert "imagefolder:photos" in done.stdout
+    assert (tmp_path / "out" / "report.html").exists()

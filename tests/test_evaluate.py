@@ -1,0 +1,79 @@
+"""Records against what can be computed from the network directly."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from resnoise import ExecutionConfig, Job, Recipe, convert, evaluate, predictions, simulate, train
+from resnoise.datasets import load
+from resnoise.methods import Training, get
+
+TIMESTEPS = (1, 2, 4)
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 6, 3), nn.ReLU(),
+        nn.Flatten(), nn.Linear(6 * 4 * 4, 10),
+    )  # fmt: skip
+    data = load("digits", seed=3)
+    job = Job(get("nq"), "nq", "own", data, Recipe(epochs=2, batch_size=64), 3, own_model=model)
+    path = train(job, tmp_path_factory.mktemp("run"), ExecutionConfig(device="cpu"))
+    return job, path, evaluate(job, path, "reference", Training("nq", TIMESTEPS))
+
+
+def test_one_record_for_each_number_of_time_steps(evaluated):
+    _, _, records = evaluated
+    assert [record.timesteps for record in records] == list(TIMESTEPS)
+
+
+def test_accuracy_is_that_of_a_direct_simulation(evaluated):
+    job, path, records = evaluated
+    images, labels = job.data.test.batch(range(len(job.data.test)))
+    network = job.load(path)
+    rows = predictions(simulate(convert(network), images, max(TIMESTEPS)))
+    source = network(images).argmax(-1)
+    for record in records:
+        right = (rows[record.timesteps - 1] == labels).numpy()
+        assert np.array_equal(record.correct_array(), right)
+        assert record.accuracy == pytest.approx(right.mean())
+        same = (rows[record.timesteps - 1] == source).double().mean().item()
+        assert record.agreement == pytest.approx(same)
+        assert record.ann_accuracy == pytest.approx((source == labels).double().mean().item())
+
+
+def test_noise_on_is_reported_apart_from_noise_off(evaluated):
+    _, _, records = evaluated
+    noisy = {record.ann_noisy_accuracy for record in records}
+    assert len(noisy) == 1
+    assert None not in noisy
+
+
+def test_test_images_are_named_by_their_place_in_the_data_set(evaluated):
+    job, _, records = evaluated
+    assert np.array_equal(records[0].test_id_array(), job.data.test_ids)
+    assert records[0].data_sha256 == job.data.sha256
+
+
+def test_operations_of_the_analogue_layer_count_once(evaluated):
+    _, _, records = evaluated
+    # 4 kernels of 3 x 3 on 6 x 6 positions; the first layer comes before any spike.
+    assert {record.macs for record in records} == {4 * 9 * 36}
+
+
+def test_footprint_is_that_of_the_folded_network(evaluated):
+    _, _, records = evaluated
+    layers = (4 * 9 + 4) + (6 * 4 * 9 + 6) + (6 * 16 * 10 + 10)
+    thresholds = 2
+    assert records[0].parameters == layers + thresholds
+
+
+def test_evaluation_leaves_no_trace_in_the_default_generator(evaluated):
+    job, path, _ = evaluated
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    evaluate(job, path, "reference", Training("nq", (1,)))
+    assert torch.equal(torch.rand(3), expected)
