@@ -23,7 +23,8 @@ from resnoise.job import Job
 from resnoise.methods import get as get_method
 from resnoise.records import TrainingRecord
 from resnoise.report import write_report
-from resnoise.runs import run_directory, slug
+from resnoise.runs import run_directory
+from resnoise.slug import slug
 from resnoise.store import RecordStore
 from resnoise.train import Progress, train
 

@@ -42,7 +42,7 @@ class Job:
         """The model with plain ReLUs that is turned into a network, before training.
 
         Raises:
-            DataError: it does not take the images of the data set.
+            DataError: it does not take the images of the data set, or has other classes.
         """
         model = self.own_model or models.build(
             self.architecture,
@@ -50,7 +50,7 @@ class Job:
             shape=self.data.shape,
             seed=self.seed,
         )
-        _require_fit(model, self.data.shape, self.architecture)
+        _require_fit(model, self.architecture, self.data)
         return model
 
     def network(self) -> nn.Module:
@@ -82,15 +82,20 @@ class Job:
         )
 
 
-def _require_fit(model: nn.Module, shape: tuple[int, int, int], architecture: str) -> None:
+def _require_fit(model: nn.Module, architecture: str, data: ImageData) -> None:
     model.eval()
     try:
         with torch.no_grad():
-            model(torch.zeros(1, *shape))
+            logits = model(torch.zeros(1, *data.shape))
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise DataError(
-            f"architecture {architecture} does not take images of shape {shape}: {reason}"
+            f"architecture {architecture} does not take images of shape {data.shape}: {reason}"
         ) from error
     finally:
         model.train()
+    if logits.shape != (1, len(data.classes)):
+        raise DataError(
+            f"expected architecture {architecture} to give logits of shape "
+            f"(1, {len(data.classes)}) for one image of {data.name}, but got {tuple(logits.shape)}"
+        )

@@ -14,11 +14,7 @@ from resnoise.errors import CheckpointError, ConfigError
 from resnoise.grid import DataOptions
 from resnoise.job import Job
 from resnoise.methods import Training
-
-
-def slug(dataset: str) -> str:
-    """The name of a data set as part of a file name."""
-    return dataset.replace(":", "-").replace("/", "-")
+from resnoise.slug import slug
 
 
 def run_directory(runs: Path, job: Job) -> Path:

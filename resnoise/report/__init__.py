@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from resnoise.atomic import exclusive, write_text
+from resnoise.atomic import ensure_directory, exclusive, write_text
 from resnoise.errors import RecordError
 from resnoise.records import RecordKey
 from resnoise.report.documents import comparison_csv, latex_document, markdown_document
 from resnoise.report.page import html_page
 from resnoise.report.sections import make_report
 from resnoise.report.terminal import summary_table
+from resnoise.slug import slug
 from resnoise.store import RecordStore, load_trainings
 
 __all__ = ["summary_table", "write_report"]
@@ -37,7 +38,8 @@ def write_report(
         expected: keys of the whole plan, so that what is missing of it can be listed.
 
     Returns:
-        Paths of `comparison.md`, `comparison.csv`, `comparison.tex` and `report.html`.
+        Paths of `comparison.md`, `comparison.csv`, `comparison.tex` and `report.html`; the page's
+        figures are in `figures/` too, one file each.
 
     Raises:
         RecordError: there are no records, or they are not valid, or a file cannot be written.
@@ -67,7 +69,13 @@ def write_report(
         "comparison.tex": latex_document(report),
         "report.html": html_page(report),
     }
+    figures = {
+        f"figures/{slug(section.name)}-{figure.name}.svg": figure.svg
+        for section in report.sections
+        for figure in section.figures
+    }
+    ensure_directory(directory / "figures")
     with exclusive(directory):
-        for name, text in documents.items():
+        for name, text in {**documents, **figures}.items():
             write_text(directory / name, text)
     return [directory / name for name in documents]

@@ -35,7 +35,7 @@ def html_page(report: Report) -> str:
         style=Markup(style),
         marks=_MARKS,
         advice=CONTINUE,
-        svg=lambda figure: Markup(figure.draw()),
+        svg=lambda figure: Markup(figure.svg),
     )
 
 

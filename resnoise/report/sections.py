@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import pandas as pd
 
@@ -29,12 +29,17 @@ from resnoise.report.tables import (
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture with its caption; `draw` returns it as SVG; `wide` ones get a line of their own."""
+    """A picture with its caption; `wide` ones get a line of their own."""
 
     name: str
     caption: str
     draw: Callable[[], str]
     wide: bool = False
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture, drawn when it is first asked for."""
+        return self.draw()
 
 
 @dataclass(frozen=True)
