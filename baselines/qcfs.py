@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from resnoise.config import ActivationConfig, Recipe
 from resnoise.methods.conversion import ConversionMethod
 
 
 class QCFS(ConversionMethod):
-    """The same training as NQ with σ = 0."""
+    """The same training as NQ with σ = 0.
+
+    The published recipe is that of the authors' code for CIFAR-10 (putshua/ANN_SNN_QCFS @d3c5698);
+    for CIFAR-100 it asks for a learning rate of 0.05. The paper's tables have L = 4 or 8.
+    """
 
     name = "qcfs"
     induces_noise = False
+    published = Recipe(
+        epochs=300,
+        batch_size=300,
+        learning_rate=0.1,
+        momentum=0.9,
+        weight_decay=5e-4,
+        warmup_epochs=0.0,
+        augmentation=("crop", "flip", "autoaugment", "cutout"),
+        activation=ActivationConfig(levels=8, threshold=8.0),
+    )

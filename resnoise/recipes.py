@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from resnoise.config import Recipe
 
-_DIGITS = Recipe(epochs=20, batch_size=64)
+_DIGITS = Recipe(epochs=15, batch_size=64)
 _PHOTOGRAPHS = Recipe(epochs=60, augmentation=("crop", "flip", "autoaugment", "cutout"))
 
 

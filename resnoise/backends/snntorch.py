@@ -61,6 +61,9 @@ class SoftReset(nn.Module):
                 spike = spike * gate
             v = u - threshold * spike
             spikes.append(spike)
+        # The library's neuron keeps what it computed last; nothing may stay between calls.
+        self.neurons.mem = v.new_empty(0)
+        self.neurons.reset = None
         return torch.stack(spikes), IFState(v, gate)
 
 

@@ -1,0 +1,80 @@
+"""SRP: silence the neurons that a first simulation leaves with no residual membrane potential.
+
+Hao et al., AAAI 2023, arXiv 2302.02091, on a network that was trained as for QCFS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, fx
+
+from baselines.qcfs import QCFS
+from resnoise.convert import convert
+from resnoise.methods import Training
+from resnoise.neuron import IFState, initial_state
+from resnoise.simulate import Simulation
+from resnoise.spiking import SpikingNetwork
+
+RESIDUAL_TOLERANCE = 1e-3
+"""Residual potential in units of θ up to which the authors' code takes it for none."""
+
+
+class SRP(QCFS):
+    """QCFS, simulated for τ = 4 steps more than papers report as T."""
+
+    name = "srp"
+    presimulation_steps = 4
+
+    def trainings(self, backend: str, timesteps: Sequence[int]) -> tuple[Training, ...]:
+        return QCFS().trainings(backend, timesteps)
+
+    def simulation(self, network: fx.GraphModule, backend: str) -> Simulation:
+        return AfterPresimulation(convert(network, backend), self.presimulation_steps)
+
+
+class AfterPresimulation:
+    """Simulation in two phases, of which only the second counts.
+
+    Args:
+        network: from `resnoise.convert`.
+        presimulation_steps: τ, steps of the first phase.
+    """
+
+    def __init__(self, network: SpikingNetwork, presimulation_steps: int) -> None:
+        self.network = network
+        self.presimulation_steps = presimulation_steps
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor, timesteps: int) -> Tensor:
+        """From images `[N, C, H, W]` to the logits after phase one, `[T, N, classes]`."""
+        _, residual = self.network(images, self.presimulation_steps)
+        layers = self.network.spiking_layers.values()
+        start = tuple(
+            gated_start(state, layer.threshold)
+            for state, layer in zip(residual, layers, strict=True)
+        )
+        logits, _ = self.network(images, timesteps, start)
+        return logits
+
+
+def gated_start(residual: IFState, threshold: Tensor) -> IFState:
+    r"""State in which the second phase starts.
+
+    .. math::
+        v(0) = θ/2, \qquad g = [v(τ) > 10^{-3} θ]
+
+    A residual potential that is not positive means that all input together does not pay for the
+    spikes that were fired: they came of the order in which it arrived. The gate g keeps such a
+    neuron silent.
+
+    Args:
+        residual: state after the first phase; `v(τ)` of shape `[N, ...]`, in the unit of θ.
+        threshold: θ, tensor of shape `()`.
+
+    Source: Hao et al., AAAI 2023, arXiv 2302.02091; the tolerance is that of the authors' code
+    (hzc1208/ANN2SNN_SRP @c31b44c).
+    """
+    gate = (residual.v > RESIDUAL_TOLERANCE * threshold).to(residual.v.dtype)
+    return initial_state(residual.v, threshold)._replace(gate=gate)

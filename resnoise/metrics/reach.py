@@ -1,0 +1,33 @@
+"""How far a spiking network is behind its source network, and how long it takes to catch up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def conversion_gap(source_accuracy: float, accuracy: float) -> float:
+    """What conversion costs: 0 where the spiking network is the better one.
+
+    Args:
+        source_accuracy: of the network without spikes, a fraction.
+        accuracy: of the spiking network, a fraction.
+    """
+    return max(0.0, source_accuracy - accuracy)
+
+
+def timesteps_to_reach(accuracies: Mapping[int, float], target: float) -> int | None:
+    """The fewest time steps from which on accuracy stays at `target` or above.
+
+    Args:
+        accuracies: from time steps T to accuracy, fractions.
+        target: what is to be reached, a fraction.
+
+    Returns:
+        One of the T in `accuracies`; None if the longest simulation is still below.
+    """
+    reached = None
+    for timesteps in sorted(accuracies, reverse=True):
+        if accuracies[timesteps] < target:
+            break
+        reached = timesteps
+    return reached

@@ -1,0 +1,99 @@
+"""The registry of methods: the suite's own, one from another package, and none by name."""
+
+import ast
+import configparser
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from resnoise import methods
+from resnoise.errors import ConfigError
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "new-baseline.md"
+
+
+def test_own_methods_are_installed_under_their_names():
+    assert {"direct", "direct-tet", "nq", "qcfs", "srp"} <= set(methods.names())
+    for name in methods.names():
+        assert methods.get(name).name == name
+
+
+def test_unknown_method_names_the_known_ones():
+    with pytest.raises(ConfigError, match=r"unknown method 'nqq'; known: .*nq, qcfs, srp"):
+        methods.get("nqq")
+
+
+def test_core_imports_no_baseline():
+    sources = list((ROOT / "resnoise").rglob("*.py"))
+    assert sources
+    for path in sources:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            imported = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if isinstance(node, ast.Import):
+                imported = [alias.name for alias in node.names]
+            assert not any(name.split(".")[0] == "baselines" for name in imported), path
+
+
+def code_block(language):
+    (block,) = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    return block
+
+
+def install(directory, module, project):
+    """Put in `directory` what installing the page's package would put in site-packages."""
+    metadata = tomllib.loads(project)
+    (name,) = metadata["tool"]["setuptools"]["py-modules"]
+    (directory / f"{name}.py").write_text(module)
+    distribution = metadata["project"]["name"].replace("-", "_")
+    info = directory / f"{distribution}-{metadata['project']['version']}.dist-info"
+    info.mkdir()
+    info.joinpath("METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {metadata['project']['name']}\n"
+        f"Version: {metadata['project']['version']}\n"
+    )
+    entry_points = configparser.ConfigParser()
+    entry_points.read_dict(metadata["project"]["entry-points"])
+    with info.joinpath("entry_points.txt").open("w") as file:
+        entry_points.write(file)
+
+
+USE = """
+import torch
+from resnoise import methods, models
+from resnoise.config import ActivationConfig, Recipe
+
+toy, qcfs = methods.get("toy"), methods.get("qcfs")
+recipe = Recipe(activation=ActivationConfig(threshold=1.0))
+model = models.build("digits-cnn", classes=10, shape=(1, 8, 8))
+network = toy.network(model, "toy", recipe).eval()
+images, labels = torch.rand(4, 1, 8, 8), torch.arange(4)
+smoothed, logits = toy.loss(network, images, labels)
+plain, _ = qcfs.loss(network, images, labels)
+uniform = -torch.log_softmax(logits, -1).mean()
+torch.testing.assert_close(smoothed, 0.9 * plain + 0.1 * uniform)
+print(methods.names(), tuple(toy.simulation(network, "reference")(images, 2).shape))
+"""
+
+
+def test_page_adds_a_baseline_of_another_package(tmp_path):
+    install(tmp_path, code_block("python"), code_block("toml"))
+    ran = subprocess.run(
+        [sys.executable, "-c", USE],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip() == f"{sorted([*methods.names(), 'toy'])} (2, 4, 10)"
+
+
+def test_page_explains_all_that_can_be_overridden():
+    described = set(re.findall(r"^\| `(\w+)` \|", PAGE.read_text("utf-8"), re.MULTILINE))
+    members = {name for name in vars(methods.Method) if not name.startswith("_")}
+    assert described == members - {"presimulation_steps"} | {"name"}
