@@ -127,7 +127,7 @@ class QuantisedReLU(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         a = quantise(z, self.threshold, self.levels)
         if self.is_noisy and self.sigma > 0:
-            return a + gaussian_like(a, self.generator).mul_(self.sigma)
+            return gaussian_like(a, self.generator).mul_(self.sigma).add_(a)
         return a
 
     def extra_repr(self) -> str:

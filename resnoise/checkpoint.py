@@ -122,13 +122,22 @@ def read(path: Path) -> tuple[CheckpointInfo, dict[str, Tensor]]:
 
 def require_job(info: CheckpointInfo, job: JobInfo, path: Path) -> None:
     """Raise `CheckpointError` unless the checkpoint at `path` is one of `job`."""
-    expected, got = job.model_dump(), info.job.model_dump()
+    expected, got = _flat(job.model_dump()), _flat(info.job.model_dump())
     for field, value in expected.items():
-        if got[field] != value:
+        if got.get(field) != value:
             raise CheckpointError(
-                f"{path} is of another training: expected {field} {value}, but got {got[field]}; "
-                "name another directory or remove this one"
+                f"{path} is of another training: expected {field} {value}, "
+                f"but got {got.get(field)}; name another directory or remove this one"
             )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values under dotted names, so that a message can name the one that differs."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        nested = isinstance(value, Mapping)
+        flat |= _flat(value, f"{prefix}{name}.") if nested else {prefix + name: value}
+    return flat
 
 
 def load_state_(network: Any, tensors: Mapping[str, Tensor], path: Path) -> None:

@@ -22,6 +22,8 @@ from torch import Tensor
 
 _QUANTILES = 2**16
 _DRAWS_PER_WORD = 4
+# Elements at a time: few enough that bits and draws stay in the cache.
+_CHUNK = 2**18
 
 
 @torch.compiler.disable
@@ -39,15 +41,20 @@ def gaussian_like(like: Tensor, generator: torch.Generator | None = None) -> Ten
     if like.device.type != "cpu":
         return torch.empty_like(like).normal_(generator=generator)
     seed = torch.randint(2**63 - 1, (), generator=generator).item()
-    words = np.random.Generator(np.random.SFC64(seed)).integers(
-        0, 2**64 - 1, size=-(-like.numel() // _DRAWS_PER_WORD), dtype=np.uint64, endpoint=True
-    )
-    draws = torch.from_numpy(words.view(np.uint16))[: like.numel()].to(torch.int32)
+    bits = np.random.Generator(np.random.SFC64(seed))
+    quantiles = _quantiles(like.dtype)
     noise = torch.empty_like(like)
     # Elements are exchangeable, so the draw may fill memory in whatever order `like` has.
-    flat = noise.as_strided((like.numel(),), (1,))
-    torch.index_select(_quantiles(like.dtype), 0, draws, out=flat)
+    for part in noise.as_strided((like.numel(),), (1,)).split(_CHUNK):
+        torch.index_select(quantiles, 0, _draws(bits, part.numel()), out=part)
     return noise
+
+
+def _draws(bits: np.random.Generator, count: int) -> Tensor:
+    """Uniform draws from 0 to 65535, int32 tensor of shape `[count]`."""
+    words = -(-count // _DRAWS_PER_WORD)
+    drawn = bits.integers(0, 2**64 - 1, size=words, dtype=np.uint64, endpoint=True)
+    return torch.from_numpy(drawn.view(np.uint16))[:count].to(torch.int32)
 
 
 @lru_cache

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from resnoise import checkpoint
 from resnoise.activation import activations
+from resnoise.atomic import ensure_directory
 from resnoise.checkpoint import CheckpointInfo
 from resnoise.config import ExecutionConfig, Recipe
 from resnoise.datasets import Batches, batches
@@ -54,6 +55,7 @@ def train(
     Raises:
         TrainingError: the loss is not finite; the last good checkpoint stays.
         CheckpointError: `directory` holds another training.
+        StorageError: `directory` cannot be written to.
     """
     trainer = Trainer(job, Path(directory), execution, progress)
     while trainer.epochs_done < job.recipe.epochs:
@@ -89,6 +91,8 @@ class Trainer:
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.history: list[dict[str, Any]] = []
         self.best_epoch = 0
+        # Before the first epoch, not after it, is the time to find that nothing can be saved.
+        ensure_directory(directory)
 
         recipe = job.recipe
         self.network = job.network()
@@ -195,7 +199,7 @@ class Trainer:
                     text += f", validation {self.history[-1]['validation_accuracy']:.2%}"
                 done = (epoch - 1) * steps + index + 1
                 self.progress(done, self.job.recipe.epochs * steps, text)
-        self._require_finite(epoch, *self.network.parameters())
+        self._require_finite(epoch, *self.network.state_dict().values())
         return losses.item() / seen, correct.item() / seen
 
     def _require_finite(self, epoch: int, *tensors: Tensor) -> None:

@@ -1,0 +1,273 @@
+"""Checkpoints: what is read back, and what is refused when a file is damaged or foreign."""
+
+import json
+import os
+
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from resnoise import checkpoint
+from resnoise.checkpoint import CheckpointInfo, JobInfo, load_state_, read, read_info, write
+from resnoise.config import Recipe
+from resnoise.errors import CheckpointError, StorageError
+
+
+def make_info(epoch=3, **changes):
+    job = JobInfo(
+        training="nq",
+        architecture="digits-cnn",
+        dataset="digits",
+        classes=("a", "b"),
+        shape=(1, 8, 8),
+        seed=2,
+        recipe=Recipe().to_json(),
+    )
+    history = [
+        {"epoch": i + 1, "validation_accuracy": 0.1 + 0.2 * i, "layers": {"1": {"mean": -1e-17}}}
+        for i in range(epoch)
+    ]
+    fields = {
+        "method": "nq",
+        "job": job,
+        "epoch": epoch,
+        "best_epoch": 2,
+        "validation_accuracy": 0.5,
+        "history": history,
+    }
+    return CheckpointInfo(**(fields | changes))
+
+
+def make_tensors(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.randn(4, 3, 5, 5, generator=generator)
+    return {
+        "conv.weight": weight.contiguous(memory_format=torch.channels_last),
+        "bias": torch.randn(4, generator=generator).bfloat16(),
+        "count": torch.tensor(7),
+        "scalar": torch.tensor(0.1, dtype=torch.float64),
+    }
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A valid checkpoint in a directory that was not there."""
+    path = tmp_path / "new" / "run" / "best.json"
+    write(path, make_info(), make_tensors())
+    return path
+
+
+def weights_of(path):
+    return path.with_name(read_info(path).weights)
+
+
+def edit(path, **changes):
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps({**values, **changes}))
+
+
+def test_round_trip(path):
+    info, tensors = read(path)
+    assert info == make_info().model_copy(update={"weights": info.weights, "sha256": info.sha256})
+    assert info == read_info(path)
+    expected = make_tensors()
+    assert set(tensors) == set(expected)
+    for name, tensor in tensors.items():
+        assert tensor.dtype == expected[name].dtype
+        assert torch.equal(tensor, expected[name])
+
+
+def test_writing_returns_what_was_written(tmp_path):
+    info = write(tmp_path / "last.json", make_info(), make_tensors())
+    assert info == read_info(tmp_path / "last.json")
+    assert sorted(os.listdir(tmp_path)) == sorted(["last.json", info.weights])
+
+
+def test_a_new_epoch_replaces_the_one_before_and_leaves_other_files_alone(path):
+    for name in ("last.json", "best-notes.txt", "best"):
+        (path.parent / name).touch()
+    (path.parent / "best-plots").mkdir()
+    before = weights_of(path)
+    info = write(path, make_info(epoch=4), make_tensors(seed=1))
+    assert read(path)[0].epoch == 4
+    assert not before.exists()
+    assert set(os.listdir(path.parent)) == {
+        "best.json", info.weights, "last.json", "best-notes.txt", "best", "best-plots",
+    }  # fmt: skip
+
+
+def test_the_same_epoch_again(path):
+    first = read_info(path)
+    assert write(path, make_info(), make_tensors()) == first
+    assert read(path)[0] == first
+
+
+@pytest.mark.parametrize(
+    "left", ["best-0123456789ab.safetensors", ".best-0123456789ab.safetensors.tmp"]
+)
+def test_a_kill_between_weights_and_json_leaves_the_epoch_before(path, left):
+    (path.parent / left).write_bytes(b"the next epoch, or half of it")
+    (path.parent / ".best.json.tmp").write_text('{"format": 1, "met')
+    info, tensors = read(path)
+    assert info.epoch == 3
+    assert torch.equal(tensors["count"], torch.tensor(7))
+    info = write(path, make_info(epoch=4), make_tensors(seed=1))
+    assert sorted(os.listdir(path.parent)) == sorted(["best.json", info.weights])
+
+
+@pytest.mark.parametrize("keep", [0, 1, 100, -1])
+def test_truncated_weights(path, keep):
+    weights = weights_of(path)
+    weights.write_bytes(weights.read_bytes()[:keep])
+    with pytest.raises(CheckpointError, match=r"best-\w+.safetensors is truncated or edited"):
+        read(path)
+
+
+@pytest.mark.parametrize("position", [0, 60, -1])
+def test_a_flipped_bit(path, position):
+    weights = weights_of(path)
+    data = bytearray(weights.read_bytes())
+    data[position] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(CheckpointError, match="truncated or edited"):
+        read(path)
+
+
+def test_missing_weights(path):
+    weights_of(path).unlink()
+    with pytest.raises(CheckpointError, match=r"cannot read .*best.json names it as its weights"):
+        read(path)
+
+
+def test_a_missing_checkpoint(tmp_path):
+    with pytest.raises(CheckpointError, match=r"cannot read .*no.json .*resnoise train"):
+        read(tmp_path / "no.json")
+    with pytest.raises(CheckpointError, match="cannot read"):
+        read(tmp_path)  # a directory
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "\x00", '{"format": 1}', '"best"', "\ud800"]
+)
+def test_not_a_checkpoint(path, text):
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(CheckpointError, match="is not a checkpoint of format 1"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 2},
+        {"epoch": "three"},
+        {"epoch": 0},
+        {"extra": 1},
+        {"history": None},
+        {"validation_accuracy": None},
+        {"job": {}},
+        {"weights": ""},
+        {"weights": "../../secrets.safetensors"},
+        {"weights": "/etc/passwd"},
+        {"weights": "."},
+        {"weights": "best-\x00.safetensors"},
+        {"sha256": "0"},
+    ],
+)
+def test_edited_json(path, changes):
+    edit(path, **changes)
+    with pytest.raises(CheckpointError):
+        read(path)
+
+
+def test_weights_that_are_no_safetensors_are_not_unpickled(path):
+    import hashlib
+    import pickle
+
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(path.parent / "unpickled"),)
+
+    data = pickle.dumps(Trap())
+    weights_of(path).write_bytes(data)
+    edit(path, sha256=hashlib.sha256(data).hexdigest())
+    with pytest.raises(CheckpointError, match="is not a safetensors file"):
+        read(path)
+    assert not (path.parent / "unpickled").exists()
+
+
+def test_weights_are_plain_safetensors(path):
+    assert set(safetensors.torch.load_file(weights_of(path))) == set(make_tensors())
+
+
+@pytest.mark.parametrize("below", [("file",), ("file", "further")])
+def test_a_directory_that_cannot_be(tmp_path, below):
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(StorageError, match="cannot make the directory"):
+        write(tmp_path.joinpath(*below, "best.json"), make_info(), make_tensors())
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_a_json_that_cannot_be_replaced(tmp_path):
+    (tmp_path / "best.json").mkdir()
+    with pytest.raises(StorageError, match="cannot write"):
+        write(tmp_path / "best.json", make_info(), make_tensors())
+
+
+def test_a_full_disk_leaves_the_epoch_before(path, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    before = sorted(os.listdir(path.parent))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(StorageError, match="No space left on device"):
+            write(path, make_info(epoch=4), make_tensors(seed=1))
+    assert read(path)[0].epoch == 3
+    assert sorted(os.listdir(path.parent)) == before
+
+
+def test_loading_into_a_network():
+    network, other = (nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)) for _ in range(2))
+    load_state_(network, other.state_dict(), "best.json")
+    for name, value in other.state_dict().items():
+        assert torch.equal(network.state_dict()[name], value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.pop("0.bias"), r"`0.bias` of shape \(2,\), but got none"),
+        (lambda s: s.update(extra=torch.ones(1)), r"`extra` of shape none, but got \(1,\)"),
+        (lambda s: s.update({"0.weight": torch.ones(2, 1, 5, 5)}),
+         r"`0.weight` of shape \(2, 1, 3, 3\), but got \(2, 1, 5, 5\)"),
+    ],
+)  # fmt: skip
+def test_tensors_of_another_architecture(change, message):
+    network = nn.Sequential(nn.Conv2d(1, 2, 3))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    tensors = {name: torch.zeros_like(value) for name, value in network.state_dict().items()}
+    change(tensors)
+    with pytest.raises(CheckpointError, match=f"best.json is of another architecture.*{message}"):
+        load_state_(network, tensors, "best.json")
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("training", "qcfs"),
+        ("architecture", "resnet20"),
+        ("dataset", "cifar10"),
+        ("classes", ("b", "a")),
+        ("shape", (3, 8, 8)),
+        ("seed", 3),
+        ("recipe", Recipe(epochs=9).to_json()),
+    ],
+)
+def test_the_checkpoint_of_another_job(path, field, value):
+    info = read_info(path)
+    checkpoint.require_job(info, make_info().job, path)
+    other = info.job.model_copy(update={field: value})
+    with pytest.raises(CheckpointError, match=f"best.json is of another training: .*{field}"):
+        checkpoint.require_job(info, other, path)

@@ -1,0 +1,127 @@
+"""Every check of the settings, and that its message names what was expected and what was got."""
+
+import dataclasses
+import json
+import math
+import re
+
+import pytest
+
+from resnoise.config import (
+    AUGMENTATIONS,
+    ActivationConfig,
+    ExecutionConfig,
+    InductionConfig,
+    Recipe,
+    require_timesteps,
+)
+from resnoise.errors import ConfigError, ResnoiseError
+
+NOT_POSITIVE_INTEGERS = [0, -1, 1.0, "4", None, True]
+
+
+@pytest.mark.parametrize("value", NOT_POSITIVE_INTEGERS)
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        (ActivationConfig, "levels"),
+        (InductionConfig, "timesteps"),
+        (Recipe, "epochs"),
+        (Recipe, "batch_size"),
+    ],
+)
+def test_positive_integers(config, name, value):
+    message = f"expected argument `{name}` to be an integer larger than 0, but got {value!r}"
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        config(**{name: value})
+    assert getattr(config(**{name: 1}), name) == 1
+
+
+@pytest.mark.parametrize("value", [0, -0.5, math.nan, math.inf, "0.1", None, True])
+@pytest.mark.parametrize(
+    ("config", "name"), [(Recipe, "learning_rate"), (ActivationConfig, "threshold")]
+)
+def test_positive_numbers(config, name, value):
+    message = f"expected argument `{name}` to be a number larger than 0, but got {value!r}"
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        config(**{name: value})
+    assert getattr(config(**{name: 0.1}), name) == 0.1
+
+
+@pytest.mark.parametrize("value", [-0.5, math.nan, math.inf, "0", None, False])
+@pytest.mark.parametrize("name", ["momentum", "weight_decay", "warmup_epochs"])
+def test_numbers_not_negative(name, value):
+    message = f"expected argument `{name}` to be a number not negative, but got {value!r}"
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        Recipe(**{name: value})
+    assert getattr(Recipe(**{name: 0}), name) == 0
+
+
+def test_threshold_from_data():
+    assert ActivationConfig(threshold="data").threshold == "data"
+    with pytest.raises(ConfigError, match=r"`threshold`.*but got 'date'"):
+        ActivationConfig(threshold="date")
+
+
+def test_augmentations():
+    assert Recipe(augmentation=AUGMENTATIONS).augmentation == AUGMENTATIONS
+    with pytest.raises(ConfigError, match="unknown augmentation 'mixup'; known: crop, flip, auto"):
+        Recipe(augmentation=("crop", "mixup"))
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1"])
+def test_devices(device):
+    assert ExecutionConfig(device=device).device == device
+
+
+@pytest.mark.parametrize("device", ["tpu", "", "mps:0"])
+def test_other_devices(device):
+    with pytest.raises(ConfigError, match=f"`device` to be auto, cpu or cuda, but got {device!r}"):
+        ExecutionConfig(device=device)
+
+
+@pytest.mark.parametrize("workers", [-1])
+def test_workers(workers):
+    with pytest.raises(ConfigError, match=f"`workers` to be not negative, but got {workers}"):
+        ExecutionConfig(workers=workers)
+
+
+def test_timesteps():
+    require_timesteps("timesteps", (1, 4))
+    with pytest.raises(ConfigError, match="`timesteps` to name at least one"):
+        require_timesteps("timesteps", ())
+    with pytest.raises(ConfigError, match=r"`timesteps`.*but got 0"):
+        require_timesteps("timesteps", (4, 0))
+
+
+def test_settings_are_frozen():
+    for config in (ActivationConfig(), InductionConfig(), Recipe(), ExecutionConfig()):
+        name = dataclasses.fields(config)[0].name
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(config, name, 1)
+
+
+def test_errors_are_caught_as_one():
+    with pytest.raises(ResnoiseError):
+        Recipe(epochs=0)
+    with pytest.raises(ValueError, match="epochs"):
+        Recipe(epochs=0)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(),
+        Recipe(
+            epochs=3,
+            warmup_epochs=0.5,
+            augmentation=("flip", "crop"),
+            activation=ActivationConfig(levels=8, threshold=2.0),
+            induction=InductionConfig(timesteps=2),
+        ),
+    ],
+)
+def test_a_recipe_survives_json(recipe):
+    values = recipe.to_json()
+    assert json.loads(json.dumps(values)) == values
+    assert Recipe.from_json(values) == recipe

@@ -1,0 +1,120 @@
+"""BatchNorm folding: same function, and left alone where it cannot be folded."""
+
+import copy
+
+import pytest
+import torch
+from networks import images
+from torch import fx, nn
+from torch.nn import functional as F
+
+from resnoise.folding import fold_batch_norm_
+
+
+def randomise_(model):
+    """Give every BatchNorm statistics and weights that change what passes through."""
+    generator = torch.Generator().manual_seed(3)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+            if module.running_mean is not None:
+                module.running_mean.normal_(0, 1, generator=generator)
+                module.running_var.uniform_(0.3, 3, generator=generator)
+            if module.affine:
+                nn.init.normal_(module.weight, generator=generator)
+                nn.init.normal_(module.bias, generator=generator)
+    return model.eval()
+
+
+def folded(model):
+    network = fx.symbolic_trace(copy.deepcopy(randomise_(model)))
+    fold_batch_norm_(network)
+    return network
+
+
+def norms(network):
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+    return sum(isinstance(module, kinds) for module in network.modules())
+
+
+@pytest.mark.parametrize(
+    ("model", "shape"),
+    [
+        (nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4)), (2, 3, 5, 5)),
+        (nn.Sequential(nn.Conv2d(4, 4, 3, groups=2), nn.BatchNorm2d(4), nn.ReLU(),
+                       nn.Conv2d(4, 2, 1), nn.BatchNorm2d(2)), (2, 4, 5, 5)),
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, affine=False)), (2, 3, 5, 5)),
+        (nn.Sequential(nn.Conv1d(3, 4, 3), nn.BatchNorm1d(4)), (2, 3, 5)),
+        (nn.Sequential(nn.Conv3d(1, 2, 2), nn.BatchNorm3d(2)), (2, 1, 3, 3, 3)),
+        (nn.Sequential(nn.ConvTranspose2d(3, 4, 3), nn.BatchNorm2d(4)), (2, 3, 5, 5)),
+        (nn.Sequential(nn.Linear(3, 4, bias=False), nn.BatchNorm1d(4)), (5, 3)),
+        (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), (5, 3)),
+    ],
+    ids=["conv", "two, groups", "not affine", "1d", "3d", "transposed", "linear", "linear bias"],
+)  # fmt: skip
+def test_folding_keeps_the_function(model, shape):
+    network = folded(model)
+    assert norms(network) == 0
+    assert torch.allclose(network(images(*shape)), model(images(*shape)), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("model", "shape"),
+    [
+        (nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3)), (2, 3, 5, 5)),
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.BatchNorm2d(4)), (2, 3, 5, 5)),
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False)),
+         (2, 3, 5, 5)),
+        # Features of a linear layer are the last dimension, those of the norm the second.
+        (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(7)), (2, 7, 3)),
+        (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(1)), (2, 1, 3)),
+        (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, affine=False)), (2, 3)),
+        (nn.Sequential(nn.ConvTranspose2d(4, 4, 3, groups=2), nn.BatchNorm2d(4)), (2, 4, 5, 5)),
+    ],
+    ids=["no layer before", "relu between", "no statistics", "linear of more dimensions",
+         "linear of one feature", "linear, not affine",
+         "transposed groups"],
+)  # fmt: skip
+def test_what_cannot_be_folded_keeps_the_function(model, shape):
+    network = folded(model)
+    assert torch.allclose(network(images(*shape)), model(images(*shape)), atol=1e-5)
+
+
+class Shared(nn.Module):
+    def __init__(self, forward):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+        self.norm = nn.BatchNorm2d(3)
+        self.other = nn.BatchNorm2d(3)
+        self.body = forward
+
+    def forward(self, x):
+        return self.body(self, x)
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        (lambda m, x: (lambda h: m.norm(h) + h)(m.conv(x)), 1),
+        (lambda m, x: (lambda h: m.norm(h) + m.other(h))(m.conv(x)), 2),
+        (lambda m, x: m.norm(m.conv(m.norm(m.conv(x)))), 1),
+        (lambda m, x: m.norm(m.conv(m.conv(x))), 1),
+        (lambda m, x: m.norm(m.norm(m.conv(x))), 1),
+        (lambda m, x: m.other(m.norm(m.conv(x))), 0),
+        (lambda m, x: F.relu(m.norm(input=m.conv(x))), 0),
+    ],
+    ids=["two readers", "two norms", "both twice", "layer twice", "norm twice", "two in a row",
+         "keyword"],
+)  # fmt: skip
+def test_shared_outputs_and_modules(body, left):
+    model = Shared(body)
+    network = folded(model)
+    x = images(2, 3, 4, 4)
+    assert torch.allclose(network(x), model(x), atol=1e-4)
+    assert norms(network) == left
+
+
+def test_folding_twice_changes_nothing():
+    network = folded(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    fold_batch_norm_(network)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())

@@ -1,0 +1,156 @@
+"""The residual error against loops by hand, and what induction leaves alone."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from networks import images, neurons_by_hand, plain, source
+from torch import nn
+from torch.nn import functional as F
+
+from resnoise.activation import activations
+from resnoise.config import ActivationConfig
+from resnoise.convert import convert
+from resnoise.errors import DataError
+from resnoise.induction import HISTOGRAM_BINS, HISTOGRAM_EDGES, induce, set_noise_
+from resnoise.prepare import prepare
+from resnoise.simulate import predictions, simulate
+
+TIMESTEPS = 4
+
+
+@pytest.fixture
+def network():
+    return source(plain()).double().train()
+
+
+@pytest.fixture
+def held_out():
+    """Two batches of unequal size."""
+    x = images(11, 2, 4, 4).double()
+    x[8:] *= 2.0  # with an error of another size
+    y = torch.arange(11) % 3
+    return [(x[:8], y[:8]), (x[8:], y[8:])]
+
+
+def errors_by_hand(network, x):
+    """Each layer's residual error e_l, each network fed by its own upstream layers."""
+    network.eval()
+    quantised, summed = {}, {}
+    h = x
+    for name, module in network.named_children():
+        if name in activations(network):
+            threshold, levels = module.threshold, module.levels
+            clipped = torch.clamp(h / threshold, 0, 1)
+            h = quantised[name] = threshold / levels * torch.floor(levels * clipped + 0.5)
+        else:
+            h = module(h)
+    layers = neurons_by_hand(network)
+    for _ in range(TIMESTEPS):
+        h = x
+        for name, module in network.named_children():
+            h = layers[name](h) if name in layers else module(h)
+            if name in layers:
+                summed[name] = summed.get(name, 0) + h
+    network.train()
+    return {name: (quantised[name] - summed[name] / TIMESTEPS).detach().numpy() for name in summed}
+
+
+def test_residual_error_by_hand(network, held_out):
+    got = induce(network, held_out, TIMESTEPS)
+    first, second = (errors_by_hand(network, x) for x, _ in held_out)
+    assert list(got.layers) == ["2", "5", "9"]
+    for name, error in got.layers.items():
+        variances = [
+            ((e[name] - e[name].mean()) ** 2).mean() for e in (first, second)
+        ]  # each over all elements of one batch
+        everything = np.concatenate([first[name].ravel(), second[name].ravel()])
+        assert error.sigma == pytest.approx(math.sqrt(np.mean(variances)), rel=1e-5)
+        assert error.mean == pytest.approx(everything.mean(), rel=1e-4, abs=1e-7)
+        assert error.std == pytest.approx(everything.std(), rel=1e-5)
+        assert error.threshold == pytest.approx(activations(network)[name].threshold.item())
+        counts, _ = np.histogram(everything / error.threshold, HISTOGRAM_EDGES)
+        assert error.counts == tuple(counts)
+        assert sum(error.counts) == everything.size
+    assert got.layers["2"].std == pytest.approx(0, abs=1e-6)  # T = L: the first layer has none
+    for name in ("5", "9"):
+        assert got.layers[name].sigma > 0.01
+        assert got.layers[name].sigma != pytest.approx(got.layers[name].std, rel=1e-3)
+
+
+def test_the_error_is_end_to_end():
+    # A second layer whose input differs between the two networks, though its own step is exact.
+    model = nn.Sequential(nn.ReLU(), nn.Linear(1, 1), nn.ReLU())
+    network = prepare(model, ActivationConfig(levels=1, threshold=1.0))
+    with torch.no_grad():
+        network.get_submodule("1").weight.fill_(1.0)
+        network.get_submodule("1").bias.fill_(0.0)
+    x = torch.tensor([[0.25], [0.75]])
+    got = induce(network, [(x, torch.zeros(2, dtype=torch.long))], 4)
+    # ANN: q(0.25) = 0, q(0.75) = 1. SNN over 4 steps: 1/4 and 3/4 in both layers.
+    for layer in got.layers.values():
+        assert layer.mean == pytest.approx(0.0)
+        assert layer.std == pytest.approx(0.25)
+
+
+def test_accuracy_is_that_of_a_simulation(network, held_out):
+    got = induce(network, held_out, TIMESTEPS)
+    spiking = convert(network)
+    correct = sum((predictions(simulate(spiking, x, TIMESTEPS)) == y).sum(1) for x, y in held_out)
+    assert got.accuracy == pytest.approx((correct.double() / 11).tolist())
+    assert len(set(got.accuracy)) > 1
+
+
+def test_the_network_is_left_as_it_was(network, held_out):
+    frozen = network.get_submodule("1").eval()
+    for layer in activations(network).values():
+        layer.set_sigma_(0.4)
+        layer.noise = "always"
+        layer.generator = torch.Generator().manual_seed(0)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    states = [layer.generator.get_state() for layer in activations(network).values()]
+    quiet = induce(network, held_out, TIMESTEPS)
+    assert network.training
+    assert not frozen.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    for layer, state in zip(activations(network).values(), states, strict=True):
+        assert layer.noise == "always"
+        assert torch.equal(layer.generator.get_state(), state)
+        assert not layer._forward_hooks
+    for layer in activations(network).values():
+        layer.set_sigma_(0.0)
+    assert induce(network, held_out, TIMESTEPS) == quiet  # the noise was off
+
+
+def test_training_goes_on_after_it(network, held_out):
+    induction = induce(network, held_out, TIMESTEPS)
+    set_noise_(network, induction)
+    for name, layer in activations(network).items():
+        assert layer.sigma.item() == pytest.approx(induction.layers[name].sigma)
+    x, y = held_out[0]
+    F.cross_entropy(network(x), y).backward()
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters())
+
+
+@pytest.mark.parametrize("levels", [1, 2, 4, 8, 16])
+def test_histogram_edges_fall_on_no_error(levels):
+    steps = np.arange(-levels, levels + 1) / levels
+    distance = np.abs(np.subtract.outer(steps, HISTOGRAM_EDGES)).min()
+    assert distance >= 1 / 32
+    assert len(HISTOGRAM_EDGES) == HISTOGRAM_BINS + 1
+    assert HISTOGRAM_EDGES[0] < -1 < 1 < HISTOGRAM_EDGES[-1]
+
+
+def test_counts_are_exact_beyond_float32():
+    from resnoise.induction import _Moments
+
+    count = 2**24 + 2**20 + 7  # float32 counts to 2**24
+    moments = _Moments()
+    moments.add(torch.zeros(1).expand(count), torch.tensor(1.0))
+    assert sum(moments.result(torch.tensor(1.0)).counts) == count
+
+
+def test_no_batches(network):
+    with pytest.raises(DataError, match="held-out images"):
+        induce(network, [], TIMESTEPS)

@@ -1,0 +1,144 @@
+"""The fast Gaussian noise: moments, distribution, independence and reproducibility.
+
+Bounds are five standard errors of the estimate under the hypothesis, and seeds are fixed.
+"""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from resnoise.noise import gaussian_like
+
+COUNT = 1_000_000
+
+
+def draw(shape, seed=0, **options):
+    like = torch.empty(shape, **options)
+    return gaussian_like(like, torch.Generator().manual_seed(seed))
+
+
+def correlation(a, b):
+    return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_moments(seed):
+    x = draw(COUNT, seed).double().numpy()
+    assert abs(x.mean()) < 5 / math.sqrt(COUNT)
+    assert abs(x.var() - 1) < 5 * math.sqrt(2 / COUNT)
+    assert abs(stats.skew(x)) < 5 * math.sqrt(6 / COUNT)
+    # The table itself falls short by 0.001, as its module says.
+    assert abs(stats.kurtosis(x)) < 5 * math.sqrt(24 / COUNT) + 0.001
+
+
+def test_distribution():
+    x = draw(COUNT, seed=3).numpy()
+    assert stats.kstest(x, "norm").pvalue > 1e-3
+    expected = 2 * stats.norm.sf(4) * COUNT  # the tail is there: 63 beyond 4 σ
+    assert abs((np.abs(x) > 4).sum() - expected) < 5 * math.sqrt(expected)
+
+
+def test_table_is_what_the_module_says_of_it():
+    from resnoise.noise import _quantiles
+
+    table = _quantiles(torch.float32).double().numpy()
+    assert table.mean() == 0
+    assert np.array_equal(table, -table[::-1])
+    assert table.var() == pytest.approx(0.99998, abs=5e-6)
+    assert stats.kurtosis(table) == pytest.approx(0, abs=1e-3)
+    assert table.max() == pytest.approx(4.3, abs=0.05)
+    assert 1 / (2 * stats.norm.sf(table.max())) == pytest.approx(65_000, rel=0.01)
+
+
+@pytest.mark.parametrize("lag", [1, 2, 3, 4, 5, 8, 64, 1024])
+def test_neighbours_are_independent(lag):
+    x = draw(COUNT, seed=4).double().numpy()
+    bound = 5 / math.sqrt(COUNT - lag)
+    assert abs(correlation(x[:-lag], x[lag:])) < bound
+    assert abs(correlation(x[:-lag] ** 2, x[lag:] ** 2)) < bound
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_channels_and_images_are_independent(layout):
+    x = draw((32, 16, 16, 16), seed=5).contiguous(memory_format=layout)
+    x = gaussian_like(x, torch.Generator().manual_seed(5)).double().numpy()
+    for axis in (0, 1):
+        flat = np.moveaxis(x, axis, 0).reshape(x.shape[axis], -1)
+        off = np.corrcoef(flat) - np.eye(len(flat))
+        assert np.abs(off).max() < 5.5 / math.sqrt(flat.shape[1])
+
+
+def test_calls_are_independent():
+    generator = torch.Generator().manual_seed(6)
+    like = torch.empty(COUNT // 4)
+    calls = np.stack([gaussian_like(like, generator).double().numpy() for _ in range(4)])
+    off = np.corrcoef(calls) - np.eye(4)
+    assert np.abs(off).max() < 5 / math.sqrt(like.numel())
+
+
+def test_the_generators_state_decides_and_moves_on():
+    generator = torch.Generator().manual_seed(7)
+    like = torch.empty(1000)
+    state = generator.get_state()
+    first = gaussian_like(like, generator)
+    second = gaussian_like(like, generator)
+    generator.set_state(state)
+    assert torch.equal(gaussian_like(like, generator), first)
+    assert not torch.equal(first, second)
+
+
+def test_a_given_generator_leaves_the_global_ones_alone():
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
+    draw(1000, seed=8)
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert np.array_equal(np.random.get_state()[1], numpy_state)
+
+
+def test_without_a_generator_torchs_own_decides():
+    like = torch.empty(1000)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(9)
+        first, second = gaussian_like(like), gaussian_like(like)
+        torch.manual_seed(9)
+        assert torch.equal(gaussian_like(like), first)
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (3,), (5, 0, 2), (7, 11), (2, 3, 5, 7)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_any_shape_and_type(shape, dtype):
+    x = draw(shape, seed=10, dtype=dtype)
+    assert x.shape == shape
+    assert x.dtype == dtype
+    assert torch.isfinite(x).all()
+    assert x.numel() < 3 or x.unique().numel() > x.numel() // 2
+
+
+def test_bfloat16_is_the_same_draw_rounded():
+    assert torch.equal(draw(999, 11, dtype=torch.bfloat16), draw(999, 11).bfloat16())
+
+
+@pytest.mark.parametrize(
+    "like",
+    [
+        torch.empty(2, 3, 4, 5).contiguous(memory_format=torch.channels_last),
+        torch.empty(6, 7).t(),
+        torch.empty(8, 9)[:, ::2],
+        torch.empty(1, 5).expand(4, 5),
+    ],
+    ids=["channels_last", "transposed", "strided", "expanded"],
+)
+def test_any_memory_layout(like):
+    x = gaussian_like(like, torch.Generator().manual_seed(12))
+    assert x.shape == like.shape
+    assert x.stride() == torch.empty_like(like).stride()
+    # Every element has a draw of its own: the same values as in plain memory, in some order.
+    assert torch.equal(x.flatten().sort().values, draw(like.numel(), 12).sort().values)
+
+
+def test_no_gradient():
+    like = torch.empty(10, requires_grad=True)
+    assert not gaussian_like(like).requires_grad

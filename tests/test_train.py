@@ -1,0 +1,355 @@
+"""The training loop: what it leaves behind, resuming after a kill, and stopping in time."""
+
+import dataclasses
+import math
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_job import METHODS, tiny_data, tiny_job
+from torch import nn
+
+from resnoise import checkpoint
+from resnoise.activation import activations
+from resnoise.config import ExecutionConfig, Recipe
+from resnoise.convert import convert
+from resnoise.datasets import batches
+from resnoise.errors import CheckpointError, DataError, StorageError, TrainingError
+from resnoise.methods import Validation
+from resnoise.simulate import predictions, simulate
+from resnoise.train import learning_rate, resolve_device, train
+
+HERE = Path(__file__).parent
+
+
+def with_method(job, method):
+    return dataclasses.replace(job, method=method)
+
+
+def timeless(history):
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
+
+
+def files(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """Directory of an NQ training that nobody disturbed."""
+    directory = tmp_path_factory.mktemp("uninterrupted")
+    train(tiny_job(), directory)
+    return directory
+
+
+# The moment of the kill, as Python that runs before the training, and the epochs done by then.
+KILLS = {
+    "in the middle of an epoch": ("after_steps(8)", 2),
+    "between best and last": ("at_write('last', 3)", 2),
+}
+
+
+@pytest.mark.parametrize("moment", KILLS)
+def test_a_killed_training_ends_like_one_that_was_not(moment, uninterrupted, tmp_path):
+    kill, epochs = KILLS[moment]
+    script = f"""
+        import os, signal, sys
+        sys.path[:0] = [{str(HERE)!r}, {str(HERE.parent)!r}]
+        from pathlib import Path
+        import torch
+        from resnoise import checkpoint
+        from resnoise.train import train
+        from tiny_job import tiny_job
+
+        torch.set_num_threads({torch.get_num_threads()})
+        progress = None
+
+        def kill():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        def after_steps(steps):
+            global progress
+            progress = lambda done, total, text: kill() if done >= steps else None
+
+        def at_write(name, epoch):
+            write = checkpoint.write
+            checkpoint.write = lambda path, info, tensors: (
+                kill() if (path.stem, info.epoch) == (name, epoch) else write(path, info, tensors)
+            )
+
+        {kill}
+        train(tiny_job(), Path({str(tmp_path)!r}), progress=progress)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert checkpoint.read(tmp_path / "last.json")[0].epoch == epochs
+
+    train(tiny_job(), tmp_path)
+    for name in ("last.json", "best.json"):
+        info, tensors = checkpoint.read(tmp_path / name)
+        expected_info, expected = checkpoint.read(uninterrupted / name)
+        assert set(tensors) == set(expected)
+        for key, tensor in tensors.items():
+            assert torch.allclose(tensor, expected[key], rtol=1e-6, atol=1e-8), key
+        assert info.epoch == expected_info.epoch
+        assert info.best_epoch == expected_info.best_epoch
+        for row, other in zip(info.history, expected_info.history, strict=True):
+            assert row["train_loss"] == pytest.approx(other["train_loss"], rel=1e-6)
+            assert row["validation_accuracy"] == other["validation_accuracy"]
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [
+        ".json", ".json", ".safetensors", ".safetensors",
+    ]  # fmt: skip
+
+
+def test_equal_jobs_give_equal_networks_and_other_seeds_others(uninterrupted, tmp_path):
+    train(tiny_job(), tmp_path / "same")
+    train(tiny_job(seed=1), tmp_path / "other")
+    expected_info, expected = checkpoint.read(uninterrupted / "last.json")
+    info, same = checkpoint.read(tmp_path / "same" / "last.json")
+    _, other = checkpoint.read(tmp_path / "other" / "last.json")
+    assert all(torch.equal(same[name], expected[name]) for name in expected)
+    assert timeless(info.history) == timeless(expected_info.history)
+    assert not torch.equal(other["0.weight"], expected["0.weight"])
+
+
+def test_a_finished_training_is_left_alone(uninterrupted):
+    before = files(uninterrupted)
+    calls = []
+    best = train(tiny_job(), uninterrupted, progress=lambda *call: calls.append(call))
+    assert best == uninterrupted / "best.json"
+    assert files(uninterrupted) == before
+    assert not calls
+
+
+def test_validation_is_the_spiking_networks_accuracy(uninterrupted):
+    job = tiny_job()
+    info = checkpoint.read_info(uninterrupted / "best.json")
+    network = job.load(uninterrupted / "best.json")
+    assert not network.training
+    spiking = convert(network)
+    timesteps = job.recipe.induction.timesteps
+    correct = sum(
+        (predictions(simulate(spiking, images, timesteps))[-1] == labels).sum().item()
+        for images, labels in batches(job.data.validation, 5)
+    )
+    assert info.validation_accuracy == pytest.approx(correct / len(job.data.validation))
+    accuracies = [row["validation_accuracy"] for row in info.history]
+    assert info.validation_accuracy == max(accuracies) == accuracies[-1]
+    assert len(info.history) == info.epoch == info.best_epoch
+
+
+def test_history_tells_of_every_layer(uninterrupted):
+    info, tensors = checkpoint.read(uninterrupted / "last.json")
+    assert [row["epoch"] for row in info.history] == [1, 2, 3, 4]
+    for row in info.history:
+        assert set(row["layers"]) == {"2", "7"}
+        assert all(
+            math.isfinite(value) for layer in row["layers"].values() for value in layer.values()
+        )
+    for name, layer in info.history[-1]["layers"].items():
+        assert tensors[f"{name}.sigma"].item() == pytest.approx(layer["sigma"])
+    assert info.history[-1]["layers"]["7"]["sigma"] > 0
+
+
+class Watched:
+    """Mixed into a method: σ in each step, and the accuracies that validation gives."""
+
+    def __init__(self, accuracies=None, diverge_at=None, scale=1.0):
+        self.accuracies = accuracies
+        self.diverge_at = diverge_at
+        self.scale = scale
+        self.sigmas, self.states = [], []
+
+    def loss(self, network, images, labels):
+        self.sigmas.append([layer.sigma.item() for layer in activations(network).values()])
+        loss, logits = super().loss(network, images, labels)
+        loss = loss * self.scale
+        if self.diverge_at is not None and len(self.sigmas) > self.diverge_at:
+            loss = loss * math.nan
+        return loss, logits
+
+    def validate_(self, network, batches, recipe):
+        found = super().validate_(network, batches, recipe)
+        self.states.append({k: v.clone() for k, v in network.state_dict().items()})
+        if self.accuracies is None:
+            return found
+        return Validation(self.accuracies[len(self.states) - 1], found.layers)
+
+
+WATCHED = {name: type(name, (Watched, method), {}) for name, method in METHODS.items()}
+
+
+def test_noise_starts_after_the_first_epoch_and_never_for_qcfs(tmp_path):
+    states = {}
+    for name in METHODS:
+        method = WATCHED[name]()
+        train(with_method(tiny_job(name, epochs=2), method), tmp_path / name)
+        states[name] = method.states
+        first, second = method.sigmas[:3], method.sigmas[3:]
+        assert first == [[0.0, 0.0]] * 3
+        assert all((step[1] > 0) == (name == "nq") for step in second)
+        layers = checkpoint.read_info(tmp_path / name / "last.json").history[0]["layers"]
+        if name == "nq":
+            recorded = [layer["sigma"] for layer in layers.values()]
+            assert second[0] == pytest.approx(recorded)
+        else:
+            assert layers["7"]["sigma"] > 0  # measured all the same
+    nq, qcfs = states["nq"], states["qcfs"]
+    assert torch.equal(nq[0]["0.weight"], qcfs[0]["0.weight"])
+    assert not torch.equal(nq[1]["0.weight"], qcfs[1]["0.weight"])
+
+
+def test_the_best_epoch_is_the_later_of_equals(tmp_path):
+    method = WATCHED["nq"](accuracies=[0.5, 0.75, 0.75, 0.6])
+    best = train(with_method(tiny_job(), method), tmp_path)
+    info, tensors = checkpoint.read(best)
+    assert (info.epoch, info.best_epoch, info.validation_accuracy) == (3, 3, 0.75)
+    assert all(torch.equal(tensors[name], value) for name, value in method.states[2].items())
+    info, tensors = checkpoint.read(tmp_path / "last.json")
+    assert (info.epoch, info.best_epoch, info.validation_accuracy) == (4, 3, 0.6)
+    assert all(torch.equal(tensors[name], value) for name, value in method.states[3].items())
+
+
+def test_thresholds_start_from_the_data_or_where_they_are_told(tmp_path):
+    for threshold in ("data", 3.0):
+        recipe = Recipe(epochs=1, learning_rate=1e-12, batch_size=16)
+        activation = dataclasses.replace(recipe.activation, threshold=threshold)
+        job = tiny_job(epochs=1, learning_rate=1e-12, activation=activation)
+        network = job.load(train(job, tmp_path / str(threshold)))
+        got = [layer.threshold.item() for layer in activations(network).values()]
+        if threshold == "data":
+            assert got[0] != got[1]
+            assert all(0.5 < value < 3 for value in got)
+        else:
+            assert got == pytest.approx([3.0, 3.0])
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_epoch(tmp_path):
+    job = with_method(tiny_job(), WATCHED["nq"](diverge_at=7))
+    with pytest.raises(TrainingError, match=r"not finite in epoch 3.*last.json.*than 0.1"):
+        train(job, tmp_path)
+    info, tensors = checkpoint.read(tmp_path / "last.json")
+    assert info.epoch == 2
+    assert all(tensor.isfinite().all() for tensor in tensors.values())
+    job.load(tmp_path / "best.json")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_weights_that_are_not_finite_are_not_saved(method, tmp_path):
+    # One step an epoch, of a loss that is finite and a gradient that is not once it is multiplied.
+    job = tiny_job(method, learning_rate=1e38, warmup_epochs=0, batch_size=48)
+    job = with_method(job, WATCHED[method](scale=1e9))
+    with pytest.raises(TrainingError, match=r"not finite in epoch 1.*none yet.*than 1e\+38"):
+        train(job, tmp_path)
+    assert not any(path.suffix == ".json" for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("other", "field"),
+    [
+        (lambda: tiny_job("qcfs"), "training nq.*qcfs|training qcfs.*nq"),
+        (lambda: tiny_job(seed=1), "seed 1, but got 0"),
+        (lambda: tiny_job(epochs=5), "recipe"),
+        (lambda: tiny_job(weight_decay=0.0), "recipe"),
+    ],
+)
+def test_a_directory_of_another_training_is_refused_and_left_alone(other, field, uninterrupted):
+    before = files(uninterrupted)
+    with pytest.raises(CheckpointError, match=f"of another training: expected .*({field})"):
+        train(other(), uninterrupted)
+    assert files(uninterrupted) == before
+
+
+def test_damaged_weights_are_not_gone_on_from(uninterrupted, tmp_path):
+    for name, data in files(uninterrupted).items():
+        (tmp_path / name).write_bytes(data[:-1] if name.startswith("last-") else data)
+    with pytest.raises(CheckpointError, match="truncated or edited"):
+        train(tiny_job(), tmp_path)
+
+
+def test_an_unwritable_directory(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot make the directory"):
+        train(tiny_job(epochs=1), tmp_path / "file" / "run")
+
+
+def test_images_of_another_channel_count(tmp_path):
+    job = dataclasses.replace(tiny_job(), own_model=nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
+    with pytest.raises(DataError, match=r"tiny does not take images of shape \(1, 8, 8\).*channel"):
+        train(job, tmp_path)
+
+
+def test_a_model_of_another_number_of_classes(tmp_path):
+    model = nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
+    job = dataclasses.replace(tiny_job(), own_model=model)
+    with pytest.raises(DataError, match=r"logits of shape \(1, 2\) .*got \(1, 3\)"):
+        train(job, tmp_path)
+
+
+def test_progress_counts_every_epoch_to_the_end(tmp_path):
+    calls = []
+    train(tiny_job(epochs=2), tmp_path, progress=lambda *call: calls.append(call))
+    done = [call[0] for call in calls]
+    assert done == sorted(done)
+    assert done[-1] == 6
+    assert {call[1] for call in calls} == {6}
+    assert all("loss" in call[2] for call in calls)
+
+
+@pytest.mark.parametrize(
+    ("execution", "tolerance"),
+    [
+        (ExecutionConfig(workers=1), 0.0),
+        (ExecutionConfig(channels_last=False), 5e-3),  # other sums, and flips at a quantum's edge
+        (ExecutionConfig(bf16=True), 0.05),
+    ],
+    ids=["worker", "contiguous", "bf16"],
+)
+def test_execution_changes_rounding_only(execution, tolerance, tmp_path):
+    networks = []
+    for index, how in enumerate((ExecutionConfig(device="cpu"), execution)):
+        job = tiny_job(epochs=1, learning_rate=0.01)
+        networks.append(job.load(train(job, tmp_path / str(index), how)))
+    for one, other in zip(*(network.parameters() for network in networks), strict=True):
+        assert one.dtype == other.dtype == torch.float32
+        assert torch.allclose(one, other, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("epoch", [0.0, 0.25, 1.0, 1.99, 2.0, 3.5, 6.0, 9.9])
+def test_learning_rate_is_a_cosine_after_a_linear_warm_up(epoch):
+    recipe = Recipe(epochs=10, warmup_epochs=2, learning_rate=0.4)
+    got = learning_rate(recipe, epoch)
+    if epoch < 2:
+        assert 0 < got < 0.4
+        assert got == pytest.approx(0.4 * epoch / 2, abs=0.02)  # first step above 0
+        assert learning_rate(recipe, epoch + 1e-3) > got
+    else:
+        assert got == pytest.approx(0.2 * (1 + math.cos(math.pi * (epoch - 2) / 8)))
+
+
+def test_learning_rate_without_warm_up_and_with_nothing_else():
+    flat = Recipe(epochs=4, warmup_epochs=0, learning_rate=0.4)
+    assert learning_rate(flat, 0) == 0.4
+    assert learning_rate(flat, 2) == pytest.approx(0.2)
+    only = Recipe(epochs=2, warmup_epochs=2, learning_rate=0.4)
+    assert 0.3 < learning_rate(only, 1.99) < 0.4
+
+
+def test_devices(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert resolve_device("auto") == resolve_device("cpu") == torch.device("cpu")
+    with pytest.raises(TrainingError, match="torch finds none; use --device cpu"):
+        resolve_device("cuda")
+
+
+def test_the_test_split_forbids_reading():
+    with pytest.raises(AssertionError, match="test split"):
+        len(tiny_data().test)
+    with pytest.raises(AssertionError, match="test split"):
+        tiny_data().test.batch([0])
