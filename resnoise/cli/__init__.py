@@ -1,4 +1,4 @@
-"""The command line: `resnoise train | convert | evaluate | compare | report`."""
+"""The command line: `resnoise train | convert | evaluate | compare | report | check`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import warnings
 
 from rich.console import Console
 
+from resnoise.cli import check  # noqa: F401 - adds its command to the app
 from resnoise.cli.commands import app
 from resnoise.errors import ResnoiseError
 

@@ -1,4 +1,4 @@
-"""The verbs of the command line. What they import is imported when they run: `--help` is fast."""
+"""The verbs of the command line. What only one of them needs is imported when it runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resnoise.cli import options
+from resnoise.cli.groups import grouped
+from resnoise.config import ExecutionConfig
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,46 +32,29 @@ Method = Annotated[str, typer.Option(help="one of `resnoise list`")]
 
 
 @app.command()
+@grouped
 def train(
+    *,
     method: Annotated[str, typer.Option(help="see `resnoise list`")] = "nq",
     dataset: options.Dataset = "digits",
     architecture: Annotated[str | None, typer.Option(help="see `resnoise list`")] = None,
     backend: Annotated[str, typer.Option(help="for methods that train on one")] = "reference",
     timesteps: options.Timesteps = _DEFAULT_TIMESTEPS,
     seed: Annotated[int, typer.Option(help="of weights, order, augmentation and noise")] = 0,
-    data_root: options.DataRoot = Path("data"),
-    download: options.Download = True,
-    image_size: options.ImageSize = 32,
-    epochs: options.Epochs = None,
-    batch_size: options.BatchSize = None,
-    learning_rate: options.LearningRate = None,
-    levels: options.Levels = None,
-    threshold: options.Threshold = None,
-    augmentation: options.Augmentation = None,
-    device: options.Device = "auto",
-    bf16: options.Bf16 = False,
-    compile_: options.Compile = False,
-    workers: options.Workers = 0,
-    runs: options.Runs = Path("runs"),
+    place: options.DataPlace,
+    changes: options.RecipeChanges,
+    running: options.Running,
 ) -> None:
     """Train the source network of a method; a training that was interrupted goes on."""
     from resnoise.cli.display import console, progress_bars
-    from resnoise.grid import DataOptions, Grid
+    from resnoise.grid import Grid
     from resnoise.recipes import base_recipe
     from resnoise.runs import run_directory
     from resnoise.train import train as train_network
 
-    recipe = options.recipe_with(
-        base_recipe(dataset),
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        levels=levels,
-        threshold=threshold,
-        augmentation=augmentation,
-    )
+    recipe = changes.applied_to(base_recipe(dataset))
     grid = Grid(
-        data=DataOptions(dataset, data_root, download, image_size),
+        data=place.options(dataset),
         methods=(method,),
         backends=(backend,),
         architectures=(architecture or default_architecture(dataset),),
@@ -77,32 +62,31 @@ def train(
         seeds=(seed,),
         recipe=recipe,
     )
-    execution = options.execution_from(device, bf16, compile_, workers)
+    execution = running.execution()
     data = grid.data.load(recipe, seed)
     with progress_bars() as announce:
         for cell in grid.cells():
             job = grid.job(cell, data)
             name = f"train {job.training}, {job.architecture}, seed {job.seed}"
-            best = train_network(job, run_directory(runs, job), execution, announce(name))
+            best = train_network(job, run_directory(running.runs, job), execution, announce(name))
             console.print(str(best), highlight=False, soft_wrap=True)
 
 
 @app.command()
+@grouped
 def convert(
+    *,
     checkpoint: Checkpoint,
     out: Annotated[Path, typer.Option(help="file for the spiking network, .safetensors")],
     backend: Annotated[str, typer.Option(help="whose neurons")] = "reference",
-    data_root: options.DataRoot = Path("data"),
-    download: options.Download = True,
-    image_size: options.ImageSize = 32,
+    place: options.DataPlace,
 ) -> None:
     """Convert a trained network: folded weights and thresholds in one file, for use elsewhere."""
     from resnoise.cli.display import console, print_table
     from resnoise.export import export, layer_table
-    from resnoise.grid import DataOptions
     from resnoise.runs import job_of
 
-    job = job_of(checkpoint, DataOptions("", data_root, download, image_size))
+    job = job_of(checkpoint, place.options())
     network = job.method.simulation(job.load(checkpoint), backend).network
     export(network, out)
     print_table(layer_table(network), f"{job.training} on {backend}")
@@ -110,28 +94,27 @@ def convert(
 
 
 @app.command()
+@grouped
 def evaluate(
+    *,
     checkpoint: Checkpoint,
     backend: Annotated[str, typer.Option(help="whose neurons")] = "reference",
     timesteps: options.Timesteps = _DEFAULT_TIMESTEPS,
     method: Annotated[
         str | None, typer.Option(help="another method of the same training, such as srp of qcfs")
     ] = None,
-    data_root: options.DataRoot = Path("data"),
-    download: options.Download = True,
-    image_size: options.ImageSize = 32,
+    place: options.DataPlace,
     device: options.Device = "auto",
     out: Annotated[Path | None, typer.Option(help="folder to add the records to")] = None,
 ) -> None:
     """Evaluate a trained network on the test images, at several time steps."""
     from resnoise.cli.display import print_table, progress_bars
     from resnoise.evaluate import evaluate as evaluate_network
-    from resnoise.grid import DataOptions
     from resnoise.report import summary_table
     from resnoise.runs import job_of, training_of
     from resnoise.store import RecordStore, frame_from_records
 
-    job = job_of(checkpoint, DataOptions("", data_root, download, image_size), method)
+    job = job_of(checkpoint, place.options(), method)
     training = training_of(job, backend, options.integers(timesteps, "--timesteps"))
     if out is not None:
         RecordStore(out).check()
@@ -141,7 +124,7 @@ def evaluate(
             checkpoint,
             backend,
             training,
-            options.execution_from(device, False, False, 0),
+            ExecutionConfig(device=device),
             progress=announce(f"evaluate {job.training} on {backend}"),
         )
     if out is not None:
@@ -152,7 +135,9 @@ def evaluate(
 
 
 @app.command()
+@grouped
 def compare(
+    *,
     out: Annotated[Path, typer.Option(help="folder for records, tables and report")],
     dataset: options.Dataset = "digits",
     methods: Annotated[str | None, typer.Option(help="default: all installed")] = None,
@@ -161,20 +146,9 @@ def compare(
     timesteps: options.Timesteps = _DEFAULT_TIMESTEPS,
     seeds: Annotated[str | None, typer.Option(help="for digits: folds, default 0,1,2,3,4")] = None,
     jobs: Annotated[int, typer.Option(help="trainings at a time")] = 1,
-    data_root: options.DataRoot = Path("data"),
-    download: options.Download = True,
-    image_size: options.ImageSize = 32,
-    epochs: options.Epochs = None,
-    batch_size: options.BatchSize = None,
-    learning_rate: options.LearningRate = None,
-    levels: options.Levels = None,
-    threshold: options.Threshold = None,
-    augmentation: options.Augmentation = None,
-    device: options.Device = "auto",
-    bf16: options.Bf16 = False,
-    compile_: options.Compile = False,
-    workers: options.Workers = 0,
-    runs: options.Runs = Path("runs"),
+    place: options.DataPlace,
+    changes: options.RecipeChanges,
+    running: options.Running,
 ) -> None:
     """Train, convert, evaluate and compare; a second call goes on from what is there."""
     from resnoise import backends as all_backends
@@ -182,25 +156,17 @@ def compare(
     from resnoise.cli.display import console, print_table, progress_bars
     from resnoise.compare import Workplace
     from resnoise.compare import compare as run_comparison
-    from resnoise.grid import DataOptions, Grid
+    from resnoise.grid import Grid
     from resnoise.recipes import base_recipe
     from resnoise.report import summary_table
     from resnoise.store import RecordStore
 
-    recipe = options.recipe_with(
-        base_recipe(dataset),
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        levels=levels,
-        threshold=threshold,
-        augmentation=augmentation,
-    )
+    recipe = changes.applied_to(base_recipe(dataset))
     for name, hint in all_backends.missing().items():
         if backends is None:
             console.print(f"backend {name} is left out, it is not installed: {hint}")
     grid = Grid(
-        data=DataOptions(dataset, data_root, download, image_size),
+        data=place.options(dataset),
         methods=tuple(all_methods.names()) if methods is None else options.words(methods),
         backends=tuple(all_backends.available()) if backends is None else options.words(backends),
         architectures=options.words(architectures or default_architecture(dataset)),
@@ -208,9 +174,9 @@ def compare(
         seeds=options.integers(seeds or default_seeds(dataset), "--seeds"),
         recipe=recipe,
     )
-    place = Workplace(out, runs, options.execution_from(device, bf16, compile_, workers), jobs)
+    workplace = Workplace(out, running.runs, running.execution(), jobs)
     with progress_bars() as announce:
-        written = run_comparison(grid, place, published=published_figures(), announce=announce)
+        written = run_comparison(grid, workplace, published=published_figures(), announce=announce)
     frame = RecordStore(out).frame()
     summary = summary_table(frame[frame.dataset == dataset]).drop(columns="dataset")
     print_table(_method_first(summary), f"{dataset}: accuracy in per cent at T time steps")

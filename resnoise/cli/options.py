@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,45 +17,101 @@ Dataset = Annotated[
     str,
     typer.Option(help="digits, cifar10, cifar100 or imagefolder:PATH", rich_help_panel=_DATA),
 ]
-DataRoot = Annotated[
-    Path, typer.Option(help="folder of downloaded data sets", rich_help_panel=_DATA)
-]
-Download = Annotated[
-    bool,
-    typer.Option("--download/--no-download", help="fetch missing data", rich_help_panel=_DATA),
-]
-ImageSize = Annotated[
-    int, typer.Option(help="side to which imagefolder resizes", rich_help_panel=_DATA)
-]
-
-Epochs = Annotated[int | None, typer.Option(help="passes over the data", rich_help_panel=_RECIPE)]
-BatchSize = Annotated[int | None, typer.Option(help="images a step", rich_help_panel=_RECIPE)]
-LearningRate = Annotated[
-    float | None, typer.Option(help="peak of the cosine", rich_help_panel=_RECIPE)
-]
-Levels = Annotated[int | None, typer.Option(help="quantisation levels L", rich_help_panel=_RECIPE)]
-Threshold = Annotated[
-    str | None,
-    typer.Option(help="start of λ: a number, or data", rich_help_panel=_RECIPE),
-]
-Augmentation = Annotated[
-    str | None,
-    typer.Option(help=f"of {','.join(AUGMENTATIONS)}, or none", rich_help_panel=_RECIPE),
-]
-
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda", rich_help_panel=_RUN)]
-Bf16 = Annotated[
-    bool, typer.Option("--bf16", help="train in bfloat16 autocast", rich_help_panel=_RUN)
-]
-Compile = Annotated[
-    bool, typer.Option("--compile", help="train through torch.compile", rich_help_panel=_RUN)
-]
-Workers = Annotated[int, typer.Option(help="processes that load images", rich_help_panel=_RUN)]
-Runs = Annotated[
-    Path, typer.Option(help="folder of checkpoints, to go on from", rich_help_panel=_RUN)
-]
-
 Timesteps = Annotated[str, typer.Option(help="time steps T, for example 1,2,4,8")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda", rich_help_panel=_RUN)]
+
+
+@dataclass(frozen=True)
+class DataPlace:
+    """Where data sets are."""
+
+    data_root: Annotated[
+        Path, typer.Option(help="folder of downloaded data sets", rich_help_panel=_DATA)
+    ] = Path("data")
+    download: Annotated[
+        bool,
+        typer.Option("--download/--no-download", help="fetch missing data", rich_help_panel=_DATA),
+    ] = True
+    image_size: Annotated[
+        int, typer.Option(help="side to which imagefolder resizes", rich_help_panel=_DATA)
+    ] = 32
+
+    def options(self, dataset: str = "") -> Any:
+        """The `resnoise.grid.DataOptions` of a data set."""
+        from resnoise.grid import DataOptions
+
+        return DataOptions(dataset, self.data_root, self.download, self.image_size)
+
+
+@dataclass(frozen=True)
+class RecipeChanges:
+    """What the user sets of a recipe; None keeps what the data set's recipe says."""
+
+    epochs: Annotated[
+        int | None, typer.Option(help="passes over the data", rich_help_panel=_RECIPE)
+    ] = None
+    batch_size: Annotated[
+        int | None, typer.Option(help="images a step", rich_help_panel=_RECIPE)
+    ] = None
+    learning_rate: Annotated[
+        float | None, typer.Option(help="peak of the cosine", rich_help_panel=_RECIPE)
+    ] = None
+    levels: Annotated[
+        int | None, typer.Option(help="quantisation levels L", rich_help_panel=_RECIPE)
+    ] = None
+    threshold: Annotated[
+        str | None, typer.Option(help="start of λ: a number, or data", rich_help_panel=_RECIPE)
+    ] = None
+    augmentation: Annotated[
+        str | None,
+        typer.Option(help=f"of {','.join(AUGMENTATIONS)}, or none", rich_help_panel=_RECIPE),
+    ] = None
+
+    def applied_to(self, base: Recipe) -> Recipe:
+        """`base` with what the user set.
+
+        Raises:
+            ConfigError: a value is outside what is allowed.
+        """
+        schedule: dict[str, Any] = {
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+        }
+        if self.augmentation is not None:
+            named = "" if self.augmentation == "none" else self.augmentation
+            schedule["augmentation"] = words(named)
+        activation: dict[str, Any] = {"levels": self.levels}
+        if self.threshold is not None:
+            activation["threshold"] = _threshold(self.threshold)
+        return replace(
+            base, activation=replace(base.activation, **_given(activation)), **_given(schedule)
+        )
+
+
+@dataclass(frozen=True)
+class Running:
+    """How trainings are run."""
+
+    device: Device = "auto"
+    bf16: Annotated[
+        bool, typer.Option("--bf16", help="train in bfloat16 autocast", rich_help_panel=_RUN)
+    ] = False
+    compile: Annotated[
+        bool, typer.Option("--compile", help="train through torch.compile", rich_help_panel=_RUN)
+    ] = False
+    workers: Annotated[
+        int, typer.Option(help="processes that load images", rich_help_panel=_RUN)
+    ] = 0
+    runs: Annotated[
+        Path, typer.Option(help="folder of checkpoints, to go on from", rich_help_panel=_RUN)
+    ] = Path("runs")
+
+    def execution(self) -> ExecutionConfig:
+        """Checked execution settings."""
+        return ExecutionConfig(
+            device=self.device, bf16=self.bf16, compile=self.compile, workers=self.workers
+        )
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -77,40 +133,8 @@ def integers(text: str, option: str) -> tuple[int, ...]:
         ) from error
 
 
-def recipe_with(
-    base: Recipe,
-    *,
-    epochs: int | None,
-    batch_size: int | None,
-    learning_rate: float | None,
-    levels: int | None,
-    threshold: str | None,
-    augmentation: str | None,
-) -> Recipe:
-    """`base` with what the user set.
-
-    Raises:
-        ConfigError: a value is outside what is allowed.
-    """
-    changes: dict[str, Any] = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-    }
-    if augmentation is not None:
-        changes["augmentation"] = () if augmentation == "none" else words(augmentation)
-    activation = replace(
-        base.activation,
-        levels=base.activation.levels if levels is None else levels,
-        threshold=base.activation.threshold if threshold is None else _threshold(threshold),
-    )
-    set_by_user = {name: value for name, value in changes.items() if value is not None}
-    return replace(base, activation=activation, **set_by_user)
-
-
-def execution_from(device: str, bf16: bool, compile_: bool, workers: int) -> ExecutionConfig:
-    """Execution settings from the options of the group of that name."""
-    return ExecutionConfig(device=device, bf16=bf16, compile=compile_, workers=workers)
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _threshold(text: str) -> Any:
