@@ -39,7 +39,9 @@ class JobInfo(BaseModel):
 
 
 class CheckpointInfo(BaseModel):
-    """The JSON side of a checkpoint: what was trained, how far, and how it went."""
+    """The JSON side of a checkpoint: what was trained, which epoch the weights are of, and how the
+    whole training went so far.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,12 +71,19 @@ def write(path: Path, info: CheckpointInfo, tensors: Mapping[str, Tensor]) -> Ch
     info = info.model_copy(update={"weights": weights.name, "sha256": digest})
     with exclusive(path.parent):
         write_bytes(weights, data)
-        write_text(path, json.dumps(info.model_dump(mode="json"), indent=1) + "\n")
+        write_text(path, _encode(info))
         name = f"{path.stem}-{'?' * _DIGEST_CHARACTERS}.safetensors"
         for old in [*path.parent.glob(name), *path.parent.glob(f".{name}.tmp")]:
             if old != weights:
                 old.unlink()
     return info
+
+
+def amend(path: Path, history: list[dict[str, Any]]) -> None:
+    """Bring the history in a checkpoint up to date; its weights stay."""
+    info = read_info(path).model_copy(update={"history": history})
+    with exclusive(path.parent):
+        write_text(path, _encode(info))
 
 
 def read_info(path: Path) -> CheckpointInfo:
@@ -129,6 +138,10 @@ def require_job(info: CheckpointInfo, job: JobInfo, path: Path) -> None:
                 f"{path} is of another training: expected {field} {value}, "
                 f"but got {got.get(field)}; name another directory or remove this one"
             )
+
+
+def _encode(info: CheckpointInfo) -> str:
+    return json.dumps(info.model_dump(mode="json"), indent=1) + "\n"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -153,15 +153,13 @@ def _write_training_record(out: Path, job: Job, path: Path, execution: Execution
     target = out / "trainings" / name
     if target.exists():
         return
-    # best.json ends with the best epoch; last.json knows all of them.
-    history = checkpoint.read_info(path.with_name("last.json")).history
     record = TrainingRecord(
         training=job.training,
         method=job.method.name,
         dataset=job.data.name,
         architecture=job.architecture,
         seed=job.seed,
-        history=history,
+        history=checkpoint.read_info(path).history,
         residual=_residual(job, path, execution),
     )
     with exclusive(target.parent):

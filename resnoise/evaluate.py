@@ -87,7 +87,6 @@ def evaluate(
     plain = plain_network(prepare(job.model())).to(device, memory_format=layout)
 
     info = checkpoint.read_info(path)
-    last = checkpoint.read_info(path.with_name("last.json"))
     presimulation = job.method.presimulation_steps
     size = footprint(simulation.network)
     records = []
@@ -135,10 +134,10 @@ def evaluate(
                 data_sha256=job.data.sha256,
                 checkpoint_sha256=info.sha256,
                 recipe=job.recipe.to_json(),
-                epochs=last.epoch,
+                epochs=len(info.history),
                 best_epoch=info.best_epoch,
                 validation_accuracy=info.validation_accuracy,
-                train_seconds=sum(row["seconds"] for row in last.history),
+                train_seconds=sum(row["seconds"] for row in info.history),
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
             )
         )

@@ -155,6 +155,8 @@ class Trainer:
         if accuracies[-1] == max(accuracies):
             self.best_epoch = self.epochs_done
             checkpoint.write(self.best, self._info(), weights)
+        else:
+            checkpoint.amend(self.best, self.history)
         momenta = {
             f"{_MOMENTUM}{name}": self.optimiser.state[parameter]["momentum_buffer"]
             for name, parameter in self.network.named_parameters()

@@ -210,6 +210,7 @@ def test_the_best_epoch_is_the_later_of_equals(tmp_path):
     best = train(with_method(tiny_job(), method), tmp_path)
     info, tensors = checkpoint.read(best)
     assert (info.epoch, info.best_epoch, info.validation_accuracy) == (3, 3, 0.75)
+    assert len(info.history) == 4  # of the whole training, whichever epoch the weights are of
     assert all(torch.equal(tensors[name], value) for name, value in method.states[2].items())
     info, tensors = checkpoint.read(tmp_path / "last.json")
     assert (info.epoch, info.best_epoch, info.validation_accuracy) == (4, 3, 0.6)
