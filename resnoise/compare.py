@@ -20,7 +20,6 @@ from resnoise.evaluate import evaluate
 from resnoise.grid import Cell, Grid
 from resnoise.induction import HISTOGRAM_EDGES, induce
 from resnoise.job import Job
-from resnoise.methods import get as get_method
 from resnoise.records import TrainingRecord
 from resnoise.report import write_report
 from resnoise.runs import run_directory
@@ -86,7 +85,8 @@ def compare(
     data: dict[int, ImageData] = {}
     for cell in todo:
         if cell.seed not in data:
-            data = {cell.seed: grid.data.load(grid.recipe, cell.seed)}
+            # Test and validation images are the same whatever a recipe does to training images.
+            data = {cell.seed: grid.load(cell)}
         job = grid.job(cell, data[cell.seed])
         path = run_directory(place.runs, job) / "best.json"
         label = f"evaluate {cell.training.name} as {cell.method} on {cell.backend}"
@@ -104,7 +104,7 @@ def _refuse_other_recipes(store: RecordStore, grid: Grid) -> None:
     for record in store.load():
         if record.key not in keys:
             continue
-        expected = get_method(record.method).recipe(grid.recipe).to_json()
+        expected = grid.recipes[record.method].to_json()
         if record.recipe != expected:
             field = next(f for f in expected if record.recipe.get(f) != expected[f])
             raise RecordError(
@@ -115,8 +115,11 @@ def _refuse_other_recipes(store: RecordStore, grid: Grid) -> None:
 
 def _train_all(grid: Grid, place: Workplace, cells: Iterable[Cell], announce: Announce) -> None:
     # Methods may share a training, and backends do unless the training is theirs alone.
-    unique = {(c.architecture, c.seed, c.training.name): c for c in reversed(list(cells))}
-    waiting = list(reversed(unique.values()))
+    waiting = list(
+        {
+            (c.architecture, c.seed, c.training.name, grid.recipes[c.method]): c for c in cells
+        }.values()
+    )
     if place.jobs == 1:
         for cell in waiting:
             _train_one(grid, place, cell, announce(_training_label(cell)))
@@ -139,7 +142,7 @@ def _train_all(grid: Grid, place: Workplace, cells: Iterable[Cell], announce: An
 
 
 def _train_one(grid: Grid, place: Workplace, cell: Cell, progress: Progress | None = None) -> None:
-    job = grid.job(cell, grid.data.load(grid.recipe, cell.seed))
+    job = grid.job(cell, grid.load(cell))
     train(job, run_directory(place.runs, job), place.execution, progress)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,25 +49,23 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Grid:
-    """Everything a comparison compares; equal recipes for all methods.
+    """Everything a comparison compares.
 
     Args:
         data: the data set.
-        methods: names from `resnoise.methods.names()`.
+        recipes: recipe of each method under comparison, by its name.
         backends: names from `resnoise.backends.names()`.
         architectures: names from `resnoise.models.names()`.
         timesteps: every T of the tables.
         seeds: seeds of the trainings; for `digits` also the folds of the cross-validation.
-        recipe: what every method is given; a method may adapt it (`Method.recipe`).
     """
 
     data: DataOptions
-    methods: tuple[str, ...]
+    recipes: Mapping[str, Recipe]
     backends: tuple[str, ...]
     architectures: tuple[str, ...]
     timesteps: tuple[int, ...]
     seeds: tuple[int, ...] = (0,)
-    recipe: Recipe = field(default_factory=Recipe)
 
     def __post_init__(self) -> None:
         for name in ("methods", "backends", "architectures", "seeds"):
@@ -77,12 +75,15 @@ class Grid:
                     f"expected `{name}` to name each of one or more once, but got {list(values)}"
                 )
         require_timesteps("timesteps", self.timesteps)
-        for name in self.methods:
-            methods.get(name)
         for name in self.backends:
             backends.get(name)
         for name in self.architectures:
             models.require_known(name)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of the methods under comparison."""
+        return tuple(self.recipes)
 
     def cells(self) -> Iterator[Cell]:
         """All cells, those that share a training next to each other."""
@@ -94,10 +95,13 @@ class Grid:
                         for training in trainings:
                             yield Cell(method, backend, architecture, seed, training)
 
+    def load(self, cell: Cell) -> ImageData:
+        """The data set as a cell needs it."""
+        return self.data.load(self.recipes[cell.method], cell.seed)
+
     def job(self, cell: Cell, data: ImageData) -> Job:
         """What to train for a cell."""
-        method = methods.get(cell.method)
-        recipe = method.recipe(self.recipe)
+        method, recipe = methods.get(cell.method), self.recipes[cell.method]
         return Job(method, cell.training.name, cell.architecture, data, recipe, cell.seed)
 
     def keys(self, cell: Cell) -> list[RecordKey]:
@@ -110,7 +114,7 @@ class Grid:
                 backend=cell.backend,
                 dataset=self.data.dataset,
                 architecture=cell.architecture,
-                levels=method.levels(method.recipe(self.recipe)),
+                levels=method.levels(self.recipes[cell.method]),
                 seed=cell.seed,
                 timesteps=timesteps,
             )

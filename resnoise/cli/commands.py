@@ -48,25 +48,21 @@ def train(
     """Train the source network of a method; a training that was interrupted goes on."""
     from resnoise.cli.display import console, progress_bars
     from resnoise.grid import Grid
-    from resnoise.recipes import base_recipe
     from resnoise.runs import run_directory
     from resnoise.train import train as train_network
 
-    recipe = changes.applied_to(base_recipe(dataset))
     grid = Grid(
         data=place.options(dataset),
-        methods=(method,),
+        recipes={method: changes.recipe(method, dataset)},
         backends=(backend,),
         architectures=(architecture or default_architecture(dataset),),
         timesteps=options.integers(timesteps, "--timesteps"),
         seeds=(seed,),
-        recipe=recipe,
     )
     execution = running.execution()
-    data = grid.data.load(recipe, seed)
     with progress_bars() as announce:
         for cell in grid.cells():
-            job = grid.job(cell, data)
+            job = grid.job(cell, grid.load(cell))
             name = f"train {job.training}, {job.architecture}, seed {job.seed}"
             best = train_network(job, run_directory(running.runs, job), execution, announce(name))
             console.print(str(best), highlight=False, soft_wrap=True)
@@ -157,22 +153,20 @@ def compare(
     from resnoise.compare import Workplace
     from resnoise.compare import compare as run_comparison
     from resnoise.grid import Grid
-    from resnoise.recipes import base_recipe
     from resnoise.report import summary_table
     from resnoise.store import RecordStore
 
-    recipe = changes.applied_to(base_recipe(dataset))
+    chosen = all_methods.names() if methods is None else options.words(methods)
     for name, hint in all_backends.missing().items():
         if backends is None:
             console.print(f"backend {name} is left out, it is not installed: {hint}")
     grid = Grid(
         data=place.options(dataset),
-        methods=tuple(all_methods.names()) if methods is None else options.words(methods),
+        recipes={method: changes.recipe(method, dataset) for method in chosen},
         backends=tuple(all_backends.available()) if backends is None else options.words(backends),
         architectures=options.words(architectures or default_architecture(dataset)),
         timesteps=options.integers(timesteps, "--timesteps"),
         seeds=options.integers(seeds or default_seeds(dataset), "--seeds"),
-        recipe=recipe,
     )
     workplace = Workplace(out, running.runs, running.execution(), jobs)
     with progress_bars() as announce:

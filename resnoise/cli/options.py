@@ -45,7 +45,14 @@ class DataPlace:
 
 @dataclass(frozen=True)
 class RecipeChanges:
-    """What the user sets of a recipe; None keeps what the data set's recipe says."""
+    """What the user sets of a recipe; None keeps what the recipe says."""
+
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published", help="each method's own published recipe", rich_help_panel=_RECIPE
+        ),
+    ] = False
 
     epochs: Annotated[
         int | None, typer.Option(help="passes over the data", rich_help_panel=_RECIPE)
@@ -67,12 +74,15 @@ class RecipeChanges:
         typer.Option(help=f"of {','.join(AUGMENTATIONS)}, or none", rich_help_panel=_RECIPE),
     ] = None
 
-    def applied_to(self, base: Recipe) -> Recipe:
-        """`base` with what the user set.
+    def recipe(self, method: str, dataset: str) -> Recipe:
+        """The recipe of a method on a data set, with what the user set.
 
         Raises:
-            ConfigError: a value is outside what is allowed.
+            ConfigError: unknown method, or a value is outside what is allowed.
         """
+        from resnoise.recipes import recipe_for
+
+        base = recipe_for(method, dataset, published=self.published)
         schedule: dict[str, Any] = {
             "epochs": self.epochs,
             "batch_size": self.batch_size,
