@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= runs/comparison
+METHODS ?= nq,qcfs,srp,direct
+JOBS   ?= $(shell getconf _NPROCESSORS_ONLN)
 ARGS   ?=
 
 .PHONY: compare test lint bench clean
 
 compare: $(VENV)/installed ## Train, convert, evaluate and compare on digits; tables in $(OUT).
-	$(BIN)/resnoise compare --out $(OUT) $(ARGS)
+	$(BIN)/resnoise compare --methods $(METHODS) --jobs $(JOBS) --out $(OUT) $(ARGS)
 
 test: $(VENV)/installed ## Run the tests.
 	$(BIN)/python -m pytest $(ARGS)
