@@ -60,6 +60,7 @@ def train(
         seeds=(seed,),
     )
     execution = running.execution()
+    options.use_threads(running.threads, dataset)
     with progress_bars() as announce:
         for cell in grid.cells():
             job = grid.job(cell, grid.load(cell))
@@ -101,6 +102,7 @@ def evaluate(
     ] = None,
     place: options.DataPlace,
     device: options.Device = "auto",
+    threads: options.Threads = None,
     out: Annotated[Path | None, typer.Option(help="folder to add the records to")] = None,
 ) -> None:
     """Evaluate a trained network on the test images, at several time steps."""
@@ -112,6 +114,7 @@ def evaluate(
 
     job = job_of(checkpoint, place.options(), method)
     training = training_of(job, backend, options.integers(timesteps, "--timesteps"))
+    options.use_threads(threads, job.data.name)
     if out is not None:
         RecordStore(out).check()
     with progress_bars() as announce:
@@ -168,6 +171,7 @@ def compare(
         timesteps=options.integers(timesteps, "--timesteps"),
         seeds=options.integers(seeds or default_seeds(dataset), "--seeds"),
     )
+    options.use_threads(running.threads, dataset)
     workplace = Workplace(out, running.runs, running.execution(), jobs)
     with progress_bars() as announce:
         written = run_comparison(grid, workplace, published=published_figures(), announce=announce)

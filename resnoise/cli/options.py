@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import typer
 
-from resnoise.config import AUGMENTATIONS, ExecutionConfig, Recipe
+from resnoise.config import AUGMENTATIONS, ExecutionConfig, Recipe, require_positive_int
 from resnoise.errors import ConfigError
 
 _DATA, _RECIPE, _RUN = "Data", "Recipe (default: that of the data set)", "Execution"
@@ -19,6 +20,12 @@ Dataset = Annotated[
 ]
 Timesteps = Annotated[str, typer.Option(help="time steps T, for example 1,2,4,8")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda", rich_help_panel=_RUN)]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        help="threads of torch; default: 1 for digits, else one a core", rich_help_panel=_RUN
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,7 @@ class Running:
     workers: Annotated[
         int, typer.Option(help="processes that load images", rich_help_panel=_RUN)
     ] = 0
+    threads: Threads = None
     runs: Annotated[
         Path, typer.Option(help="folder of checkpoints, to go on from", rich_help_panel=_RUN)
     ] = Path("runs")
@@ -122,6 +130,19 @@ class Running:
         return ExecutionConfig(
             device=self.device, bf16=self.bf16, compile=self.compile, workers=self.workers
         )
+
+
+def use_threads(threads: int | None, dataset: str) -> None:
+    """Set the number of torch's threads for this process.
+
+    Raises:
+        ConfigError: it is below 1.
+    """
+    if threads is None and dataset == "digits":
+        threads = 1  # images this small cost less than handing them to a second thread
+    if threads is not None:
+        require_positive_int("threads", threads)
+        torch.set_num_threads(threads)
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ def sigma_figure(trainings: Sequence[TrainingRecord], looks: Looks) -> Figure:
             left.plot(
                 positions,
                 sigma,
-                label=f"{method}, σ of its noise",
+                label=f"{method}, σ by induction",
                 mfc="white",
                 ls="none",
                 ms=9,
