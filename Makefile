@@ -7,7 +7,7 @@ METHODS ?= nq,qcfs,srp,direct
 JOBS   ?= $(shell getconf _NPROCESSORS_ONLN)
 ARGS   ?=
 
-.PHONY: compare test lint bench clean
+.PHONY: compare test lint bench bench-pair smoke bench-check html check clean-tree clean
 
 compare: $(VENV)/installed ## Train, convert, evaluate and compare on digits; tables in $(OUT).
 	$(BIN)/resnoise compare --methods $(METHODS) --jobs $(JOBS) --out $(OUT) $(ARGS)
@@ -19,9 +19,33 @@ lint: $(VENV)/installed ## Check style and formatting.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-bench: $(VENV)/installed ## Run the asv suite on this commit, in this environment.
+bench: $(VENV)/installed clean-tree ## Run the asv suite on this commit, as asv installs it.
 	$(BIN)/asv machine --yes
-	$(BIN)/asv run --python=same --show-stderr $(ARGS)
+	$(BIN)/asv run --show-stderr $(ARGS) HEAD^!
+
+bench-pair: $(VENV)/installed clean-tree ## Run the asv suite on BASE=COMMIT and on this commit.
+	$(BIN)/asv machine --yes
+	$(BIN)/asv run --show-stderr $(ARGS) $(BASE)^!
+	$(BIN)/asv run --show-stderr $(ARGS) HEAD^!
+
+smoke: $(VENV)/installed ## Run every benchmark once, briefly, in this environment; keep nothing.
+	$(BIN)/asv machine --yes
+	RESNOISE_SMOKE=1 $(BIN)/asv run --python=same --quick --dry-run --show-stderr $(ARGS)
+
+bench-check: $(VENV)/installed ## Check that asv can read the suite.
+	$(BIN)/asv machine --yes
+	$(BIN)/asv check --python=same
+
+html: $(VENV)/installed ## Write the curves over commits to .asv/html; `asv preview` shows them.
+	$(BIN)/asv publish
+
+check: $(VENV)/installed ## Compare with the reference, or with BASE=COMMIT; fail if worse.
+	$(BIN)/resnoise check $(if $(BASE),--base $(BASE)) $(ARGS)
+
+# asv installs commits: changes that are in none would be missing from the result.
+clean-tree:
+	@git diff --quiet HEAD || { echo "error: expected a clean tree, since asv measures commits, \
+	but some files differ from HEAD; commit or stash them first" >&2; exit 1; }
 
 # Installed anew when the project's own requirements change.
 $(VENV)/installed: pyproject.toml constraints.txt

@@ -1,4 +1,4 @@
-"""What training costs: an epoch of NQ against an epoch of QCFS, induction included in both."""
+"""What training costs: an epoch, the price of NQ's noise, induction, conversion."""
 
 from __future__ import annotations
 
@@ -6,51 +6,118 @@ import tempfile
 from pathlib import Path
 
 import torch
-from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from .common import random_images
+from .common import (
+    ARCHITECTURES,
+    BACKENDS,
+    SMOKE,
+    random_data,
+    random_images,
+    require,
+    source_network,
+)
 
 try:
-    from resnoise import ExecutionConfig, Job, Recipe, methods
+    from resnoise import ExecutionConfig, Job, Recipe, convert, induce, methods
     from resnoise.metrics import alternate
     from resnoise.train import Trainer
 except ImportError:  # a commit from before these existed
     Trainer = None
 
-# The proportions of CIFAR-10, at a fortieth of its size.
-TRAIN_IMAGES = 1152
-VALIDATION_IMAGES = 128
+# CIFAR-10 holds out a tenth for induction; the same proportion, at a hundredth of its size.
+TRAIN_IMAGES = 448
+VALIDATION_IMAGES = 50
+
+
+def make_trainer(method: str, architecture: str, bf16: bool, folder: str) -> Trainer:
+    """A trainer on random images."""
+    data = random_data(architecture, TRAIN_IMAGES, VALIDATION_IMAGES)
+    job = Job(methods.get(method), method, architecture, data, Recipe(epochs=99))
+    return Trainer(job, Path(folder) / method, ExecutionConfig(bf16=bf16))
+
+
+class _Suite:
+    version = "1"
+    timeout = 300
+    number = 1
+    repeat = 1 if SMOKE else 5
+    rounds = 1
+    warmup_time = 0.0
+
+
+class Epoch(_Suite):
+    """Seconds an epoch of training and validation."""
+
+    params = (["nq", "qcfs"], ARCHITECTURES)
+    param_names = ("method", "architecture")
+
+    def setup(self, method, architecture) -> None:
+        require("resnoise.train", "resnoise.methods")
+        self.folder = tempfile.TemporaryDirectory()
+        self.trainer = make_trainer(method, architecture, False, self.folder.name)
+        self.trainer.run_epoch()  # the first has no noise yet, and warms up
+
+    def teardown(self, method, architecture) -> None:
+        self.folder.cleanup()
+
+    def time_epoch(self, method, architecture) -> None:
+        self.trainer.run_epoch()
 
 
 class EpochOfNQ:
     """Epochs of the two methods alternate in one process, so what disturbs one disturbs both."""
 
-    version = "1"
-    timeout = 600
+    version = "2"
+    timeout = 300
     params = (["resnet20"], [False, True])
     param_names = ("architecture", "bf16")
     unit = "times an epoch of QCFS"
 
-    def setup(self, architecture: str, bf16: bool) -> None:
-        if Trainer is None:
-            raise SkipNotImplemented("this commit has no resnoise.train.Trainer")
+    def setup(self, architecture, bf16) -> None:
+        require("resnoise.train", "resnoise.methods")
         self.folder = tempfile.TemporaryDirectory()
-        data = random_images(TRAIN_IMAGES, VALIDATION_IMAGES)
-        self.trainers = {
-            name: Trainer(
-                Job(methods.get(name), name, architecture, data, Recipe(epochs=99)),
-                Path(self.folder.name) / name,
-                ExecutionConfig(bf16=bf16),
-            )
+        self.epochs = {
+            name: make_trainer(name, architecture, bf16, self.folder.name).run_epoch
             for name in ("nq", "qcfs")
         }
 
-    def teardown(self, architecture: str, bf16: bool) -> None:
+    def teardown(self, architecture, bf16) -> None:
         self.folder.cleanup()
 
-    def track_epoch_ratio(self, architecture: str, bf16: bool) -> float:
+    def track_epoch_ratio(self, architecture, bf16) -> float:
         """Median seconds of an epoch of NQ over those of QCFS."""
-        epochs = {name: trainer.run_epoch for name, trainer in self.trainers.items()}
+        repeats = 1 if SMOKE else 5
         # The first epoch has no noise yet and warms up.
-        times = alternate(epochs, repeats=5, warmup=1, device=torch.device("cpu"))
+        times = alternate(self.epochs, repeats=repeats, warmup=1, device="cpu")
         return times["nq"].median_s / times["qcfs"].median_s
+
+
+class Induction(_Suite):
+    """Seconds to measure the residual error of every layer on one batch."""
+
+    params = (ARCHITECTURES,)
+    param_names = ("architecture",)
+
+    def setup(self, architecture) -> None:
+        require("resnoise.induction")
+        network = source_network(architecture)
+        batch = (random_images(architecture, 64), torch.zeros(64, dtype=torch.int64))
+        self.induce = lambda: induce(network, [batch], timesteps=4)
+        self.induce()
+
+    def time_induction(self, architecture) -> None:
+        self.induce()
+
+
+class Conversion(_Suite):
+    params = (ARCHITECTURES, BACKENDS)
+    param_names = ("architecture", "backend")
+
+    def setup(self, architecture, backend) -> None:
+        require("resnoise.convert", backend=backend)
+        network = source_network(architecture)
+        self.convert = lambda: convert(network, backend)
+        self.convert()
+
+    def time_conversion(self, architecture, backend) -> None:
+        self.convert()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from resnoise.cli import options
 from resnoise.cli.commands import app
+
+if TYPE_CHECKING:
+    from resnoise.check.rules import Verdict
 
 
 @app.command()
@@ -64,18 +67,18 @@ def check(
         raise typer.Exit(1)
 
 
-def _print_verdicts(verdicts: list, everything: bool) -> None:
-    from dataclasses import astuple
-
-    import pandas as pd
+def _print_verdicts(verdicts: list[Verdict], everything: bool) -> None:
+    from rich.table import Table
 
     from resnoise.check.rules import Status
-    from resnoise.cli.display import console, print_table
+    from resnoise.cli.display import console
 
+    table = Table("figure", "before", "now", "fails at", "status", header_style="bold")
+    for verdict in verdicts:
+        if everything or verdict.status is not Status.SAME:
+            table.add_row(verdict.name, verdict.before, verdict.now, verdict.bound, verdict.status)
+    if table.row_count:
+        console.print(table)
     counts = {status: sum(v.status is status for v in verdicts) for status in Status}
-    shown = [v for v in verdicts if everything or v.status is not Status.SAME]
-    if shown:
-        columns = ["figure", "before", "now", "fails at", "status"]
-        print_table(pd.DataFrame([astuple(v) for v in shown], columns=columns), "the gate")
     summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     console.print(summary, highlight=False)

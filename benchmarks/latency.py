@@ -1,0 +1,62 @@
+"""How long a simulation takes: seconds a batch, and the ratio to the network without spikes."""
+
+from __future__ import annotations
+
+import torch
+
+from .common import ARCHITECTURES, BACKENDS, SMOKE, random_images, require, source_network, sweep
+
+try:
+    from resnoise import convert, simulate
+    from resnoise.metrics import alternate, overhead_ratio, plain_network
+except ImportError:  # a commit from before these existed
+    pass
+
+TIMESTEPS = sweep([1, 4])
+BATCHES = sweep([1, 64])
+
+
+class Simulation:
+    version = "1"
+    timeout = 120
+    number = 1
+    repeat = 1 if SMOKE else 7
+    rounds = 1
+    warmup_time = 0.0 if SMOKE else 0.2
+    params = (BACKENDS, ARCHITECTURES, TIMESTEPS, BATCHES)
+    param_names = ("backend", "architecture", "timesteps", "batch")
+
+    def setup(self, backend, architecture, timesteps, batch) -> None:
+        require("resnoise.convert", "resnoise.simulate", backend=backend)
+        network = convert(source_network(architecture), backend)
+        images = random_images(architecture, batch)
+        self.simulate = lambda: simulate(network, images, timesteps)
+
+    def time_batch(self, backend, architecture, timesteps, batch) -> None:
+        self.simulate()
+
+
+class OverheadRatio:
+    """`R(T)`, spiking and plain network taking turns in one process."""
+
+    version = "1"
+    timeout = 120
+    params = (BACKENDS, ARCHITECTURES, TIMESTEPS, BATCHES)
+    param_names = ("backend", "architecture", "timesteps", "batch")
+    unit = "times a forward pass"
+
+    def setup(self, backend, architecture, timesteps, batch) -> None:
+        require("resnoise.convert", "resnoise.metrics", backend=backend)
+        source = source_network(architecture)
+        images = random_images(architecture, batch)
+        plain = plain_network(source)
+        network = convert(source, backend)
+        self.functions = {
+            "spiking": lambda: simulate(network, images, timesteps),
+            "plain": torch.inference_mode()(lambda: plain(images)),
+        }
+
+    def track_overhead_ratio(self, backend, architecture, timesteps, batch) -> float:
+        repeats = 1 if SMOKE else 15
+        times = alternate(self.functions, repeats=repeats, warmup=2, device="cpu")
+        return overhead_ratio(times["spiking"], times["plain"], timesteps)

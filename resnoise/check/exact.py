@@ -1,0 +1,136 @@
+"""Deterministic figures: what simulations of fixed weights do, on every backend."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from resnoise.check.figures import Figure, Kind
+from resnoise.check.grid_network import grid_images, grid_network
+
+TIMESTEPS = 8
+GRID_IMAGES = 32
+LOOP_STEPS = 4
+# Times at which accuracy and operations are noted; later ones add little.
+NOTED = (1, 2, 4, 8)
+
+
+def groups(checkpoint: Path) -> dict[str, Callable[[], Iterator[Figure]]]:
+    """Groups of figures by name; each can fail without the others.
+
+    Args:
+        checkpoint: `best.json` of the fixed weights.
+    """
+    from resnoise import backends
+
+    found: dict[str, Callable[[], Iterator[Figure]]] = {}
+    for name in backends.available():
+        found[f"grid, {name}"] = lambda name=name: grid_figures(name)
+        found[f"digits, {name}"] = lambda name=name: digits_figures(checkpoint, name)
+        found[f"neurons, {name}"] = lambda name=name: neuron_figures(name)
+    found["noise"] = lambda: noise_figures(checkpoint)
+    return found
+
+
+def grid_figures(backend: str) -> Iterator[Figure]:
+    """Spikes, membranes and logits of a network without rounding errors."""
+    from resnoise import convert
+    from resnoise.metrics import ActivityMeter
+
+    spiking = convert(grid_network(), backend)
+    meter = ActivityMeter(spiking)
+    with meter.batch(), torch.inference_mode():
+        logits, states = spiking(grid_images(GRID_IMAGES), TIMESTEPS)
+    place = f"grid, {backend}"
+    for layer, rate in meter.activity(TIMESTEPS).firing_rates.items():
+        yield Figure(f"{place}: firing rate of layer {layer}", Kind.IDENTICAL, rate)
+    membranes = _digest(*(state.v for state in states))
+    yield Figure(f"{place}: digest of membranes", Kind.IDENTICAL, membranes)
+    yield Figure(f"{place}: digest of logits", Kind.IDENTICAL, _digest(logits))
+
+
+def digits_figures(checkpoint: Path, backend: str) -> Iterator[Figure]:
+    """Accuracy and operations of trained weights on the test images of digits."""
+    from resnoise import predictions
+    from resnoise.grid import DataOptions
+    from resnoise.metrics import ActivityMeter
+    from resnoise.runs import job_of
+
+    job = job_of(checkpoint, DataOptions("digits"))
+    simulation = job.method.simulation(job.load(checkpoint), backend)
+    images, labels = job.data.test.batch(range(len(job.data.test)))
+    meter = ActivityMeter(simulation.network)
+    with meter.batch():
+        predicted = predictions(simulation(images, TIMESTEPS))
+    # A dense step costs what one pass of the network without spikes costs.
+    one_pass = meter.activity(1).synops_dense
+    for timesteps in NOTED:
+        activity = meter.activity(timesteps)
+        place = f"digits, {backend}, T={timesteps}"
+        right = (predicted[timesteps - 1] == labels).sum().item()
+        operations = activity.acs + activity.macs
+        yield Figure(f"{place}: test images right", Kind.IMAGES, right)
+        yield Figure(f"{place}: firing rate", Kind.CLOSE, activity.firing_rate)
+        yield Figure(f"{place}: effective SynOps", Kind.CLOSE, activity.synops_effective)
+        ratio = operations / (timesteps * one_pass)
+        yield Figure(f"{place}: R in operations", Kind.CLOSE, ratio)
+
+
+def neuron_figures(backend: str) -> Iterator[Figure]:
+    """How many tensor operations the loop over neurons is made of."""
+    from resnoise import backends
+
+    neurons = backends.get(backend).integrate_and_fire(torch.tensor(1.0))
+    with torch.inference_mode(), _Counter() as counter:
+        neurons(torch.ones(LOOP_STEPS, 2, 3), None)
+    name = f"neurons, {backend}: tensor operations in {LOOP_STEPS} steps"
+    yield Figure(name, Kind.COUNT, counter.operations)
+
+
+def noise_figures(checkpoint: Path) -> Iterator[Figure]:
+    """σ of every layer after an induction, and the noise that training then adds."""
+    from resnoise import induce, noise_mode, set_noise_
+    from resnoise.activation import activations
+    from resnoise.datasets import batches
+    from resnoise.grid import DataOptions
+    from resnoise.runs import job_of
+
+    job = job_of(checkpoint, DataOptions("digits"))
+    network = job.load(checkpoint)
+    induction = induce(network, batches(job.data.validation, 64), timesteps=4)
+    set_noise_(network, induction)
+    for name, layer in activations(network).items():
+        yield Figure(f"noise: σ of layer {name}", Kind.CLOSE, layer.sigma.item())
+    layer.generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        zeros = torch.zeros(2**18)
+        quiet = layer(zeros)
+        with noise_mode(network, "always"):
+            noise = layer(zeros) - quiet
+    yield Figure("noise: standard deviation over σ", Kind.CLOSE, (noise.std() / layer.sigma).item())
+
+
+class _Counter(TorchDispatchMode):
+    """Counts the operations that reach a tensor library, views included."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.operations += 1
+        return func(*args, **(kwargs or {}))
+
+
+def _digest(*tensors: Tensor) -> str:
+    """The first 16 characters of a hash of all values, whatever their layout in memory."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        # Adding 0 makes −0 and 0, which are equal, the same bits.
+        digest.update((tensor.contiguous() + 0.0).numpy().tobytes())
+    return digest.hexdigest()[:16]

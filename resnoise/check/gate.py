@@ -1,0 +1,93 @@
+"""The gate: measure the working tree and what it is compared with, and judge the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from resnoise.check import reference, trees
+from resnoise.check.errors import CheckError
+from resnoise.check.figures import Measurement
+from resnoise.check.ratio import time_in_turns
+from resnoise.check.rules import Status, Verdict, judge, judge_ratio
+from resnoise.provenance import provenance
+
+PARTS = ("exact", "trained", "time")
+REFERENCE = Path("results/check/reference.json")
+WEIGHTS = Path("results/check/digits/best.json")
+
+Progress = Callable[[str], None]
+"""Told in a line what is being measured."""
+
+
+def check_against_reference(path: Path, parts: Sequence[str], progress: Progress) -> list[Verdict]:
+    """Compare the working tree with recorded figures; times cannot be recorded and are left out.
+
+    Raises:
+        CheckError: there is nothing to compare.
+    """
+    before = reference.read(path)
+    parts = [part for part in parts if part != "time"]
+    if not parts:
+        raise CheckError("times are compared with a base in the same run; name one with --base")
+    # Parts that were not asked for are no loss.
+    wanted = [f for f in before.figures if _part(f.name) in parts]
+    now = _measure_working_tree(parts, progress)
+    return _require_common(judge(replace(before, figures=wanted).by_name(), now.by_name()))
+
+
+def check_against_base(name: str, parts: Sequence[str], progress: Progress) -> list[Verdict]:
+    """Compare the working tree with a commit, both measured now on this machine.
+
+    Raises:
+        CheckError: there is no such commit, it cannot be imported, or shares no figure.
+    """
+    root = trees.working_tree()
+    commit = trees.commit_id(root, name)
+    verdicts = []
+    with trees.tree_of(root, commit) as base:
+        figures = [part for part in parts if part != "time"]
+        if figures:
+            progress(f"base {commit[:8]}: {', '.join(figures)}")
+            before = trees.measure(base, root / WEIGHTS, figures)
+            now = _measure_working_tree(figures, progress)
+            verdicts += judge(before.by_name(), now.by_name())
+        if "time" in parts:
+            ratios = time_in_turns(root, base, progress)
+            verdicts += [judge_ratio(*item) for item in ratios.items()]
+    return _require_common(verdicts)
+
+
+def record(path: Path, progress: Progress) -> None:
+    """Make the figures of the working tree the reference.
+
+    Raises:
+        CheckError: the tree has changes that its commit does not have.
+    """
+    trees.require_clean(trees.working_tree())
+    measurement = _measure_working_tree(("exact", "trained"), progress)
+    reference.write(path, replace(measurement, provenance=provenance()._asdict()))
+
+
+def _measure_working_tree(parts: Sequence[str], progress: Progress) -> Measurement:
+    root = trees.working_tree()
+    progress(f"working tree: {', '.join(parts)}")
+    measurement = trees.measure(root, root / WEIGHTS, parts)
+    if measurement.failed:
+        group, reason = next(iter(measurement.failed.items()))
+        raise CheckError(f"the working tree does not run: {group}: {reason}")
+    return measurement
+
+
+def _part(figure: str) -> str:
+    return "trained" if figure.startswith("trained") else "exact"
+
+
+def _require_common(verdicts: list[Verdict]) -> list[Verdict]:
+    if all(verdict.status is Status.MISSING for verdict in verdicts):
+        raise CheckError(
+            "the two sides have no figure in common, so nothing was compared; name a younger base, "
+            "or record a new reference with `resnoise check --record`"
+        )
+    return verdicts

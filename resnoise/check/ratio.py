@@ -1,0 +1,86 @@
+"""Times of two trees in turns, and how sure their ratio is.
+
+One process imports both trees and calls the same function of one and the other in turns. It is
+started anew a few times, because where memory happens to lie can favour one for a process's life.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean, median, stdev
+from typing import NamedTuple
+
+from scipy import stats
+
+from resnoise.check.errors import CheckError
+from resnoise.check.trees import probe
+
+CONFIDENCE = 0.99
+LAUNCHES = 6
+ROUNDS = 60
+WARMUP = 4
+
+
+class Ratio(NamedTuple):
+    """Time of the working tree over that of the base.
+
+    Attributes:
+        estimate: geometric mean over launches.
+        low: lower end of the one-sided confidence interval.
+        high: upper end of the other one-sided interval.
+    """
+
+    estimate: float
+    low: float
+    high: float
+
+
+def ratio_of(log_ratios: Sequence[float]) -> Ratio:
+    """The ratio that launches agree on, by Student's t on its logarithm.
+
+    Args:
+        log_ratios: one logarithm of the ratio a launch, at least two.
+    """
+    centre = fmean(log_ratios)
+    error = stdev(log_ratios) / math.sqrt(len(log_ratios))
+    reach = float(stats.t.ppf(CONFIDENCE, len(log_ratios) - 1)) * error
+    return Ratio(*(math.exp(centre + shift) for shift in (0.0, -reach, reach)))
+
+
+def time_in_turns(
+    tree: Path,
+    base: Path,
+    progress: Callable[[str], None],
+    *,
+    launches: int = LAUNCHES,
+    rounds: int = ROUNDS,
+) -> dict[str, Ratio]:
+    """Time every workload that both trees have.
+
+    Args:
+        tree: the working tree.
+        base: what it is compared with.
+        progress: told of every launch.
+        launches: how often the process is started, at least 2.
+        rounds: calls of each tree's function a launch.
+
+    Returns:
+        The ratio by workload.
+
+    Raises:
+        CheckError: the process died, or the trees have no workload in common.
+    """
+    log_ratios: dict[str, list[float]] = {}
+    for launch in range(launches):
+        progress(f"times, launch {launch + 1} of {launches}")
+        seconds = json.loads(probe(tree, "time", str(base), str(rounds + WARMUP)))
+        if not seconds:
+            raise CheckError("the two trees have no timed workload in common; name a younger base")
+        for name, pairs in seconds.items():
+            # Of calls next to each other, so that what drifts cancels.
+            ratios = [math.log(ours / theirs) for ours, theirs in pairs[WARMUP:]]
+            log_ratios.setdefault(name, []).append(median(ratios))
+    return {name: ratio_of(values) for name, values in log_ratios.items()}

@@ -1,0 +1,35 @@
+"""The committed reference: figures of a commit, to compare with where no base is at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from resnoise.atomic import exclusive, write_text
+from resnoise.check.errors import CheckError
+from resnoise.check.figures import Measurement
+
+
+def read(path: Path) -> Measurement:
+    """Read a reference.
+
+    Raises:
+        CheckError: it is missing or damaged.
+    """
+    try:
+        return Measurement.from_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckError(
+            f"cannot read the reference {path} ({error.strerror}); restore it from version "
+            "control, or make one with `resnoise check --record`"
+        ) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckError(
+            f"{path} is no reference, or a damaged one ({error!r}); restore it from version "
+            "control, or make one with `resnoise check --record`"
+        ) from error
+
+
+def write(path: Path, measurement: Measurement) -> None:
+    """Replace the reference, whole or not at all."""
+    with exclusive(path.parent):
+        write_text(path, measurement.to_json())

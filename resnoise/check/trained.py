@@ -1,0 +1,58 @@
+"""Accuracies of networks that the tree under test trains, over several seeds."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from resnoise.check.figures import Figure, Kind
+
+EPOCHS = 10
+# Two five-fold cross-validations of digits.
+SEEDS = range(10)
+TIMESTEPS = (1, 2, 4, 8)
+BACKEND = "reference"
+
+
+def groups() -> dict[str, Callable[[], Iterator[Figure]]]:
+    """A group for each installed method that converts what it trains.
+
+    The others train a network for every backend and T, which takes too long for a gate.
+    """
+    from resnoise import methods
+    from resnoise.methods.conversion import ConversionMethod
+
+    found = {}
+    for name in methods.names():
+        try:
+            converts = isinstance(methods.get(name), ConversionMethod)
+        except ImportError:  # an entry point that this tree does not have yet
+            continue
+        if converts and methods.get(name).trainings(BACKEND, TIMESTEPS)[0].name == name:
+            found[f"trained, {name}"] = lambda name=name: trained_figures(name)
+    return found
+
+
+def trained_figures(method: str) -> Iterator[Figure]:
+    """Accuracy on the test fold at every T, one value a seed."""
+    accuracies = [_train_and_test(method, seed) for seed in SEEDS]
+    for timesteps, values in zip(TIMESTEPS, zip(*accuracies, strict=True), strict=True):
+        yield Figure(f"trained, {method}: accuracy at T={timesteps}", Kind.SEEDS, list(values))
+
+
+def _train_and_test(name: str, seed: int) -> list[float]:
+    from resnoise import ExecutionConfig, Job, Recipe, methods, predictions, train
+    from resnoise.datasets import load
+
+    data = load("digits", seed=seed)
+    recipe = Recipe(epochs=EPOCHS, batch_size=64)
+    job = Job(methods.get(name), name, "digits-cnn", data, recipe, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        best = train(job, Path(folder), ExecutionConfig(device="cpu"))
+        simulation = job.method.simulation(job.load(best), BACKEND)
+    images, labels = data.test.batch(range(len(data.test)))
+    right = (predictions(simulation(images, max(TIMESTEPS))) == labels).double().mean(1)
+    return [right[torch.tensor(t) - 1].item() for t in TIMESTEPS]

@@ -1,0 +1,104 @@
+"""The two trees of a comparison, and the processes that measure them."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from resnoise.check.errors import CheckError
+from resnoise.check.figures import Measurement
+
+_PROBE = Path(__file__).with_name("probe.py")
+
+
+def working_tree() -> Path:
+    """Root of the checkout that this package runs from.
+
+    Raises:
+        CheckError: it does not run from a git checkout.
+    """
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        raise CheckError(
+            f"expected resnoise to run from a git checkout, but got {root}; "
+            "install it with `pip install --editable .` in one"
+        )
+    return root
+
+
+def commit_id(root: Path, name: str) -> str:
+    """The hash of a commit, given a branch, a tag or the beginning of a hash.
+
+    Raises:
+        CheckError: there is no such commit here.
+    """
+    done = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    if done.returncode:
+        raise CheckError(
+            f"expected a commit of {root}, but got {name!r}; fetch it "
+            "(`git fetch --unshallow` if the clone is shallow) or name another"
+        )
+    return done.stdout.decode().strip()
+
+
+def require_clean(root: Path) -> None:
+    """Raise `CheckError` if the tree has changes that its commit does not have."""
+    changed = _git(root, "status", "--porcelain").stdout.decode().splitlines()
+    if changed:
+        raise CheckError(
+            f"expected a clean tree to record figures of, but {len(changed)} files differ from "
+            f"the commit, such as {changed[0][3:]}; commit or stash them first"
+        )
+
+
+@contextmanager
+def tree_of(root: Path, commit: str) -> Iterator[Path]:
+    """Within the context, a folder with the files of a commit; the checkout is not touched."""
+    archive = _git(root, "archive", "--format=tar", commit)
+    if archive.returncode:
+        raise CheckError(f"cannot read {commit}: {archive.stderr.decode().strip()}")
+    with tempfile.TemporaryDirectory(prefix="resnoise-base-") as folder:
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+            files.extractall(folder, filter="data")
+        yield Path(folder)
+
+
+def probe(tree: Path, *arguments: str) -> str:
+    """What `resnoise.check.probe` prints when it measures `tree`, in a process of its own.
+
+    Raises:
+        CheckError: the tree's package cannot be imported, or the process died.
+    """
+    environment = os.environ | {
+        "PYTHONPATH": str(tree),
+        # One thread: a second one makes times depend on what else the machine does.
+        "OMP_NUM_THREADS": "1",
+        "PYTHONIOENCODING": "utf-8",
+    }
+    command = [sys.executable, "-P", str(_PROBE), *arguments]
+    done = subprocess.run(
+        command, cwd=tree, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise CheckError(
+            f"cannot measure {tree}: {lines[-1]}; expected a `resnoise` that can be imported in "
+            "this environment: name another base, or install what it needs"
+        )
+    return done.stdout
+
+
+def measure(tree: Path, checkpoint: Path, parts: Sequence[str]) -> Measurement:
+    """Measure the figures of a tree."""
+    return Measurement.from_json(probe(tree, "figures", str(checkpoint), *parts))
+
+
+def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)

@@ -1,0 +1,77 @@
+"""The suites: what they skip, what they agree on, and the functions that were made for them."""
+
+import pytest
+from asv_runner.benchmarks.mark import SkipNotImplemented
+
+from benchmarks import accuracy, cifar, common, energy, imports, latency, memory, training
+from resnoise import backends
+from resnoise.metrics.reach import conversion_gap, timesteps_to_reach
+
+SUITES = (accuracy, cifar, energy, imports, latency, memory, training)
+CLASSES = [
+    value
+    for module in SUITES
+    for name, value in vars(module).items()
+    if isinstance(value, type) and value.__module__ == module.__name__ and not name.startswith("_")
+]
+
+
+@pytest.mark.parametrize("suite", CLASSES, ids=lambda suite: suite.__qualname__)
+def test_every_suite_says_what_asv_would_guess(suite):
+    assert suite.version
+    assert suite.timeout
+    assert len(suite.params) == len(suite.param_names)
+    for name in vars(suite):
+        if name.startswith("track_"):
+            assert getattr(suite, "unit", None) or vars(suite)[name].unit
+
+
+def test_parameters_are_all_known_to_the_package():
+    from resnoise import methods, models
+
+    assert set(common.METHODS) <= set(methods.names())
+    assert backends.names() == common.BACKENDS
+    assert set(common.ARCHITECTURES) <= set(models.names())
+
+
+def test_a_library_that_is_missing_is_skipped_and_not_failed(monkeypatch):
+    monkeypatch.setattr(backends, "available", lambda: ["reference"])
+    common.require(backend="reference")
+    with pytest.raises(SkipNotImplemented, match="norse is not installed"):
+        common.require(backend="norse")
+
+
+def test_a_module_that_an_old_commit_lacks_is_skipped_and_not_failed():
+    with pytest.raises(SkipNotImplemented, match=r"resnoise\.future"):
+        common.require("resnoise.future")
+
+
+def test_records_that_are_not_there_are_skipped():
+    with pytest.raises(SkipNotImplemented):
+        accuracy.select([], method="nq")
+
+
+def test_cifar_is_skipped_without_its_folder(monkeypatch):
+    monkeypatch.delenv("RESNOISE_DATA", raising=False)
+    suite = cifar.CifarErrorRate()
+    with pytest.raises(SkipNotImplemented, match="RESNOISE_DATA"):
+        suite.setup(suite.setup_cache(), "nq", 1)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "target", "expected"),
+    [
+        ({1: 0.5, 2: 0.9, 4: 0.95}, 0.9, 2),
+        ({4: 0.95, 1: 0.5, 2: 0.9}, 0.9, 2),
+        ({1: 0.95, 2: 0.8, 4: 0.95}, 0.9, 4),  # it has to stay there
+        ({1: 0.95, 2: 0.95}, 0.9, 1),
+        ({1: 0.5, 2: 0.6}, 0.9, None),
+    ],
+)
+def test_time_steps_to_reach_a_target(accuracies, target, expected):
+    assert timesteps_to_reach(accuracies, target) == expected
+
+
+def test_the_conversion_gap_is_never_negative():
+    assert conversion_gap(0.75, 0.5) == 0.25
+    assert conversion_gap(0.5, 0.75) == 0
