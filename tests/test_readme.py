@@ -1,0 +1,41 @@
+"""What the README shows works as it stands there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_python_of_the_readme_runs(tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=250
+    )
+    assert done.returncode == 0, done.stderr
+    accuracies = [float(a) for a in re.findall(r"\d\.\d+", done.stdout)]
+    assert max(accuracies) > 0.9
+
+
+def test_every_make_target_of_the_readme_exists():
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert targets.issuperset(re.findall(r"make (\w+)", README))
+
+
+def test_every_local_link_of_readme_and_docs_leads_somewhere():
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_every_row_of_a_table_stands_in_the_committed_results():
+    rows = [line for line in README.splitlines() if re.match(r"\| (nq|qcfs|srp|direct)\b", line)]
+    committed = {
+        line
+        for page in (ROOT / "results" / "tables").glob("*/comparison.md")
+        for line in page.read_text().splitlines()
+    }
+    assert len(rows) >= 8
+    assert committed.issuperset(rows)
