@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from resnoise.atomic import ensure_directory, exclusive, write_text
-from resnoise.errors import RecordError
+from resnoise.errors import RecordError, StorageError
 from resnoise.records import SCHEMA_VERSION, Record, RecordKey, TrainingRecord, describe
 
 
@@ -40,7 +40,7 @@ class RecordStore:
         except FileNotFoundError:
             return []
         except NotADirectoryError as error:
-            raise RecordError(f"{self.directory} is a file; name a directory") from error
+            raise StorageError(f"{self.directory} is a file; name a directory") from error
         except (OSError, UnicodeDecodeError) as error:
             raise RecordError(f"cannot read {self.path}: {error}; {_WAY_OUT}") from error
         return _decode(text, self.path)
