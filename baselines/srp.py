@@ -14,6 +14,7 @@ from baselines.qcfs import QCFS
 from resnoise.convert import convert
 from resnoise.methods import Training
 from resnoise.neuron import IFState, initial_state
+from resnoise.portions import over_images, over_time
 from resnoise.simulate import Simulation
 from resnoise.spiking import SpikingNetwork
 
@@ -49,13 +50,19 @@ class AfterPresimulation:
     @torch.inference_mode()
     def __call__(self, images: Tensor, timesteps: int) -> Tensor:
         """From images `[N, C, H, W]` to the logits after phase one, `[T, N, classes]`."""
-        _, residual = self.network(images, self.presimulation_steps)
+        longest = max(self.presimulation_steps, timesteps)
+        return over_images(
+            self.network, images, longest, lambda part: self._two_phases(part, timesteps)
+        )
+
+    def _two_phases(self, images: Tensor, timesteps: int) -> Tensor:
+        _, residual = over_time(self.network, images, self.presimulation_steps)
         layers = self.network.spiking_layers.values()
         start = tuple(
             gated_start(state, layer.threshold)
             for state, layer in zip(residual, layers, strict=True)
         )
-        logits, _ = self.network(images, timesteps, start)
+        logits, _ = over_time(self.network, images, timesteps, start)
         return logits
 
 

@@ -35,7 +35,7 @@ class Energy:
         for backend in available():
             simulation = job.method.simulation(network, backend)
             meter = ActivityMeter(simulation.network)
-            with meter.batch():
+            with meter.counting():
                 simulation(images, max(TIMESTEPS))
             activities[backend] = {steps: meter.activity(steps) for steps in TIMESTEPS}
         return activities

@@ -186,10 +186,10 @@ def _predict(
     """Predicted classes, tensor of shape `[T, images]`, and what the network did for them."""
     rows = []
     meter = ActivityMeter(simulation.network)
-    for index, batch in enumerate(images, start=1):
-        with meter.batch():
+    with meter.counting():
+        for index, batch in enumerate(images, start=1):
             rows.append(predictions(simulation(batch, timesteps)).cpu())
-        progress(index, len(images), "test images")
+            progress(index, len(images), "test images")
     return torch.cat(rows, dim=1), meter
 
 

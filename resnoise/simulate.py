@@ -7,6 +7,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from resnoise.config import require_positive_int
+from resnoise.portions import over_images, over_time
 from resnoise.spiking import SpikingNetwork
 
 
@@ -35,7 +37,7 @@ class FromRest:
 
 @torch.inference_mode()
 def simulate(network: SpikingNetwork, images: Tensor, timesteps: int) -> Tensor:
-    """Simulate a spiking network from rest.
+    """Simulate a spiking network from rest, in portions that suit the device.
 
     Args:
         network: from `resnoise.convert`.
@@ -45,8 +47,10 @@ def simulate(network: SpikingNetwork, images: Tensor, timesteps: int) -> Tensor:
     Returns:
         Logits of every step, tensor of shape `[T, N, classes]`.
     """
-    logits, _ = network(images, timesteps)
-    return logits
+    require_positive_int("timesteps", timesteps)
+    return over_images(
+        network, images, timesteps, lambda part: over_time(network, part, timesteps)[0]
+    )
 
 
 def predictions(logits: Tensor) -> Tensor:

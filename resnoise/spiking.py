@@ -84,6 +84,7 @@ class SpikingNetwork(nn.Module):
         self.body = body
         self.layers = layers
         self.backend = backend
+        self._bytes_per_image_step: dict[torch.Size, int] = {}
         self.eval()
 
     @property
@@ -108,3 +109,26 @@ class SpikingNetwork(nn.Module):
         require_positive_int("timesteps", timesteps)
         logits, state = self.body(images, timesteps, state)
         return logits.unflatten(0, (timesteps, -1)), state
+
+    @torch.inference_mode()
+    def bytes_per_image_step(self, images: Tensor) -> int:
+        """Size of the largest layer of neurons for one step of one image, measured once a shape.
+
+        Args:
+            images: tensor of shape `[N, C, H, W]`.
+        """
+        shape = images.shape[1:]
+        if shape not in self._bytes_per_image_step:
+            sizes = []
+            handles = [
+                layer.register_forward_hook(lambda layer, args, out: sizes.append(out[0].nbytes))
+                for layer in self.spiking_layers.values()
+            ]
+            try:
+                # Of the body: whoever counts calls of the network has no interest in this one.
+                self.body(images[:1], 1, None)
+            finally:
+                for handle in handles:
+                    handle.remove()
+            self._bytes_per_image_step[shape] = max(sizes)
+        return self._bytes_per_image_step[shape]

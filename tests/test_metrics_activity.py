@@ -31,7 +31,7 @@ def images(*shape, seed=0):
 
 def measure(network, x, timesteps, steps=None):
     meter = ActivityMeter(network)
-    with meter.batch():
+    with meter.counting():
         simulate(network, x, timesteps)
     return meter.activity(steps or timesteps)
 
@@ -308,7 +308,7 @@ def test_rate_balances_the_membrane():
     network = spiking(nn.Sequential(nn.Identity(), nn.ReLU(), nn.Linear(8, 2)), threshold=1.5)
     x, timesteps = images(5, 8), 7
     meter = ActivityMeter(network)
-    with meter.batch():
+    with meter.counting():
         _, (state,) = network(x, timesteps=timesteps)
     spikes = (0.75 + timesteps * x - state.v) / 1.5
     rate = spikes.mean().item() / timesteps
@@ -326,18 +326,20 @@ def test_batches_add_up():
     network = spiking(three_layers(), 0.7)
     x = images(5, 2, 8, 8)
     meter = ActivityMeter(network)
-    for part in (x[:2], x[2:]):
-        with meter.batch():
-            simulate(network, part, 3)
-    simulate(network, x, 8)  # outside of a batch: not counted
+    with meter.counting():
+        simulate(network, x[:2], 3)
+        simulate(network, x[2:4], 3)
+    simulate(network, x, 8)  # outside of the context: not counted
+    with meter.counting():
+        simulate(network, x[4:], 3)
     assert meter.activity(3) == measure(network, x, 3)
 
 
-def test_calls_within_a_batch_follow_each_other():
+def test_calls_from_a_state_follow_each_other():
     network = spiking(three_layers(), 0.7)
     x = images(2, 2, 8, 8)
     meter = ActivityMeter(network)
-    with meter.batch(), torch.inference_mode():
+    with meter.counting(), torch.inference_mode():
         _, state = network(x, 2)
         network(x, 3, state)
     assert meter.activity(5) == measure(network, x, 5)
@@ -363,15 +365,16 @@ def test_what_cannot_be_measured_is_refused():
     meter = ActivityMeter(network)
     with pytest.raises(ConfigError, match="simulations within"):
         meter.activity(1)
-    with meter.batch():
-        simulate(network, x, 2)
-        with pytest.raises(ConfigError, match="same 4 images in every call"):
-            simulate(network, x[:3], 1)
+    with meter.counting():
+        _, state = network(x, 1)
+        with pytest.raises(ConfigError, match="same 4 images, but got 3"):
+            network(x[:3], 1, state)
+        network(x, 1, state)
     for steps in (0, 3):
         with pytest.raises(ConfigError, match=rf"in 1\.\.2, .* but got {steps}"):
             meter.activity(steps)
-    with pytest.raises(ConfigError, match="2 time steps as before, but got 1"), meter.batch():
+    with pytest.raises(ConfigError, match="2 time steps as before, but got 1"), meter.counting():
         simulate(network, x, 1)
-    with pytest.raises(ConfigError, match=r"shape \(2, 8, 8\) as before"), meter.batch():
-        simulate(network, images(4, 2, 16, 16), 2)
+    with pytest.raises(ConfigError, match=r"shape \(2, 8, 8\) as before"), meter.counting():
+        network(images(4, 2, 16, 16), 2)
     assert meter.activity(2) == measure(network, x, 2)  # what was refused is not in it

@@ -44,7 +44,7 @@ def grid_figures(backend: str) -> Iterator[Figure]:
 
     spiking = convert(grid_network(), backend)
     meter = ActivityMeter(spiking)
-    with meter.batch(), torch.inference_mode():
+    with meter.counting(), torch.inference_mode():
         logits, states = spiking(grid_images(GRID_IMAGES), TIMESTEPS)
     place = f"grid, {backend}"
     for layer, rate in meter.activity(TIMESTEPS).firing_rates.items():
@@ -65,7 +65,7 @@ def digits_figures(checkpoint: Path, backend: str) -> Iterator[Figure]:
     simulation = job.method.simulation(job.load(checkpoint), backend)
     images, labels = job.data.test.batch(range(len(job.data.test)))
     meter = ActivityMeter(simulation.network)
-    with meter.batch():
+    with meter.counting():
         predicted = predictions(simulation(images, TIMESTEPS))
     # A dense step costs what one pass of the network without spikes costs.
     one_pass = meter.activity(1).synops_dense

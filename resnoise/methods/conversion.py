@@ -41,7 +41,7 @@ class ConversionMethod(Method):
     def validate_(
         self, network: fx.GraphModule, batches: Iterable[tuple[Tensor, Tensor]], recipe: Recipe
     ) -> Validation:
-        induction = induce(network, batches, recipe.induction.timesteps)
+        induction = induce(network, batches, recipe.induction.timesteps, histograms=False)
         if self.induces_noise:
             set_noise_(network, induction)
         return Validation(induction.accuracy[-1], induction.layers)

@@ -73,12 +73,13 @@ class _Counts(NamedTuple):
 class ActivityMeter:
     """Counts the spikes and synaptic operations of a spiking network while it is simulated.
 
-    A batch may take several calls of the network (SRP makes two): their steps follow each other.
-    What runs outside of `batch` is not counted.
+    A call of the network from rest begins with other images; a call from a state goes on with the
+    same ones, and its steps follow (SRP makes two calls, a long simulation one for each stretch of
+    time). What runs outside of `counting` is not counted.
 
         meter = ActivityMeter(network)
-        for images, _ in batches:
-            with meter.batch():
+        with meter.counting():
+            for images, _ in batches:
                 simulation(images, timesteps)
         for steps in range(1, timesteps + 1):
             print(meter.activity(steps))
@@ -95,8 +96,8 @@ class ActivityMeter:
         self._images = 0
 
     @contextmanager
-    def batch(self) -> Iterator[None]:
-        """Within the context, count what is simulated, all of it on the same images.
+    def counting(self) -> Iterator[None]:
+        """Within the context, count what is simulated.
 
         Raises:
             ConfigError: images of another shape than before, or another number of steps.
@@ -105,11 +106,10 @@ class ActivityMeter:
         handle = self.network.register_forward_pre_hook(recording.begin, with_kwargs=True)
         try:
             yield
+            recording.finish()
         finally:
             handle.remove()
             recording.close()
-        if recording.calls:
-            self._add(recording.counts(), recording.images)
 
     def synapses(self, images: Tensor) -> Synapses:
         """The connections of the network for images `[N, C, H, W]`, counted once."""
@@ -131,7 +131,7 @@ class ActivityMeter:
         """
         if self._totals is None:
             raise ConfigError(
-                "expected simulations within `with meter.batch():` before `activity`, but got none"
+                "expected simulations within `meter.counting()` before `activity`, but got none"
             )
         simulated = self._totals.acs.numel()
         if not 1 <= steps <= simulated:
@@ -158,12 +158,17 @@ class ActivityMeter:
             energy_nj=(MAC_PJ * macs + AC_PJ * acs) * 1e-3,
         )
 
-    def _add(self, counts: _Counts, images: int) -> None:
+    def add(self, counts: _Counts, images: int) -> None:
+        """Add the counts of all steps of some images.
+
+        Raises:
+            ConfigError: another number of steps than before.
+        """
         if self._totals is not None:
             before, now = self._totals.acs.numel(), counts.acs.numel()
             if before != now:
                 raise ConfigError(
-                    f"expected a batch of {before} time steps as before, but got {now}"
+                    f"expected a simulation of {before} time steps as before, but got {now}"
                 )
             counts = _Counts(*(a + b for a, b in zip(self._totals, counts, strict=True)))
         self._totals = counts
@@ -171,7 +176,7 @@ class ActivityMeter:
 
 
 class _Recording:
-    """The counts of one batch, a `_Counts` for every call of the network."""
+    """The counts of the images at hand, a `_Counts` for every call of the network."""
 
     def __init__(self, meter: ActivityMeter) -> None:
         self.meter = meter
@@ -183,24 +188,33 @@ class _Recording:
         """Before a call of the network."""
         arguments = inspect.signature(network.forward).bind(*args, **kwargs).arguments
         images, self.timesteps = arguments["images"], arguments["timesteps"]
+        if arguments.get("state") is None:
+            self.finish()
         # Counting the connections runs layers too, so their hooks come after it.
         connections = self.meter.synapses(images)
+        if not self.handles:
+            self._hook(network, connections)
         if not self.calls:
             self.images = len(images)
-            self._hook(network, connections)
         if len(images) != self.images:
             raise ConfigError(
-                f"expected the same {self.images} images in every call of a batch, but got "
-                f"{len(images)}; enter `meter.batch()` anew for other images"
+                f"expected a call from a state to go on with the same {self.images} images, but "
+                f"got {len(images)}; call from rest for other images"
             )
         self.sites = {name: iter(sites) for name, sites in connections.sites.items()}
         layers = len(connections.accumulates)
         self.calls.append(_Counts.zeros(layers, self.timesteps, images.device))
 
-    def counts(self) -> _Counts:
-        """Of all calls, one after the other; what is constant in time only of the first."""
-        *over_time, once = zip(*self.calls, strict=True)
-        return _Counts(*(torch.cat(parts, -1).cpu() for parts in over_time), once[0].cpu())
+    def finish(self) -> None:
+        """After the last call with the images at hand: one call's steps follow another's.
+
+        What is constant in time counts only in the first.
+        """
+        if self.calls:
+            *over_time, once = zip(*self.calls, strict=True)
+            counts = _Counts(*(torch.cat(parts, -1).cpu() for parts in over_time), once[0].cpu())
+            self.meter.add(counts, self.images)
+            self.calls = []
 
     def close(self) -> None:
         for handle in self.handles:

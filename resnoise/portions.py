@@ -1,0 +1,100 @@
+"""How much of a simulation runs at once.
+
+Images do not influence each other, and a state carries a simulation from one stretch of time to
+the next; so a simulation of T steps of N images may run in portions. On a CPU small portions are
+faster: what one layer hands to the next is still in the cache, and its memory need not be asked
+of the system anew. Memory then no longer grows with T.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from resnoise.neuron import IFState
+from resnoise.spiking import SpikingNetwork
+
+
+class Limits(NamedTuple):
+    """The most that runs at once.
+
+    Attributes:
+        image_steps: images times steps.
+        bytes: of the largest tensor between two layers.
+    """
+
+    image_steps: int
+    bytes: int
+
+
+MIB = 2**20
+# Measured on two cores with 1 MiB of L2 each and 32 MiB of L3, `docs/speed.md` has the figures:
+# below 64 image-steps the cost of a call shows, above it that of the memory.
+CPU = Limits(image_steps=64, bytes=16 * MIB)
+# An accelerator hides its memory behind many threads and wants work in large pieces.
+ACCELERATOR = Limits(image_steps=2**16, bytes=1024 * MIB)
+
+
+class Portion(NamedTuple):
+    """Size of a portion.
+
+    Attributes:
+        images: images at a time.
+        steps: consecutive time steps of theirs at a time.
+    """
+
+    images: int
+    steps: int
+
+
+def portion(network: SpikingNetwork, images: Tensor, timesteps: int) -> Portion:
+    """How many images and steps of a simulation to run at once.
+
+    Args:
+        network: what is simulated.
+        images: tensor of shape `[N, C, H, W]`.
+        timesteps: T of the whole simulation.
+    """
+    limits = CPU if images.device.type == "cpu" else ACCELERATOR
+    image_steps = min(limits.image_steps, limits.bytes // network.bytes_per_image_step(images))
+    steps = max(1, min(timesteps, image_steps))
+    return Portion(images=max(1, image_steps // steps), steps=steps)
+
+
+def over_images(
+    network: SpikingNetwork, images: Tensor, timesteps: int, simulate: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Simulate portion after portion of the images.
+
+    Args:
+        network: what `simulate` runs.
+        images: tensor of shape `[N, C, H, W]`.
+        timesteps: the most steps that `simulate` runs in one go.
+        simulate: from some of the images to their logits, `[T, n, classes]`.
+
+    Returns:
+        Logits of all images, tensor of shape `[T, N, classes]`.
+    """
+    parts = images.split(portion(network, images, timesteps).images)
+    return torch.cat([simulate(part) for part in parts], dim=1)
+
+
+def over_time(
+    network: SpikingNetwork,
+    images: Tensor,
+    timesteps: int,
+    state: tuple[IFState, ...] | None = None,
+) -> tuple[Tensor, tuple[IFState, ...]]:
+    """Run a network portion after portion of the time; arguments and result are the network's.
+
+    See `resnoise.spiking.SpikingNetwork.forward`.
+    """
+    steps = portion(network, images, timesteps).steps
+    logits = []
+    for start in range(0, timesteps, steps):
+        part, state = network(images, min(steps, timesteps - start), state)
+        logits.append(part)
+    return torch.cat(logits), state
