@@ -51,19 +51,17 @@ class AfterPresimulation:
     def __call__(self, images: Tensor, timesteps: int) -> Tensor:
         """From images `[N, C, H, W]` to the logits after phase one, `[T, N, classes]`."""
         longest = max(self.presimulation_steps, timesteps)
-        return over_images(
-            self.network, images, longest, lambda part: self._two_phases(part, timesteps)
-        )
 
-    def _two_phases(self, images: Tensor, timesteps: int) -> Tensor:
-        _, residual = over_time(self.network, images, self.presimulation_steps)
-        layers = self.network.spiking_layers.values()
-        start = tuple(
-            gated_start(state, layer.threshold)
-            for state, layer in zip(residual, layers, strict=True)
-        )
-        logits, _ = over_time(self.network, images, timesteps, start)
-        return logits
+        def two_phases(network: SpikingNetwork, part: Tensor) -> Tensor:
+            _, residual = over_time(network, part, self.presimulation_steps)
+            layers = network.spiking_layers.values()
+            start = tuple(
+                gated_start(state, layer.threshold)
+                for state, layer in zip(residual, layers, strict=True)
+            )
+            return over_time(network, part, timesteps, start)[0]
+
+        return over_images(self.network, images, longest, two_phases)
 
 
 def gated_start(residual: IFState, threshold: Tensor) -> IFState:

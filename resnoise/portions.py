@@ -8,13 +8,13 @@ of the system anew. Memory then no longer grows with T.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from resnoise.neuron import IFState
+from resnoise.side_by_side import Simulate, simulate_parts
 from resnoise.spiking import SpikingNetwork
 
 
@@ -65,21 +65,21 @@ def portion(network: SpikingNetwork, images: Tensor, timesteps: int) -> Portion:
 
 
 def over_images(
-    network: SpikingNetwork, images: Tensor, timesteps: int, simulate: Callable[[Tensor], Tensor]
+    network: SpikingNetwork, images: Tensor, timesteps: int, simulate: Simulate
 ) -> Tensor:
-    """Simulate portion after portion of the images.
+    """Simulate in portions of the images.
 
     Args:
-        network: what `simulate` runs.
+        network: what is simulated.
         images: tensor of shape `[N, C, H, W]`.
         timesteps: the most steps that `simulate` runs in one go.
-        simulate: from some of the images to their logits, `[T, n, classes]`.
+        simulate: from the network and some of the images to their logits, `[T, n, classes]`.
 
     Returns:
         Logits of all images, tensor of shape `[T, N, classes]`.
     """
     parts = images.split(portion(network, images, timesteps).images)
-    return torch.cat([simulate(part) for part in parts], dim=1)
+    return torch.cat(simulate_parts(network, parts, simulate), dim=1)
 
 
 def over_time(

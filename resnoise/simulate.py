@@ -49,7 +49,7 @@ def simulate(network: SpikingNetwork, images: Tensor, timesteps: int) -> Tensor:
     """
     require_positive_int("timesteps", timesteps)
     return over_images(
-        network, images, timesteps, lambda part: over_time(network, part, timesteps)[0]
+        network, images, timesteps, lambda network, part: over_time(network, part, timesteps)[0]
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import stats
 
-from resnoise.noise import gaussian_like
+from resnoise.noise import add_gaussian, gaussian_like
 
 COUNT = 1_000_000
 
@@ -42,15 +42,29 @@ def test_distribution():
 
 
 def test_table_is_what_the_module_says_of_it():
-    from resnoise.noise import _quantiles
+    from resnoise.noise import _coordinates
 
-    table = _quantiles(torch.float32).double().numpy()
-    assert table.mean() == 0
-    assert np.array_equal(table, -table[::-1])
-    assert table.var() == pytest.approx(0.99998, abs=5e-6)
-    assert stats.kurtosis(table) == pytest.approx(0, abs=1e-3)
-    assert table.max() == pytest.approx(4.3, abs=0.05)
-    assert 1 / (2 * stats.norm.sf(table.max())) == pytest.approx(65_000, rel=0.01)
+    table = _coordinates().numpy()
+    assert table.shape == (65_536, 4)
+    for axis in table.T:
+        ordered = np.sort(axis)
+        assert np.array_equal(ordered, -ordered[::-1])
+        assert axis.var() == pytest.approx(0.99998, abs=5e-6)
+        assert stats.kurtosis(axis) == pytest.approx(0, abs=1e-3)
+        assert axis.max() == pytest.approx(4.3, abs=0.05)
+        assert 1 / (2 * stats.norm.sf(axis.max())) == pytest.approx(65_000, rel=0.01)
+    assert np.abs(np.corrcoef(table.T) - np.eye(4)).max() < 1e-4
+    assert np.abs(np.corrcoef(table.T**2) - np.eye(4)).max() < 1e-3
+
+
+def test_two_draws_of_a_point_are_a_gaussian_in_the_plane():
+    x = draw(COUNT, seed=13).view(-1, 4).double().numpy()
+    for first, second in [(0, 1), (1, 3), (0, 2)]:
+        angle = np.arctan2(x[:, first], x[:, second])
+        assert stats.kstest(angle, stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > 1e-3
+        radius = x[:, first] ** 2 + x[:, second] ** 2
+        assert stats.kstest(radius, stats.chi2(2).cdf).pvalue > 1e-3
+    assert stats.kstest((x**2).sum(1), stats.chi2(4).cdf).pvalue > 1e-3
 
 
 @pytest.mark.parametrize("lag", [1, 2, 3, 4, 5, 8, 64, 1024])
@@ -142,3 +156,25 @@ def test_any_memory_layout(like):
 def test_no_gradient():
     like = torch.empty(10, requires_grad=True)
     assert not gaussian_like(like).requires_grad
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        torch.randn(1001),
+        torch.randn(2, 3, 4, 5).contiguous(memory_format=torch.channels_last),
+        torch.randn(2**18 + 5),
+        torch.randn(8, 9)[:, ::2],
+        torch.randn(50).double(),
+    ],
+    ids=["plain", "channels_last", "several chunks", "strided", "double"],
+)
+def test_added_noise_is_a_draw_times_sigma(x):
+    sigma = torch.tensor(0.3)
+    leaf = x.detach().requires_grad_()
+    noisy = add_gaussian(leaf, sigma, torch.Generator().manual_seed(14))
+    expected = x + sigma * gaussian_like(x, torch.Generator().manual_seed(14))
+    assert torch.allclose(noisy, expected, rtol=1e-6, atol=1e-6)
+    noisy.backward(2 * torch.ones_like(x))
+    assert torch.equal(leaf.grad, 2 * torch.ones_like(x))
+    assert sigma.grad is None

@@ -25,16 +25,16 @@ class IntegrateAndFire(nn.Module):
     def forward(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
         """See `resnoise.backends.Neuron`."""
         start, gate = state or initial_state(current[0], self.threshold)
-        spikes = torch.empty(current.shape, dtype=current.dtype, device=current.device)
+        spikes = torch.empty_like(current)
         v = start.clone()
-        reset = torch.empty_like(v)
-        for t, now in enumerate(current):
+        # Spikes are 0 or 1, so `v − θ·s` rounds once, whether or not it is computed in one go.
+        threshold = self.threshold.item()
+        for now, spike in zip(current, spikes, strict=True):
             v += now
-            torch.ge(v, self.threshold, out=spikes[t])
+            torch.ge(v, threshold, out=spike)
             if gate is not None:
-                spikes[t] *= gate
-            torch.mul(spikes[t], self.threshold, out=reset)
-            v -= reset
+                spike *= gate
+            v.sub_(spike, alpha=threshold)
         return spikes, IFState(v, gate)
 
 

@@ -1,0 +1,92 @@
+"""Portions of a simulation side by side, one thread a core.
+
+PyTorch spreads every operation over the cores, but a portion is small: by the time the second core
+has its half of one neuron update, the first could have done both. Cores that simulate different
+images need no handing over.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from itertools import chain
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from resnoise.spiking import SpikingNetwork
+
+Simulate = Callable[[SpikingNetwork, Tensor], Tensor]
+
+
+def simulate_parts(
+    network: SpikingNetwork, parts: Sequence[Tensor], simulate: Simulate
+) -> list[Tensor]:
+    """Simulate each part, on as many threads as PyTorch has, with one core for each.
+
+    A network that is observed through hooks is run part after part, because hooks may count on
+    order; so is one on an accelerator, which has its own way to be busy.
+
+    Args:
+        network: what is simulated; threads get copies of it that share its weights.
+        parts: images, tensors of shape `[n, C, H, W]`.
+        simulate: from a network and images to logits.
+
+    Returns:
+        The results, in the order of `parts`.
+    """
+    threads = min(torch.get_num_threads(), len(parts))
+    if threads == 1 or parts[0].device.type != "cpu" or _is_observed(network):
+        return [simulate(network, part) for part in parts]
+    idle = [network, *_replicas(network, threads - 1)]
+    inference = torch.is_inference_mode_enabled()
+
+    def work(part: Tensor) -> Tensor:
+        replica = idle.pop()
+        try:
+            with torch.inference_mode(inference):
+                return simulate(replica, part)
+        finally:
+            idle.append(replica)
+
+    return list(_pool(threads).map(work, parts))
+
+
+def _is_observed(network: SpikingNetwork) -> bool:
+    return any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
+
+
+def _replicas(network: SpikingNetwork, count: int) -> list[SpikingNetwork]:
+    """Copies with modules of their own, since a library's neurons may keep state in theirs."""
+    tensors = list(chain(network.parameters(), network.buffers()))
+    parts = tuple(id(part) for part in (*network.modules(), *tensors))
+    made_of, replicas = _MADE.get(network, ((), []))
+    if made_of != parts:
+        replicas = []
+    while len(replicas) < count:
+        replicas.append(copy.deepcopy(network, {id(tensor): tensor for tensor in tensors}))
+    _MADE[network] = parts, replicas
+    return replicas[:count]
+
+
+# Copying takes as long as one step of some images, so copies are kept while what they are made of
+# is still what the network is made of.
+_MADE: WeakKeyDictionary[SpikingNetwork, tuple[tuple[int, ...], list[SpikingNetwork]]]
+_MADE = WeakKeyDictionary()
+
+
+@lru_cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads whose operations each stay on one core."""
+    started = threading.Barrier(threads + 1)
+    pool = ThreadPoolExecutor(threads, "simulate", torch.set_num_threads, (1,))
+    for _ in range(threads):
+        pool.submit(started.wait)
+    started.wait()
+    # A thread's setting is also what threads made later start from; those are not ours.
+    torch.set_num_threads(threads)
+    return pool

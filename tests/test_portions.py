@@ -1,0 +1,135 @@
+"""A simulation in portions, on one thread or several, is the simulation."""
+
+import pytest
+import torch
+from networks import images, plain, source
+
+from baselines.srp import AfterPresimulation
+from resnoise import backends, portions
+from resnoise.convert import convert
+from resnoise.metrics import ActivityMeter
+from resnoise.portions import Limits, Portion, portion
+from resnoise.simulate import simulate
+
+IMAGES, TIMESTEPS = 11, 7
+
+
+@pytest.fixture(params=["reference", "norse", "snntorch"])
+def network(request):
+    if request.param not in backends.available():
+        pytest.skip(f"{request.param} is not installed")
+    return convert(source(plain()).double(), request.param)
+
+
+@pytest.fixture
+def x():
+    return images(IMAGES, 2, 4, 4).double()
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def limit(monkeypatch, image_steps):
+    monkeypatch.setattr(portions, "CPU", Limits(image_steps, 2**30))
+
+
+@pytest.mark.parametrize(
+    ("image_steps", "expected"),
+    [(1, Portion(1, 1)), (5, Portion(1, 5)), (7, Portion(1, 7)), (40, Portion(5, 7))],
+)
+def test_portions_keep_to_the_limit(monkeypatch, network, x, image_steps, expected):
+    limit(monkeypatch, image_steps)
+    assert portion(network, x, TIMESTEPS) == expected
+
+
+def test_a_large_layer_makes_small_portions(monkeypatch, network, x):
+    size = network.bytes_per_image_step(x)
+    widest = max(
+        layer(torch.zeros_like(current), 1, None)[0].nbytes
+        for layer, current in currents(network, x[:1])
+    )
+    assert size == widest
+    monkeypatch.setattr(portions, "CPU", Limits(1000, 3 * size))
+    assert portion(network, x, TIMESTEPS) == Portion(1, 3)
+    monkeypatch.setattr(portions, "CPU", Limits(1000, size - 1))
+    assert portion(network, x, TIMESTEPS) == Portion(1, 1)
+
+
+def currents(network, x):
+    """Every spiking layer with the current that reaches it in one step."""
+    seen = []
+    handles = [
+        layer.register_forward_pre_hook(lambda layer, args: seen.append((layer, args[0])))
+        for layer in network.spiking_layers.values()
+    ]
+    network(x, 1)
+    for handle in handles:
+        handle.remove()
+    return seen
+
+
+@pytest.mark.parametrize("image_steps", [1, 3, 7, 20, 1000])
+def test_the_portion_does_not_change_the_result(monkeypatch, network, x, image_steps):
+    with torch.inference_mode():
+        whole, _ = network(x, TIMESTEPS)
+    limit(monkeypatch, image_steps)
+    assert torch.allclose(simulate(network, x, TIMESTEPS), whole, atol=1e-12)
+
+
+@pytest.mark.parametrize("image_steps", [1, 3, 20, 1000])
+def test_srp_in_portions(monkeypatch, network, x, image_steps):
+    srp = AfterPresimulation(network, 4)
+    whole = srp(x, TIMESTEPS)
+    limit(monkeypatch, image_steps)
+    assert torch.allclose(srp(x, TIMESTEPS), whole, atol=1e-12)
+
+
+def test_threads_do_not_change_the_result(monkeypatch, network, x, two_threads):
+    limit(monkeypatch, TIMESTEPS)
+    torch.set_num_threads(1)
+    alone = simulate(network, x, TIMESTEPS)
+    torch.set_num_threads(2)
+    for _ in range(20):
+        assert torch.equal(simulate(network, x, TIMESTEPS), alone)
+    assert torch.get_num_threads() == 2
+
+
+def test_threads_see_what_becomes_of_the_network(monkeypatch, network, x, two_threads):
+    limit(monkeypatch, TIMESTEPS)
+    before = simulate(network, x, TIMESTEPS)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(2)
+    scaled = simulate(network, x, TIMESTEPS)
+    assert not torch.equal(scaled, before)
+    # Buffers change place when the type does, so the copies for the threads are made anew.
+    assert torch.allclose(simulate(network.float(), x.float(), 1), scaled[:1].float(), atol=1e-4)
+
+
+def test_an_error_in_a_thread_is_raised(monkeypatch, network, two_threads):
+    limit(monkeypatch, TIMESTEPS)
+    with pytest.raises(RuntimeError):
+        simulate(network, images(IMAGES, 3, 4, 4).double(), TIMESTEPS)
+
+
+def test_what_is_observed_runs_in_order(monkeypatch, network, x, two_threads):
+    limit(monkeypatch, TIMESTEPS)
+    meter = ActivityMeter(network)
+    with meter.counting():
+        simulate(network, x, TIMESTEPS)
+    portioned = meter.activity(TIMESTEPS)
+    limit(monkeypatch, 1000)
+    meter = ActivityMeter(network)
+    with meter.counting():
+        simulate(network, x, TIMESTEPS)
+    assert portioned == meter.activity(TIMESTEPS)
+
+
+def test_no_gradients_in_threads(monkeypatch, network, x, two_threads):
+    limit(monkeypatch, TIMESTEPS)
+    assert simulate(network, x, TIMESTEPS).is_inference()
