@@ -146,7 +146,9 @@ class ExecutionConfig:
         device: `"auto"` (CUDA when there is one), `"cpu"` or `"cuda"`.
         bf16: train under bfloat16 autocast.
         channels_last: keep images and convolutions in channels-last memory layout.
-        compile: train through `torch.compile`.
+        compile: train through `torch.compile`, and simulate the reference backend's neurons so.
+        checkpoint_time: keep nothing of the neurons' loop over time for the backward pass of a
+            direct training, and run it again instead: less memory, more time, the same gradients.
         workers: processes that load data; 0 loads in the training process.
     """
 
@@ -154,6 +156,7 @@ class ExecutionConfig:
     bf16: bool = False
     channels_last: bool = True
     compile: bool = False
+    checkpoint_time: bool = False
     workers: int = 0
 
     def __post_init__(self) -> None:

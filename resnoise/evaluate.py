@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from resnoise import backends, checkpoint
 from resnoise.activation import activations, noise_mode
+from resnoise.backends.reference import compile_neurons_
 from resnoise.config import ExecutionConfig
 from resnoise.datasets import Split, batches
 from resnoise.job import Job
@@ -66,7 +67,7 @@ def evaluate(
         path: its checkpoint.
         backend: whose neurons simulate it.
         training: which T to evaluate.
-        execution: device and memory layout; bf16 and compilation concern training alone.
+        execution: device, memory layout and compilation; the rest concerns training alone.
         progress: told of every batch.
 
     Returns:
@@ -78,6 +79,8 @@ def evaluate(
     layout = torch.channels_last if execution.channels_last else torch.contiguous_format
     network = job.load(path).to(device, memory_format=layout)
     simulation = job.method.simulation(network, backend)
+    if execution.compile:
+        compile_neurons_(simulation.network)
     images = _Images(job.data.test, device, layout)
 
     source = _evaluate_source(job.method.source(network), images, job.seed)
@@ -85,6 +88,8 @@ def evaluate(
     right = predicted == images.labels
     first = images.first()
     plain = plain_network(prepare(job.model())).to(device, memory_format=layout)
+    if execution.compile:
+        plain = torch.compile(plain)
 
     info = checkpoint.read_info(path)
     presimulation = job.method.presimulation_steps

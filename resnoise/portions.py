@@ -8,6 +8,7 @@ of the system anew. Memory then no longer grows with T.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -78,7 +79,11 @@ def over_images(
     Returns:
         Logits of all images, tensor of shape `[T, N, classes]`.
     """
-    parts = images.split(portion(network, images, timesteps).images)
+    count = math.ceil(len(images) / portion(network, images, timesteps).images)
+    # A whole number of rounds, so that no thread waits while another has the last part.
+    threads = torch.get_num_threads()
+    count = min(len(images), math.ceil(count / threads) * threads)
+    parts = images.tensor_split(count)
     return torch.cat(simulate_parts(network, parts, simulate), dim=1)
 
 

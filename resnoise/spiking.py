@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, fx, nn
+from torch.utils.checkpoint import checkpoint
 
 from resnoise.config import require_positive_int
 from resnoise.neuron import IFState
@@ -21,6 +22,10 @@ class SpikingLayer(nn.Module):
         neurons: a `resnoise.backends.Neuron`.
         threshold: θ, tensor of shape `()`.
         constant_input: whether the input current is the same at every step, and so comes once.
+
+    Attributes:
+        checkpointed: whether a backward pass runs the loop over time again instead of keeping what
+            it computed.
     """
 
     threshold: Tensor
@@ -30,6 +35,7 @@ class SpikingLayer(nn.Module):
         self.neurons = neurons
         self.register_buffer("threshold", threshold)
         self.constant_input = constant_input
+        self.checkpointed = False
 
     def forward(
         self, current: Tensor, timesteps: int, state: IFState | None
@@ -56,7 +62,10 @@ class SpikingLayer(nn.Module):
             current = current.expand(timesteps, *current.shape)
         else:
             current = current.unflatten(0, (timesteps, -1))
-        spikes, state = self.neurons(current, state)
+        if self.checkpointed and torch.is_grad_enabled():
+            spikes, state = checkpoint(self.neurons, current, state, use_reentrant=False)
+        else:
+            spikes, state = self.neurons(current, state)
         output = spikes.mul_(self.threshold).flatten(0, 1)
         if channels_last:
             output = output.permute(0, 3, 1, 2)

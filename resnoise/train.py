@@ -20,6 +20,7 @@ from resnoise.datasets import Batches, batches
 from resnoise.errors import TrainingError
 from resnoise.job import Job
 from resnoise.seeding import generator_for
+from resnoise.spiking import SpikingLayer
 
 CALIBRATION_IMAGES = 512
 CHECK_LOSS_EVERY = 20
@@ -102,6 +103,9 @@ class Trainer:
             calibration = job.data.calibration(CALIBRATION_IMAGES, generator)
             job.method.start_(self.network, recipe, calibration)
         self.network.to(self.device, memory_format=self.layout)
+        for module in self.network.modules():
+            if isinstance(module, SpikingLayer):
+                module.checkpointed = self.execution.checkpoint_time
         self.optimiser = torch.optim.SGD(
             self.network.parameters(),
             lr=recipe.learning_rate,

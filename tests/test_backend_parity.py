@@ -1,5 +1,6 @@
 """Every backend gives the spikes and membranes of the reference, bit for bit."""
 
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -11,6 +12,7 @@ from torch import nn
 
 from resnoise import backends
 from resnoise.backends import LeakyConfig
+from resnoise.backends.reference import scan_compiled, scan_in_place
 from resnoise.convert import convert
 from resnoise.errors import BackendError, ConfigError
 from resnoise.neuron import IFState, if_step, initial_state
@@ -313,3 +315,17 @@ def test_a_missing_library_breaks_nothing(library):
         [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize("gated", [False, True])
+def test_compiled_neurons_are_the_same_bit_for_bit(gated):
+    generator = torch.Generator().manual_seed(0)
+    current = torch.randint(-4, 9, (5, 3, 7, 11), generator=generator) / 4  # many ties at θ = 1
+    threshold = torch.tensor(1.0)
+    gate = torch.randint(0, 2, current.shape[1:], generator=generator).float() if gated else None
+    start = initial_state(current[0], threshold)._replace(gate=gate)
+    spikes, v = scan_in_place(current, start, threshold)
+    compiled_spikes, compiled_v = scan_compiled(current, start, threshold)
+    assert torch.equal(spikes, compiled_spikes)
+    assert torch.equal(v, compiled_v)

@@ -116,6 +116,21 @@ def test_training_step_equals_loop_by_hand(backend, layout):
             torch.testing.assert_close(parameter.grad, by_name.grad, rtol=1e-4, atol=1e-6)
 
 
+@every_backend
+def test_checkpoints_over_time_change_no_gradient(backend):
+    network = direct(convolutional(), backend).train()
+    gradients = []
+    for checkpointed in (False, True):
+        for layer in network.spiking_layers.values():
+            layer.checkpointed = checkpointed
+        network.zero_grad()
+        logits, _ = network(images(6), 4)
+        logits.square().sum().backward()
+        gradients.append([parameter.grad.clone() for parameter in network.parameters()])
+        network.folded()  # nothing of the backward pass stays in the neurons
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
+
+
 def log_softmax(logits):
     return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
 

@@ -25,7 +25,7 @@ from resnoise.errors import ConfigError
 from resnoise.neuron import IFState, initial_state
 
 
-class _Threshold(nn.Module):
+class Threshold(nn.Module):
     """Neuron parameters as a module, so that they follow the network to its device."""
 
     v_th: Tensor
@@ -36,7 +36,7 @@ class _Threshold(nn.Module):
 
 
 def soft_reset_iaf_step(
-    input_tensor: Tensor, state: IFState, p: _Threshold, dt: float
+    input_tensor: Tensor, state: IFState, p: Threshold, dt: float
 ) -> tuple[Tensor, IFState]:
     """`resnoise.neuron.if_step` in Norse's terms; `dt` is not used, as in Norse's own IAF.
 
@@ -51,7 +51,7 @@ def soft_reset_iaf_step(
 
 def integrate_and_fire(threshold: Tensor) -> SNN:
     """Soft-reset integrate-and-fire neurons of threshold θ, tensor of shape `()`."""
-    parameters = _Threshold(threshold)
+    parameters = Threshold(threshold)
     return SNN(
         soft_reset_iaf_step,
         state_fallback=lambda current: initial_state(current[0], parameters.v_th),

@@ -55,15 +55,18 @@ class SoftReset(nn.Module):
         threshold = self.neurons.threshold
         v, gate = state or self.start(current[0], threshold)
         spikes = []
-        for now in current:
-            spike, u = self.neurons(now, v)
-            if gate is not None:
-                spike = spike * gate
-            v = u - threshold * spike
-            spikes.append(spike)
-        # The library's neuron keeps what it computed last; nothing may stay between calls.
-        self.neurons.mem = v.new_empty(0)
-        self.neurons.reset = None
+        try:
+            for now in current:
+                spike, u = self.neurons(now, v)
+                if gate is not None:
+                    spike = spike * gate
+                v = u - threshold * spike
+                spikes.append(spike)
+        finally:
+            # The library's neuron keeps what it computed last; nothing may stay between calls, not
+            # even after the exception by which a checkpoint ends a second run early.
+            self.neurons.mem = v.new_empty(0)
+            self.neurons.reset = None
         return torch.stack(spikes), IFState(v, gate)
 
 

@@ -7,7 +7,7 @@ import warnings
 
 from rich.console import Console
 
-from resnoise.cli import check  # noqa: F401 - adds its command to the app
+from resnoise.cli import check, peers  # noqa: F401 - they add their commands to the app
 from resnoise.cli.commands import app
 from resnoise.errors import ResnoiseError
 

@@ -103,6 +103,7 @@ def evaluate(
     place: options.DataPlace,
     device: options.Device = "auto",
     threads: options.Threads = None,
+    compile: options.Compile = False,
     out: Annotated[Path | None, typer.Option(help="folder to add the records to")] = None,
 ) -> None:
     """Evaluate a trained network on the test images, at several time steps."""
@@ -123,7 +124,7 @@ def evaluate(
             checkpoint,
             backend,
             training,
-            ExecutionConfig(device=device),
+            ExecutionConfig(device=device, compile=compile),
             progress=announce(f"evaluate {job.training} on {backend}"),
         )
     if out is not None:

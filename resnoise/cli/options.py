@@ -26,6 +26,10 @@ Threads = Annotated[
         help="threads of torch; default: 1 for digits, else one a core", rich_help_panel=_RUN
     ),
 ]
+Compile = Annotated[
+    bool,
+    typer.Option("--compile", help="go through torch.compile", rich_help_panel=_RUN),
+]
 
 
 @dataclass(frozen=True)
@@ -114,8 +118,14 @@ class Running:
     bf16: Annotated[
         bool, typer.Option("--bf16", help="train in bfloat16 autocast", rich_help_panel=_RUN)
     ] = False
-    compile: Annotated[
-        bool, typer.Option("--compile", help="train through torch.compile", rich_help_panel=_RUN)
+    compile: Compile = False
+    checkpoint_time: Annotated[
+        bool,
+        typer.Option(
+            "--checkpoint-time",
+            help="direct training: less memory, more time",
+            rich_help_panel=_RUN,
+        ),
     ] = False
     workers: Annotated[
         int, typer.Option(help="processes that load images", rich_help_panel=_RUN)
@@ -128,7 +138,11 @@ class Running:
     def execution(self) -> ExecutionConfig:
         """Checked execution settings."""
         return ExecutionConfig(
-            device=self.device, bf16=self.bf16, compile=self.compile, workers=self.workers
+            device=self.device,
+            bf16=self.bf16,
+            compile=self.compile,
+            checkpoint_time=self.checkpoint_time,
+            workers=self.workers,
         )
 
 

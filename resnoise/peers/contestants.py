@@ -1,0 +1,79 @@
+"""Who is timed: this package's backends, and what its users would otherwise use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, fx
+
+from resnoise import backends
+from resnoise.backends.reference import compile_neurons_
+from resnoise.convert import convert
+from resnoise.metrics import plain_network
+from resnoise.peers import by_hand, spikingjelly
+from resnoise.simulate import simulate
+
+Simulate = Callable[[Tensor, int], Tensor]
+
+
+class Contestant(NamedTuple):
+    """A way to simulate a converted network.
+
+    Attributes:
+        name: as it stands in tables.
+        build: from a source network to its simulation, from images `[N, C, H, W]` and T to logits
+            `[T, N, classes]`.
+        beside: name of the contestant whose neurons it has, to be compared with; empty for ours.
+        compiled: whether it is to be compared with the compiled network without spikes.
+    """
+
+    name: str
+    build: Callable[[fx.GraphModule], Simulate]
+    beside: str = ""
+    compiled: bool = False
+
+
+def contestants(compiled: bool = True) -> list[Contestant]:
+    """All whose libraries are installed.
+
+    Args:
+        compiled: also those through `torch.compile`, which needs a C++ compiler.
+    """
+    found = [Contestant(name, _ours(name)) for name in backends.available()]
+    if compiled:
+        found.append(Contestant("reference, compiled", _compiled, compiled=True))
+    peers = {
+        "norse": Contestant("norse by hand", _by_hand("NorseSteps"), "norse"),
+        "snntorch": Contestant("snntorch by hand", _by_hand("SnnTorchSteps"), "snntorch"),
+        "spikingjelly": Contestant("spikingjelly", spikingjelly.multi_step, "reference"),
+    }
+    return found + [peer for library, peer in peers.items() if find_spec(library) is not None]
+
+
+def without_spikes(network: fx.GraphModule, compiled: bool) -> Callable[[Tensor], Tensor]:
+    """The forward pass that `R(T)` is the ratio to."""
+    plain = plain_network(network)
+    if compiled:
+        plain = torch.compile(plain)
+    return torch.inference_mode()(lambda images: plain(images))
+
+
+def _ours(backend: str) -> Callable[[fx.GraphModule], Simulate]:
+    def build(network: fx.GraphModule) -> Simulate:
+        spiking = convert(network, backend)
+        return lambda images, timesteps: simulate(spiking, images, timesteps)
+
+    return build
+
+
+def _compiled(network: fx.GraphModule) -> Simulate:
+    spiking = convert(network)
+    compile_neurons_(spiking)
+    return lambda images, timesteps: simulate(spiking, images, timesteps)
+
+
+def _by_hand(neurons: str) -> Callable[[fx.GraphModule], Simulate]:
+    return lambda network: by_hand.step_by_step(network, getattr(by_hand, neurons))

@@ -1,0 +1,246 @@
+"""What is measured, each figure beside what it is compared with, in turns within one process."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, fx
+
+from resnoise import backends, convert, methods, models, prepare, simulate
+from resnoise.activation import fit_thresholds_
+from resnoise.config import ActivationConfig, ExecutionConfig, Recipe
+from resnoise.datasets import ImageData, LabelledImages, Normalisation, Split
+from resnoise.job import Job
+from resnoise.metrics import alternate, peak_memory_mib
+from resnoise.peers.contestants import contestants, without_spikes
+from resnoise.simulate import predictions
+from resnoise.train import Trainer
+
+SHAPE = (3, 32, 32)
+CLASSES = tuple(str(number) for number in range(10))
+CIFAR_TRAIN, CIFAR_VALIDATION = 45_000, 5_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How thoroughly to measure.
+
+    Args:
+        architectures: to simulate.
+        trained: to train.
+        batch: images at a time.
+        timesteps: T.
+        repeats: turns of every contestant.
+        compiled: whether to measure what goes through `torch.compile`, too.
+        steps: training steps in the short epoch that is timed.
+    """
+
+    architectures: tuple[str, ...] = ("resnet20", "vgg16")
+    trained: tuple[str, ...] = ("resnet20", "resnet18", "vgg16")
+    batch: int = 100
+    timesteps: int = 8
+    repeats: int = 7
+    compiled: bool = True
+    steps: int = 4
+
+
+Announce = Callable[[str], object]
+
+
+def measure_speed(settings: Settings, announce: Announce) -> dict[str, pd.DataFrame]:
+    """All tables by name.
+
+    Args:
+        settings: how thoroughly.
+        announce: told of every piece of work.
+    """
+    parts: Mapping[str, Callable[[Settings, Announce], Iterator[dict[str, Any]]]] = {
+        "simulation": simulations,
+        "one image": single_images,
+        "memory": memory,
+        "training": training,
+        "direct training": direct_training,
+    }
+    return {
+        name: pd.DataFrame(part(settings, lambda text, name=name: announce(f"{name}: {text}")))
+        for name, part in parts.items()
+    }
+
+
+def simulations(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]:
+    """Time of a batch, `R(T)`, and predictions, of all contestants."""
+    for architecture in settings.architectures:
+        announce(architecture)
+        yield from _contest(settings, architecture, settings.batch, settings.timesteps)
+
+
+def single_images(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]:
+    """The same for one image and T = 4: what an edge device would see."""
+    for architecture in settings.architectures:
+        announce(architecture)
+        yield from _contest(settings, architecture, batch=1, timesteps=4, more=5)
+
+
+def _contest(
+    settings: Settings, architecture: str, batch: int, timesteps: int, more: int = 1
+) -> Iterator[dict[str, Any]]:
+    network = source_network(architecture)
+    images = random_images(batch)
+    entered = contestants(settings.compiled)
+    built = {contestant.name: contestant.build(network) for contestant in entered}
+    plain = {
+        compiled: without_spikes(network, compiled)
+        for compiled in {contestant.compiled for contestant in entered}
+    }
+    calls: dict[Any, Callable[[], object]] = {
+        name: lambda call=call: call(images, timesteps) for name, call in built.items()
+    }
+    calls |= {compiled: lambda call=call: call(images) for compiled, call in plain.items()}
+    times = alternate(calls, repeats=settings.repeats * more, warmup=2, device="cpu")
+    expected = predictions(built["reference"](images, timesteps))
+    for contestant in entered:
+        seconds = times[contestant.name].median_s
+        forward = times[contestant.compiled].median_s
+        moved = predictions(built[contestant.name](images, timesteps)) != expected
+        beside = times[contestant.beside].median_s if contestant.beside else None
+        yield {
+            "architecture": architecture,
+            "contestant": contestant.name,
+            "milliseconds": 1e3 * seconds,
+            "iqr": 1e3 * times[contestant.name].iqr_s,
+            "forward": 1e3 * forward,
+            "ratio": seconds / forward,
+            "overhead": seconds / (timesteps * forward),
+            "beside": contestant.beside,
+            "times_as_long": None if beside is None else seconds / beside,
+            "moved": moved[-1].sum().item(),
+        }
+
+
+def memory(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]:
+    """Peak memory of long simulations over that of T = 8."""
+    images = random_images(settings.batch)
+    for architecture in settings.architectures:
+        announce(architecture)
+        run = partial(simulate, convert(source_network(architecture)), images)
+        peaks = {}
+        for timesteps in (settings.timesteps, 4 * settings.timesteps):
+            run(timesteps)
+            peaks[timesteps] = peak_memory_mib(partial(run, timesteps), "cpu")
+        first, last = peaks.values()
+        yield {
+            "architecture": architecture,
+            **{f"T={timesteps}": peak for timesteps, peak in peaks.items()},
+            "ratio": None if first is None else last / first,
+        }
+
+
+def training(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]:
+    """Seconds an epoch of CIFAR-10, from short epochs of random images in the same proportion."""
+    for architecture in settings.trained:
+        for bf16, compiled in ((False, False), (True, False), (True, True)):
+            if compiled and not settings.compiled:
+                continue
+            announce(f"{architecture}, {'bf16' if bf16 else 'fp32'}{', compiled' * compiled}")
+            execution = ExecutionConfig(bf16=bf16, compile=compiled)
+            with tempfile.TemporaryDirectory() as folder:
+                trainers = {
+                    name: _trainer(name, name, architecture, settings.steps, execution, folder)
+                    for name in ("qcfs", "nq")
+                }
+                times = alternate(
+                    {name: trainer.run_epoch for name, trainer in trainers.items()},
+                    repeats=3,
+                    warmup=2,  # the first has no noise yet
+                    device="cpu",
+                )
+            scale = CIFAR_TRAIN / (settings.steps * Recipe().batch_size)
+            yield {
+                "architecture": architecture,
+                "bf16": bf16,
+                "compiled": compiled,
+                **{name: scale * times[name].median_s for name in trainers},
+                "ratio": times["nq"].median_s / times["qcfs"].median_s,
+            }
+
+
+def direct_training(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]:
+    """Time and memory of a training step through time, with and without checkpoints over time."""
+    if "direct" not in methods.names():
+        return
+    for backend in (name for name in ("norse", "snntorch") if name in backends.available()):
+        for timesteps in (1, 2, 4, 8):
+            announce(f"{backend}, T = {timesteps}")
+            row: dict[str, Any] = {"backend": backend, "timesteps": timesteps}
+            with tempfile.TemporaryDirectory() as folder:
+                steps = {}
+                for checkpointed in (False, True):
+                    name = f"direct-ce-{backend}-T{timesteps}"
+                    execution = ExecutionConfig(bf16=True, checkpoint_time=checkpointed)
+                    place = f"{folder}/{checkpointed}"
+                    trainer = _trainer("direct", name, "resnet20", 1, execution, place)
+                    steps[checkpointed] = trainer.run_epoch
+                times = alternate(steps, repeats=3, warmup=1, device="cpu")
+                for checkpointed, step in steps.items():
+                    suffix = "_checkpointed" if checkpointed else ""
+                    row[f"seconds{suffix}"] = times[checkpointed].median_s
+                    row[f"mebibytes{suffix}"] = peak_memory_mib(step, "cpu")
+            yield row
+
+
+def source_network(architecture: str) -> fx.GraphModule:
+    """A source network with random weights, and thresholds and BatchNorm fitted to its images."""
+    model = models.build(architecture, classes=len(CLASSES), shape=SHAPE)
+    network = prepare(model, ActivationConfig()).to(memory_format=torch.channels_last)
+    images = random_images(100)
+    fit_thresholds_(network, images)
+    with torch.no_grad():
+        for _ in range(10):
+            network(images)
+    return network.eval()
+
+
+def random_images(count: int) -> Tensor:
+    """Images, `[N, C, H, W]`."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn((count, *SHAPE), generator=generator)
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+def _trainer(
+    method: str,
+    training: str,
+    architecture: str,
+    steps: int,
+    execution: ExecutionConfig,
+    folder: str,
+) -> Trainer:
+    data = _random_data(steps * Recipe().batch_size)
+    job = Job(methods.get(method), training, architecture, data, Recipe(epochs=999))
+    return Trainer(job, Path(folder) / training, execution)
+
+
+def _random_data(train: int) -> ImageData:
+    """Random images, in the splits that CIFAR has."""
+    count = train + train * CIFAR_VALIDATION // CIFAR_TRAIN
+    pixels = torch.randint(0, 256, (count, *SHAPE), dtype=torch.uint8)
+    normalisation = Normalisation((0.5,) * SHAPE[0], (0.25,) * SHAPE[0])
+    images = LabelledImages(pixels, np.arange(count) % len(CLASSES), CLASSES, normalisation)
+    held_out = Split(images, np.arange(train, count))
+    return ImageData(
+        name="random",
+        classes=CLASSES,
+        shape=SHAPE,
+        train=Split(images, np.arange(train)),
+        validation=held_out,
+        test=held_out,
+        sha256="0" * 64,
+    )

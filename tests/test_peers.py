@@ -1,0 +1,48 @@
+"""What this package is timed against computes the same thing."""
+
+import pytest
+import torch
+from networks import images, plain, source
+from typer.testing import CliRunner
+
+from resnoise.cli import app
+from resnoise.convert import convert
+from resnoise.peers import contestants
+from resnoise.peers.measure import random_images, source_network
+from resnoise.simulate import predictions, simulate
+
+TIMESTEPS = 6
+
+
+@pytest.mark.parametrize("contestant", contestants(compiled=False), ids=lambda c: c.name)
+def test_contestants_agree(contestant):
+    network = source_network("resnet20")
+    x = random_images(4)
+    expected = simulate(convert(network), x, TIMESTEPS)
+    got = contestant.build(network)(x, TIMESTEPS)
+    assert got.shape == expected.shape
+    # BatchNorm that is not folded rounds otherwise, and may move a spike of thousands.
+    assert torch.equal(predictions(got)[-1], predictions(expected)[-1])
+    assert (got.mean(0) - expected.mean(0)).abs().max() < 0.05 * expected.mean(0).abs().max()
+
+
+@pytest.mark.parametrize("contestant", contestants(compiled=False), ids=lambda c: c.name)
+def test_contestants_compute_the_same_spikes(contestant):
+    """In double precision rounding moves nothing."""
+    network = source(plain()).double()
+    x = images(5, 2, 4, 4).double()
+    simulation = contestant.build(network)
+    expected = simulate(convert(network), x, TIMESTEPS)
+    for _ in range(2):  # nothing stays from one simulation to the next
+        assert torch.allclose(simulation(x, TIMESTEPS), expected, atol=1e-9)
+
+
+def test_the_table(tmp_path):
+    path = tmp_path / "tables" / "speed.md"
+    result = CliRunner().invoke(app, ["bench-peers", "--quick", "--out", str(path)])
+    assert result.exit_code == 0, result.output
+    text = path.read_text()
+    for heading in ("4 images, T = 2", "One image, T = 4", "Peak memory", "Seconds an epoch"):
+        assert heading in text
+    for contestant in contestants(compiled=False):
+        assert f"| {contestant.name} |" in text
