@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import copy
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import chain
-from weakref import WeakKeyDictionary
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,7 +30,8 @@ def simulate_parts(
     """Simulate each part, on as many threads as PyTorch has, with one core for each.
 
     A network that is observed through hooks is run part after part, because hooks may count on
-    order; so is one on an accelerator, which has its own way to be busy.
+    order, unless all are marked `any_thread`; so is one on an accelerator, which has its own way to
+    be busy.
 
     Args:
         network: what is simulated; threads get copies of it that share its weights.
@@ -56,27 +58,53 @@ def simulate_parts(
     return list(_pool(threads).map(work, parts))
 
 
+def any_thread(hook: Callable) -> Callable:
+    """Mark a hook that may be called by several threads at the same time."""
+    hook.any_thread = True
+    return hook
+
+
+def _hooks(network: SpikingNetwork) -> list[Callable]:
+    return [
+        hook
+        for module in network.modules()
+        for hook in (*module._forward_pre_hooks.values(), *module._forward_hooks.values())
+    ]
+
+
 def _is_observed(network: SpikingNetwork) -> bool:
-    return any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
+    return not all(getattr(hook, "any_thread", False) for hook in _hooks(network))
 
 
 def _replicas(network: SpikingNetwork, count: int) -> list[SpikingNetwork]:
     """Copies with modules of their own, since a library's neurons may keep state in theirs."""
     tensors = list(chain(network.parameters(), network.buffers()))
-    parts = tuple(id(part) for part in (*network.modules(), *tensors))
-    made_of, replicas = _MADE.get(network, ((), []))
-    if made_of != parts:
-        replicas = []
-    while len(replicas) < count:
-        replicas.append(copy.deepcopy(network, {id(tensor): tensor for tensor in tensors}))
-    _MADE[network] = parts, replicas
-    return replicas[:count]
+    made_of = (*network.modules(), *tensors, *_hooks(network))
+    known = _MADE.get(network)
+    if known is None or not _same(known.made_of, made_of):
+        # Through weak references: what is gone cannot be mistaken for what came after it.
+        known = _MADE[network] = _Made([weakref.ref(part) for part in made_of], [])
+    while len(known.replicas) < count:
+        known.replicas.append(copy.deepcopy(network, {id(tensor): tensor for tensor in tensors}))
+    return known.replicas[:count]
+
+
+def _same(references: Sequence[weakref.ref], parts: Sequence[object]) -> bool:
+    return len(references) == len(parts) and all(
+        reference() is part for reference, part in zip(references, parts, strict=True)
+    )
+
+
+class _Made(NamedTuple):
+    """Copies of a network, and what it was made of when they were made."""
+
+    made_of: list[weakref.ref]
+    replicas: list[SpikingNetwork]
 
 
 # Copying takes as long as one step of some images, so copies are kept while what they are made of
 # is still what the network is made of.
-_MADE: WeakKeyDictionary[SpikingNetwork, tuple[tuple[int, ...], list[SpikingNetwork]]]
-_MADE = WeakKeyDictionary()
+_MADE: weakref.WeakKeyDictionary[SpikingNetwork, _Made] = weakref.WeakKeyDictionary()
 
 
 @lru_cache

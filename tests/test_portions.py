@@ -119,6 +119,16 @@ def test_an_error_in_a_thread_is_raised(monkeypatch, network, two_threads):
 
 def test_what_is_observed_runs_in_order(monkeypatch, network, x, two_threads):
     limit(monkeypatch, TIMESTEPS)
+    seen = []
+    handle = network.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    simulate(network, x, TIMESTEPS)
+    handle.remove()
+    assert torch.equal(torch.cat(seen), x)
+
+
+def test_activity_is_counted_in_all_threads(monkeypatch, network, x, two_threads):
+    simulate(network, x, TIMESTEPS)  # copies from before there were hooks
+    limit(monkeypatch, TIMESTEPS)
     meter = ActivityMeter(network)
     with meter.counting():
         simulate(network, x, TIMESTEPS)

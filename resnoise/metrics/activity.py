@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from resnoise.errors import ConfigError
-from resnoise.metrics.synapses import Drive, Site, Synapses, synapses
+from resnoise.metrics.synapses import SYNAPTIC, Drive, Site, Synapses, synapses
+from resnoise.side_by_side import any_thread
 from resnoise.spiking import SpikingLayer, SpikingNetwork
 
 MAC_PJ = 4.6
@@ -94,28 +97,30 @@ class ActivityMeter:
         self._synapses = Synapses({}, {})
         self._totals: _Counts | None = None
         self._images = 0
+        self._lock = threading.Lock()
 
     @contextmanager
     def counting(self) -> Iterator[None]:
-        """Within the context, count what is simulated.
+        """Within the context, count what is simulated, by whatever thread.
 
         Raises:
             ConfigError: images of another shape than before, or another number of steps.
         """
-        recording = _Recording(self)
-        handle = self.network.register_forward_pre_hook(recording.begin, with_kwargs=True)
+        recordings = _Recordings(self)
+        handles = recordings.hook(self.network)
         try:
             yield
-            recording.finish()
+            recordings.finish()
         finally:
-            handle.remove()
-            recording.close()
+            for handle in handles:
+                handle.remove()
 
     def synapses(self, images: Tensor) -> Synapses:
         """The connections of the network for images `[N, C, H, W]`, counted once."""
-        if self._shape is None:
-            self._synapses = synapses(self.network, images)
-            self._shape = images.shape[1:]
+        with self._lock:
+            if self._shape is None:
+                self._synapses = synapses(self.network, images)
+                self._shape = images.shape[1:]
         if images.shape[1:] != self._shape:
             raise ConfigError(
                 f"expected images of shape {tuple(self._shape)} as before, but got "
@@ -164,15 +169,65 @@ class ActivityMeter:
         Raises:
             ConfigError: another number of steps than before.
         """
-        if self._totals is not None:
-            before, now = self._totals.acs.numel(), counts.acs.numel()
-            if before != now:
-                raise ConfigError(
-                    f"expected a simulation of {before} time steps as before, but got {now}"
-                )
-            counts = _Counts(*(a + b for a, b in zip(self._totals, counts, strict=True)))
-        self._totals = counts
-        self._images += images
+        with self._lock:
+            if self._totals is not None:
+                before, now = self._totals.acs.numel(), counts.acs.numel()
+                if before != now:
+                    raise ConfigError(
+                        f"expected a simulation of {before} time steps as before, but got {now}"
+                    )
+                counts = _Counts(*(a + b for a, b in zip(self._totals, counts, strict=True)))
+            self._totals = counts
+            self._images += images
+
+
+class _Recordings:
+    """A `_Recording` for each thread: parts of the images may be simulated side by side."""
+
+    def __init__(self, meter: ActivityMeter) -> None:
+        self.meter = meter
+        self.started: list[_Recording] = []
+        self.of_thread = threading.local()
+
+    def mine(self) -> _Recording:
+        """That of the current thread."""
+        if not hasattr(self.of_thread, "recording"):
+            self.of_thread.recording = _Recording(self.meter)
+            self.started.append(self.of_thread.recording)
+        return self.of_thread.recording
+
+    def finish(self) -> None:
+        for recording in self.started:
+            recording.finish()
+
+    def hook(self, network: SpikingNetwork) -> list[RemovableHandle]:
+        """Hook up everything that counts; the hooks are functions, so copies share them."""
+
+        @any_thread
+        def begin(network: SpikingNetwork, args: tuple, kwargs: dict[str, Any]) -> None:
+            self.mine().begin(network, args, kwargs)
+
+        handles = [network.register_forward_pre_hook(begin, with_kwargs=True)]
+        for index, (name, layer) in enumerate(network.spiking_layers.items()):
+            handles.append(layer.register_forward_hook(self._spiking_hook(index, name)))
+        for name, module in network.body.named_modules():
+            if isinstance(module, SYNAPTIC):
+                handles.append(module.register_forward_pre_hook(self._synaptic_hook(name)))
+        return handles
+
+    def _spiking_hook(self, index: int, name: str):
+        @any_thread
+        def count(layer: SpikingLayer, args: tuple, output: tuple) -> None:
+            self.mine().count_spikes(index, name, output[0])
+
+        return count
+
+    def _synaptic_hook(self, name: str):
+        @any_thread
+        def count(layer: nn.Module, args: tuple[Tensor]) -> None:
+            self.mine().count_operations(name, args[0])
+
+        return count
 
 
 class _Recording:
@@ -182,7 +237,6 @@ class _Recording:
         self.meter = meter
         self.calls: list[_Counts] = []
         self.images = 0
-        self.handles: list[torch.utils.hooks.RemovableHandle] = []
 
     def begin(self, network: SpikingNetwork, args: tuple, kwargs: dict[str, Any]) -> None:
         """Before a call of the network."""
@@ -190,10 +244,7 @@ class _Recording:
         images, self.timesteps = arguments["images"], arguments["timesteps"]
         if arguments.get("state") is None:
             self.finish()
-        # Counting the connections runs layers too, so their hooks come after it.
-        connections = self.meter.synapses(images)
-        if not self.handles:
-            self._hook(network, connections)
+        self.connections = self.meter.synapses(images)
         if not self.calls:
             self.images = len(images)
         if len(images) != self.images:
@@ -201,8 +252,8 @@ class _Recording:
                 f"expected a call from a state to go on with the same {self.images} images, but "
                 f"got {len(images)}; call from rest for other images"
             )
-        self.sites = {name: iter(sites) for name, sites in connections.sites.items()}
-        layers = len(connections.accumulates)
+        self.sites = {name: iter(sites) for name, sites in self.connections.sites.items()}
+        layers = len(self.connections.accumulates)
         self.calls.append(_Counts.zeros(layers, self.timesteps, images.device))
 
     def finish(self) -> None:
@@ -216,39 +267,26 @@ class _Recording:
             self.meter.add(counts, self.images)
             self.calls = []
 
-    def close(self) -> None:
-        for handle in self.handles:
-            handle.remove()
-
-    def _hook(self, network: SpikingNetwork, connections: Synapses) -> None:
-        for index, (name, accumulates) in enumerate(connections.accumulates.items()):
-            layer = network.body.get_submodule(name)
-            hook = self._spiking_hook(index, accumulates)
-            self.handles.append(layer.register_forward_hook(hook))
-        for name in connections.sites:
-            layer = network.body.get_submodule(name)
-            self.handles.append(layer.register_forward_pre_hook(self._synaptic_hook(name)))
-
-    def _spiking_hook(self, index: int, accumulates: Tensor):
-        def count(layer: SpikingLayer, args: tuple, output: tuple) -> None:
-            spikes = _active_images(output[0], self.timesteps)
+    def count_spikes(self, index: int, name: str, output: Tensor) -> None:
+        """After a layer of neurons, whose output is `[T·N, ...]`."""
+        if self.calls:  # counting the connections runs layers, too
+            spikes = _active_images(output, self.timesteps)
             self.calls[-1].spikes[index] += spikes.flatten(1).sum(1)
-            self.calls[-1].acs.add_((spikes * accumulates).flatten(1).sum(1))
+            weighted = spikes * self.connections.accumulates[name]
+            self.calls[-1].acs.add_(weighted.flatten(1).sum(1))
 
-        return count
-
-    def _synaptic_hook(self, name: str):
-        def count(layer: nn.Module, args: tuple[Tensor]) -> None:
-            site: Site = next(self.sites[name])
-            constant = site.drive is Drive.CONSTANT
-            active = _active_images(args[0], 1 if constant else self.timesteps)
-            effective = (active * site.fan_out).flatten(1).sum(1)
-            if constant:
-                self.calls[-1].effective_once.add_(effective[0])
-            else:
-                self.calls[-1].effective.add_(effective)
-
-        return count
+    def count_operations(self, name: str, given: Tensor) -> None:
+        """Before a layer of weights, which is given `[T·N, ...]`, or `[N, ...]` if constant."""
+        if not self.calls:
+            return
+        site: Site = next(self.sites[name])
+        constant = site.drive is Drive.CONSTANT
+        active = _active_images(given, 1 if constant else self.timesteps)
+        effective = (active * site.fan_out).flatten(1).sum(1)
+        if constant:
+            self.calls[-1].effective_once.add_(effective[0])
+        else:
+            self.calls[-1].effective.add_(effective)
 
 
 def _active_images(x: Tensor, timesteps: int) -> Tensor:

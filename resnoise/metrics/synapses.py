@@ -20,7 +20,7 @@ from resnoise.operators import SCALINGS
 from resnoise.spiking import SpikingNetwork
 
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-_SYNAPTIC = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *_TRANSPOSED, nn.Linear)
+SYNAPTIC = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *_TRANSPOSED, nn.Linear)
 _AVERAGES = (
     nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d,
     nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
@@ -129,7 +129,7 @@ class _Counting(fx.Interpreter):
             self.drives[node] = Drive.SPIKES
             self.neurons[node.target] = torch.ones_like(inputs[0]).requires_grad_()
             return self.neurons[node.target].clone(), None  # a branch may be added in place
-        if isinstance(module, _SYNAPTIC):
+        if isinstance(module, SYNAPTIC):
             if drive is not Drive.CONSTANT:
                 self.drives[node] = Drive.GRADED
             return self._synaptic(node.target, module, inputs[0], drive)
