@@ -237,6 +237,7 @@ class _Recording:
         self.meter = meter
         self.calls: list[_Counts] = []
         self.images = 0
+        self.last: tuple[Tensor, Tensor] | None = None
 
     def begin(self, network: SpikingNetwork, args: tuple, kwargs: dict[str, Any]) -> None:
         """Before a call of the network."""
@@ -266,14 +267,15 @@ class _Recording:
             counts = _Counts(*(torch.cat(parts, -1).cpu() for parts in over_time), once[0].cpu())
             self.meter.add(counts, self.images)
             self.calls = []
+            self.last = None
 
     def count_spikes(self, index: int, name: str, output: Tensor) -> None:
         """After a layer of neurons, whose output is `[T·N, ...]`."""
         if self.calls:  # counting the connections runs layers, too
-            spikes = _active_images(output, self.timesteps)
-            self.calls[-1].spikes[index] += spikes.flatten(1).sum(1)
-            weighted = spikes * self.connections.accumulates[name]
-            self.calls[-1].acs.add_(weighted.flatten(1).sum(1))
+            spikes = self._active_images(output, self.timesteps)
+            self.calls[-1].spikes[index] += spikes.sum(1)
+            accumulates = self.connections.accumulates[name]
+            self.calls[-1].acs.add_(spikes @ _flat_as(output, accumulates))
 
     def count_operations(self, name: str, given: Tensor) -> None:
         """Before a layer of weights, which is given `[T·N, ...]`, or `[N, ...]` if constant."""
@@ -281,17 +283,36 @@ class _Recording:
             return
         site: Site = next(self.sites[name])
         constant = site.drive is Drive.CONSTANT
-        active = _active_images(given, 1 if constant else self.timesteps)
-        effective = (active * site.fan_out).flatten(1).sum(1)
+        active = self._active_images(given, 1 if constant else self.timesteps)
+        effective = active @ _flat_as(given, site.fan_out)
         if constant:
             self.calls[-1].effective_once.add_(effective[0])
         else:
             self.calls[-1].effective.add_(effective)
 
+    def _active_images(self, x: Tensor, timesteps: int) -> Tensor:
+        """In how many images each element is not zero, from `[T·N, ...]` to float64 `[T, ...]`.
 
-def _active_images(x: Tensor, timesteps: int) -> Tensor:
-    """In how many images each element is not zero, from `[T·N, ...]` to float64 `[T, ...]`."""
-    # Comparing into floats and adding those is several times faster than adding booleans.
-    active = torch.empty_like(x, dtype=torch.float32)
-    torch.ne(x, 0, out=active)
-    return active.unflatten(0, (timesteps, -1)).sum(1).double()
+        Elements are flat and in the order of memory. Most layers of weights are given just what a
+        layer of neurons put out, so the last answer is kept.
+        """
+        if self.last is None or self.last[0] is not x:
+            # Comparing into floats and adding those is several times faster than adding booleans.
+            active = torch.empty_like(x, dtype=torch.float32)
+            torch.ne(x, 0, out=active)
+            if _is_channels_last(active):
+                active = active.permute(0, 2, 3, 1)
+            images = len(x) // timesteps
+            self.last = x, active.reshape(timesteps, images, -1).sum(1).double()
+        return self.last[1]
+
+
+def _flat_as(x: Tensor, weights: Tensor) -> Tensor:
+    """`weights`, of the shape of one image of `x`, flat and in the order of memory of `x`."""
+    if _is_channels_last(x):
+        weights = weights.permute(1, 2, 0)
+    return weights.flatten()
+
+
+def _is_channels_last(x: Tensor) -> bool:
+    return x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
