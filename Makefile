@@ -7,7 +7,7 @@ METHODS ?= nq,qcfs,srp,direct
 JOBS   ?= $(shell getconf _NPROCESSORS_ONLN)
 ARGS   ?=
 
-.PHONY: compare test lint bench bench-pair smoke bench-check html check clean-tree clean
+.PHONY: compare test lint bench bench-pair smoke bench-check peers html check clean-tree clean
 
 compare: $(VENV)/installed ## Train, convert, evaluate and compare on digits; tables in $(OUT).
 	$(BIN)/resnoise compare --methods $(METHODS) --jobs $(JOBS) --out $(OUT) $(ARGS)
@@ -35,6 +35,10 @@ smoke: $(VENV)/installed ## Run every benchmark once, briefly, in this environme
 bench-check: $(VENV)/installed ## Check that asv can read the suite.
 	$(BIN)/asv machine --yes
 	$(BIN)/asv check --python=same
+
+peers: $(VENV)/installed ## Time this package beside its peers; needs a quiet machine.
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,peers]'
+	$(BIN)/resnoise bench-peers --out results/tables/speed.md $(ARGS)
 
 html: $(VENV)/installed ## Write the curves over commits to .asv/html; `asv preview` shows them.
 	$(BIN)/asv publish
