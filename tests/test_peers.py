@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 
 from resnoise.cli import app
 from resnoise.convert import convert
-from resnoise.peers import contestants
+from resnoise.errors import ConfigError
+from resnoise.peers import Settings, contestants, measure_speed
 from resnoise.peers.measure import random_images, source_network
 from resnoise.simulate import predictions, simulate
 
@@ -37,12 +38,19 @@ def test_contestants_compute_the_same_spikes(contestant):
         assert torch.allclose(simulation(x, TIMESTEPS), expected, atol=1e-9)
 
 
-def test_the_table(tmp_path):
-    path = tmp_path / "tables" / "speed.md"
-    result = CliRunner().invoke(app, ["bench-peers", "--quick", "--out", str(path)])
-    assert result.exit_code == 0, result.output
-    text = path.read_text()
-    for heading in ("4 images, T = 2", "One image, T = 4", "Peak memory", "Seconds an epoch"):
-        assert heading in text
+def test_the_tables(tmp_path):
+    out = tmp_path / "speed"
+    command = ["bench-peers", "--quick", "--out", str(out), "--parts"]
+    for parts in ("simulation,memory", "image"):
+        result = CliRunner().invoke(app, [*command, parts])
+        assert result.exit_code == 0, result.output
+    text = (out / "speed.md").read_text()
+    for heading in ("4 images, T = 2", "One image, T = 4", "Peak memory"):
+        assert f"## {heading}" in text
     for contestant in contestants(compiled=False):
-        assert f"| {contestant.name} |" in text
+        assert text.count(f"| {contestant.name} |") == 2
+
+
+def test_unknown_parts_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="simulation, image, memory, training, direct"):
+        measure_speed(tmp_path, ["speed"], Settings(), print)

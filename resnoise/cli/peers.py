@@ -13,9 +13,10 @@ from resnoise.cli.commands import app
 
 @app.command("bench-peers")
 def bench_peers(
-    out: Annotated[
-        Path | None, typer.Option(help="file to write; default: print, write nothing")
-    ] = None,
+    out: Annotated[Path, typer.Option(help="folder for speed.md and a CSV a table")],
+    parts: Annotated[
+        str, typer.Option(help="tables to measure; those already in --out stay")
+    ] = "simulation,image,memory,training,direct",
     quick: Annotated[
         bool, typer.Option("--quick", help="see that it works: small batches, few turns")
     ] = False,
@@ -25,9 +26,8 @@ def bench_peers(
     threads: options.Threads = None,
 ) -> None:
     """Time simulation and training beside other libraries; needs a quiet machine."""
-    from resnoise.atomic import exclusive, write_text
     from resnoise.cli.display import console
-    from resnoise.peers import Settings, measure_speed, speed_document
+    from resnoise.peers import Settings, measure_speed
 
     options.use_threads(threads, "")
     if quick:
@@ -35,11 +35,9 @@ def bench_peers(
                             compiled=False, steps=1)  # fmt: skip
     else:
         settings = Settings(compiled=compile)
-    frames = measure_speed(settings, lambda text: console.print(text, highlight=False))
-    document = speed_document(frames, settings)
-    if out is None:
-        console.print(document, highlight=False, markup=False, soft_wrap=True)
-        return
-    with exclusive(out.parent):
-        write_text(out, document)
-    console.print(str(out), highlight=False, soft_wrap=True)
+
+    def announce(text: str) -> None:
+        console.print(text, highlight=False)
+
+    document = measure_speed(out, options.words(parts), settings, announce)
+    announce(str(document))

@@ -6,6 +6,7 @@ peer is one file here and one line in `contestants.py`.
 
 from resnoise.peers.contestants import Contestant, contestants
 from resnoise.peers.document import speed_document
-from resnoise.peers.measure import Settings, measure_speed
+from resnoise.peers.measure import PARTS, Settings
+from resnoise.peers.results import measure_speed
 
-__all__ = ["Contestant", "Settings", "contestants", "measure_speed", "speed_document"]
+__all__ = ["PARTS", "Contestant", "Settings", "contestants", "measure_speed", "speed_document"]

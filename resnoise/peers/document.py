@@ -2,55 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable
 
 import pandas as pd
-import torch
 
-from resnoise.peers.measure import Settings
-from resnoise.provenance import provenance
 from resnoise.report.render import markdown_table
 from resnoise.report.table import Table, cells, significant
 
-LIBRARIES = ("torch", "norse", "snntorch", "spikingjelly")
 
-
-def speed_document(frames: dict[str, pd.DataFrame], settings: Settings) -> str:
-    """All tables with machine, threads and versions.
+def speed_document(frames: dict[str, pd.DataFrame]) -> str:
+    """All tables, each with machine, threads and versions.
 
     Args:
-        frames: from `resnoise.peers.measure_speed`.
-        settings: how they were measured.
+        frames: what was measured, by the names of `resnoise.peers.PARTS`.
     """
-    where = provenance()
-    dirty = ", with changes that are in no commit" if where.git_dirty else ""
-    facts = [
-        f"{where.machine}, {torch.get_num_threads()} threads, Python {where.python_version}",
-        ", ".join(f"{name} {_version(name)}" for name in LIBRARIES),
-        f"commit {where.git_commit[:12] or 'unknown'}{dirty}",
-    ]
-    parts = ["# Speed", "".join(f"- {fact}\n" for fact in facts)]
-    contest = (
-        "R(T) is the time of the simulation over T forward passes of the same network with "
-        "BatchNorm folded and plain ReLUs, through torch.compile where the contestant is. "
-        f"Medians of turns in one process, ± interquartile range ({settings.repeats} turns)."
-    )
-    batch, timesteps = settings.batch, settings.timesteps
-    parts += [
-        markdown_table(table)
-        for table in (
-            _contest(frames["simulation"], f"{batch} images, T = {timesteps}", [contest, _MOVED]),
-            _contest(frames["one image"], "One image, T = 4", [contest]),
-            _memory(frames["memory"], f"Peak memory of {batch} images, reference backend"),
-            _training(frames["training"]),
-            _direct(frames["direct training"]),
-        )
-        if table.rows
-    ]
+    tables: dict[str, Callable[[pd.DataFrame], Table]] = {
+        "simulation": _simulation,
+        "image": _image,
+        "memory": _memory,
+        "training": _training,
+        "direct": _direct,
+    }
+    parts = ["# Speed"]
+    for name, frame in frames.items():
+        table = tables[name](frame)
+        table.notes.append(_measured_on(frame.iloc[0]))
+        parts.append(markdown_table(table, heading="##"))
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
+def _measured_on(facts: pd.Series) -> str:
+    libraries = ("torch", "norse", "snntorch", "spikingjelly")
+    versions = ", ".join(f"{name} {facts[name]}" for name in libraries)
+    commit = str(facts.commit)
+    state = ", with changes that are in no commit" if commit.endswith("+") else ""
+    return (
+        f"Measured on {facts.machine}, {facts.threads} threads, Python {facts.python}, {versions}, "
+        f"commit {commit[:12]}{state}."
+    )
+
+
+_RATIO = (
+    "R(T) is the time of the simulation over T forward passes of the same network with BatchNorm "
+    "folded and plain ReLUs, through torch.compile where the contestant is. Medians of turns in "
+    "one process, ± interquartile range."
+)
 _MOVED = (
     "Predictions that differ from those of the reference backend come from rounding: a peer adds "
     "up in another order, keeps BatchNorm unfolded or fires above the threshold only, and "
@@ -58,7 +54,16 @@ _MOVED = (
 )
 
 
-def _contest(frame: pd.DataFrame, title: str, notes: Sequence[str]) -> Table:
+def _simulation(frame: pd.DataFrame) -> Table:
+    title = f"{frame.batch[0]} images, T = {frame.timesteps[0]}"
+    return _contest(frame, "simulation", title, [_RATIO, _MOVED])
+
+
+def _image(frame: pd.DataFrame) -> Table:
+    return _contest(frame, "image", f"One image, T = {frame.timesteps[0]}", [_RATIO])
+
+
+def _contest(frame: pd.DataFrame, name: str, title: str, notes: list[str]) -> Table:
     columns = (
         "network",
         "contestant",
@@ -82,10 +87,11 @@ def _contest(frame: pd.DataFrame, title: str, notes: Sequence[str]) -> Table:
         )
         for line in frame.itertuples()
     ]
-    return Table("contest", title, columns, rows, labels=2, notes=list(notes))
+    return Table(name, title, columns, rows, labels=2, notes=notes)
 
 
-def _memory(frame: pd.DataFrame, title: str) -> Table:
+def _memory(frame: pd.DataFrame) -> Table:
+    title = f"Peak memory of {frame.batch[0]} images, reference backend"
     steps = [name for name in frame.columns if name.startswith("T=")]
     columns = ("network", *(f"{name}, MiB" for name in steps), "ratio")
     rows = [
@@ -138,10 +144,3 @@ def _direct(frame: pd.DataFrame) -> Table:
         "`--checkpoint-time`."
     )
     return Table("direct", "Direct training through time", columns, rows, notes=[note])
-
-
-def _version(library: str) -> str:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return "not installed"

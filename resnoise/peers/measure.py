@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, fx
 
@@ -40,7 +39,8 @@ class Settings:
         timesteps: T.
         repeats: turns of every contestant.
         compiled: whether to measure what goes through `torch.compile`, too.
-        steps: training steps in the short epoch that is timed.
+        steps: training steps in the short epoch that is timed, in an architecture as small as
+            ResNet-20; the large ones take one.
     """
 
     architectures: tuple[str, ...] = ("resnet20", "vgg16")
@@ -53,26 +53,7 @@ class Settings:
 
 
 Announce = Callable[[str], object]
-
-
-def measure_speed(settings: Settings, announce: Announce) -> dict[str, pd.DataFrame]:
-    """All tables by name.
-
-    Args:
-        settings: how thoroughly.
-        announce: told of every piece of work.
-    """
-    parts: Mapping[str, Callable[[Settings, Announce], Iterator[dict[str, Any]]]] = {
-        "simulation": simulations,
-        "one image": single_images,
-        "memory": memory,
-        "training": training,
-        "direct training": direct_training,
-    }
-    return {
-        name: pd.DataFrame(part(settings, lambda text, name=name: announce(f"{name}: {text}")))
-        for name, part in parts.items()
-    }
+Part = Callable[[Settings, Announce], Iterator[dict[str, Any]]]
 
 
 def simulations(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]:
@@ -114,6 +95,7 @@ def _contest(
         yield {
             "architecture": architecture,
             "contestant": contestant.name,
+            "timesteps": timesteps,
             "milliseconds": 1e3 * seconds,
             "iqr": 1e3 * times[contestant.name].iqr_s,
             "forward": 1e3 * forward,
@@ -146,6 +128,7 @@ def memory(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]:
 def training(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]:
     """Seconds an epoch of CIFAR-10, from short epochs of random images in the same proportion."""
     for architecture in settings.trained:
+        steps = settings.steps if architecture == "resnet20" else 1
         for bf16, compiled in ((False, False), (True, False), (True, True)):
             if compiled and not settings.compiled:
                 continue
@@ -153,7 +136,7 @@ def training(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]
             execution = ExecutionConfig(bf16=bf16, compile=compiled)
             with tempfile.TemporaryDirectory() as folder:
                 trainers = {
-                    name: _trainer(name, name, architecture, settings.steps, execution, folder)
+                    name: _trainer(name, name, architecture, steps, execution, folder)
                     for name in ("qcfs", "nq")
                 }
                 times = alternate(
@@ -162,7 +145,7 @@ def training(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]
                     warmup=2,  # the first has no noise yet
                     device="cpu",
                 )
-            scale = CIFAR_TRAIN / (settings.steps * Recipe().batch_size)
+            scale = CIFAR_TRAIN / (steps * Recipe().batch_size)
             yield {
                 "architecture": architecture,
                 "bf16": bf16,
@@ -194,6 +177,16 @@ def direct_training(settings: Settings, announce: Announce) -> Iterator[dict[str
                     row[f"seconds{suffix}"] = times[checkpointed].median_s
                     row[f"mebibytes{suffix}"] = peak_memory_mib(step, "cpu")
             yield row
+
+
+PARTS: dict[str, Part] = {
+    "simulation": simulations,
+    "image": single_images,
+    "memory": memory,
+    "training": training,
+    "direct": direct_training,
+}
+"""What can be measured, by the name of its table."""
 
 
 def source_network(architecture: str) -> fx.GraphModule:
