@@ -47,7 +47,7 @@ class Settings:
     trained: tuple[str, ...] = ("resnet20", "resnet18", "vgg16")
     batch: int = 100
     timesteps: int = 8
-    repeats: int = 7
+    repeats: int = 5
     compiled: bool = True
     steps: int = 4
 
