@@ -20,8 +20,19 @@ from resnoise.neuron import IFState, initial_state
 
 
 def fire_at_threshold(x: Tensor) -> Tensor:
-    """`[x ≥ 0]` as a `spike_grad`, where snnTorch's own steps are strict: `[x > 0]`."""
-    return (x >= 0).to(x.dtype)
+    """`[x ≥ 0]` as a `spike_grad`, where snnTorch's own steps are strict: `[x > 0]`.
+
+    It writes over `x`, the difference `u − θ` that snnTorch computes for it alone.
+    """
+    x = x.detach()
+    return torch.ge(x, 0, out=x)
+
+
+class _WithoutReset(SnnTorchLeaky):
+    """`snntorch.Leaky` with `reset_mechanism="none"`, which computes a reset and drops it."""
+
+    def mem_reset(self, mem: Tensor) -> None:
+        return None
 
 
 class SoftReset(nn.Module):
@@ -42,7 +53,7 @@ class SoftReset(nn.Module):
         start: Callable[[Tensor, Tensor], IFState],
     ) -> None:
         super().__init__()
-        self.neurons = SnnTorchLeaky(
+        self.neurons = _WithoutReset(
             beta=beta, threshold=threshold, spike_grad=spike_grad, reset_mechanism="none"
         )
         # snnTorch keeps every neuron ever made in a class attribute, for `init_hidden=True`, which
