@@ -10,10 +10,10 @@ from faults import CHECK, FAULTS, ROOT, plant
 
 from resnoise import convert
 from resnoise.check import gate, reference, trees
-from resnoise.check.errors import CheckError
 from resnoise.check.grid_network import grid_images, grid_network
 from resnoise.check.ratio import time_in_turns
 from resnoise.check.rules import judge
+from resnoise.errors import CheckError
 
 DETERMINISTIC = [name for name in FAULTS if name not in ("nothing", "neuron loop 5 % slower")]
 
@@ -130,7 +130,12 @@ def test_a_figure_that_got_worse_is_named_and_exit_status_1(tmp_path):
     path = tmp_path / "reference.json"
     path.write_text(text.replace(f'"{name}", "kind": "count", "value": {before}',
                                  f'"{name}", "kind": "count", "value": {before - 1}'))  # fmt: skip
-    done = cli("--reference", str(path), "--parts", "exact")
+    page = tmp_path / "pages" / "gate.html"
+    done = cli("--reference", str(path), "--parts", "exact", "--html", str(page))
     assert done.returncode == 1, done.stderr
     assert f"{name}" in done.stdout
     assert "WORSE" in done.stdout
+    html = page.read_text()
+    assert "<h1>1 got worse</h1>" in html
+    assert html.index(name) < html.index("Everything else")
+    assert "http" not in html  # it needs nothing but itself

@@ -29,6 +29,9 @@ def check(
     record: Annotated[
         bool, typer.Option("--record", help="make this tree's figures the reference")
     ] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="also write the table as a page, in this file")
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="list the figures that are the same, too")
     ] = False,
@@ -37,8 +40,8 @@ def check(
     from rich.console import Console
 
     from resnoise.check import gate, trees
-    from resnoise.check.errors import CheckError
     from resnoise.cli.display import console
+    from resnoise.errors import CheckError
 
     def progress(text: str) -> None:
         console.print(text, highlight=False)
@@ -62,6 +65,12 @@ def check(
             f"error: {error}", style="red", markup=False, soft_wrap=True
         )
         raise typer.Exit(2) from None
+    if html is not None:
+        from resnoise.atomic import exclusive, write_text
+        from resnoise.check.page import gate_page
+
+        with exclusive(html.parent):
+            write_text(html, gate_page(verdicts, base or str(path)))
     _print_verdicts(verdicts, everything)
     if any(verdict.status.fails for verdict in verdicts):
         raise typer.Exit(1)
@@ -70,15 +79,14 @@ def check(
 def _print_verdicts(verdicts: list[Verdict], everything: bool) -> None:
     from rich.table import Table
 
+    from resnoise.check.page import COLUMNS, summary
     from resnoise.check.rules import Status
     from resnoise.cli.display import console
 
-    table = Table("figure", "before", "now", "fails at", "status", header_style="bold")
+    table = Table(*COLUMNS, header_style="bold")
     for verdict in verdicts:
         if everything or verdict.status is not Status.SAME:
             table.add_row(verdict.name, verdict.before, verdict.now, verdict.bound, verdict.status)
     if table.row_count:
         console.print(table)
-    counts = {status: sum(v.status is status for v in verdicts) for status in Status}
-    summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    console.print(summary, highlight=False)
+    console.print(summary(verdicts), highlight=False)
