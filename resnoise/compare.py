@@ -15,6 +15,7 @@ from resnoise import checkpoint
 from resnoise.atomic import exclusive, write_text
 from resnoise.config import ExecutionConfig, require_positive_int
 from resnoise.datasets import ImageData, batches
+from resnoise.difference import differences
 from resnoise.errors import RecordError
 from resnoise.evaluate import evaluate
 from resnoise.grid import Cell, Grid
@@ -105,11 +106,10 @@ def _refuse_other_recipes(store: RecordStore, grid: Grid) -> None:
         if record.key not in keys:
             continue
         expected = grid.recipes[record.method].to_json()
-        if record.recipe != expected:
-            field = next(f for f in expected if record.recipe.get(f) != expected[f])
+        for name, (now, before) in differences(expected, record.recipe).items():
             raise RecordError(
-                f"{store.path} holds {record.method} of another recipe: {field} is "
-                f"{record.recipe.get(field)}, now {expected[field]}; use another --out"
+                f"{store.path} holds {record.method} of another recipe: {name} is "
+                f"{before}, now {now}; use another --out"
             )
 
 
