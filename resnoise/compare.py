@@ -23,10 +23,10 @@ from resnoise.induction import HISTOGRAM_EDGES, induce
 from resnoise.job import Job
 from resnoise.records import TrainingRecord
 from resnoise.report import write_report
-from resnoise.runs import run_directory
+from resnoise.runs import run_directory, train_in
 from resnoise.slug import slug
 from resnoise.store import RecordStore
-from resnoise.train import Progress, train
+from resnoise.train import Progress
 
 Announce = Callable[[str], Progress]
 """Called with the name of a piece of work, returns what is told of its progress."""
@@ -115,11 +115,19 @@ def _refuse_other_recipes(store: RecordStore, grid: Grid) -> None:
 
 def _train_all(grid: Grid, place: Workplace, cells: Iterable[Cell], announce: Announce) -> None:
     # Methods may share a training, and backends do unless the training is theirs alone.
-    waiting = list(
-        {
-            (c.architecture, c.seed, c.training.name, grid.recipes[c.method]): c for c in cells
-        }.values()
-    )
+    waiting = {(c.architecture, c.seed, c.training.name, grid.recipes[c.method]): c for c in cells}
+    # Two processes must not work at one training, so those that others start from come first.
+    for goes_on in (False, True):
+        chosen = [
+            cell
+            for cell in waiting.values()
+            if bool(grid.recipes[cell.method].extensions.start_from) == goes_on
+        ]
+        if chosen:
+            _train_each(grid, place, chosen, announce)
+
+
+def _train_each(grid: Grid, place: Workplace, waiting: list[Cell], announce: Announce) -> None:
     if place.jobs == 1:
         for cell in waiting:
             _train_one(grid, place, cell, announce(_training_label(cell)))
@@ -143,7 +151,7 @@ def _train_all(grid: Grid, place: Workplace, cells: Iterable[Cell], announce: An
 
 def _train_one(grid: Grid, place: Workplace, cell: Cell, progress: Progress | None = None) -> None:
     job = grid.job(cell, grid.load(cell))
-    train(job, run_directory(place.runs, job), place.execution, progress)
+    train_in(place.runs, job, place.execution, progress)
 
 
 def _training_label(cell: Cell) -> str:

@@ -48,8 +48,7 @@ def train(
     """Train the source network of a method; a training that was interrupted goes on."""
     from resnoise.cli.display import console, progress_bars
     from resnoise.grid import Grid
-    from resnoise.runs import run_directory
-    from resnoise.train import train as train_network
+    from resnoise.runs import train_in
 
     grid = Grid(
         data=place.options(dataset),
@@ -65,7 +64,7 @@ def train(
         for cell in grid.cells():
             job = grid.job(cell, grid.load(cell))
             name = f"train {job.training}, {job.architecture}, seed {job.seed}"
-            best = train_network(job, run_directory(running.runs, job), execution, announce(name))
+            best = train_in(running.runs, job, execution, announce(name))
             console.print(str(best), highlight=False, soft_wrap=True)
 
 
