@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from resnoise.config import ActivationConfig, Recipe
+from dataclasses import replace
+
+from resnoise.config import ActivationConfig, Extensions, Recipe
 from resnoise.methods.conversion import ConversionMethod
 
 
@@ -25,3 +27,13 @@ class QCFS(ConversionMethod):
         augmentation=("crop", "flip", "autoaugment", "cutout"),
         activation=ActivationConfig(levels=8, threshold=8.0),
     )
+
+
+class QCFSPlus(QCFS):
+    """QCFS with the extensions that `chosen` switches on, as far as they need no noise."""
+
+    name = "qcfs-plus"
+    chosen = Extensions(threshold_weight_decay=False)
+
+    def recipe(self, base: Recipe) -> Recipe:
+        return replace(base, extensions=self.chosen)
