@@ -256,3 +256,19 @@ def test_switches_reach_the_recipe(tmp_path):
 def test_a_switch_of_another_value(tmp_path):
     done = resnoise("train", "--distribution", "cauchy", cwd=tmp_path, status=1)
     assert "`distribution` to be one of gaussian, measured, but got 'cauchy'" in done.stderr
+
+
+def test_trainings_side_by_side_start_from_one_that_is_trained_once(tmp_path):
+    resnoise(
+        "compare", "--out", "out", "--methods", "nq,qcfs", "--start-from", "qcfs", "--jobs", "2",
+        "--seeds", "0", "--epochs", "1", "--timesteps", "1", "--backends", "reference",
+        cwd=tmp_path,
+    )  # fmt: skip
+    trained = [
+        json.loads(path.read_text())
+        for path in (tmp_path / "runs/digits/digits-cnn/seed0").glob("*/best.json")
+    ]
+    (scratch,) = (info for info in trained if not info.get("start"))
+    assert scratch["method"] == "qcfs"
+    starts = {info["method"]: info["start"] for info in trained if info != scratch}
+    assert starts == {"nq": scratch["sha256"], "qcfs": scratch["sha256"]}
