@@ -32,7 +32,7 @@ from resnoise.simulate import predictions
 BACKEND = "reference"
 _LEVELS = (2, 4, 8)
 _INDUCTION_TIMESTEPS = (1, 2, 4)
-_RAMP_SHARE = 0.25  # of the epochs
+_RAMP = 0.25
 _AVERAGING = 0.75
 _PUBLISHED_THRESHOLD = 8.0
 
@@ -85,7 +85,7 @@ def _changed(base: Recipe, start: str, noisy: bool) -> Iterator[Recipe]:
     switches: dict[str, Any] = {"threshold_weight_decay": False, "start_from": start}
     if noisy:
         switches |= {
-            "ramp_epochs": _RAMP_SHARE * base.epochs,
+            "ramp": _RAMP,
             "averaging": _AVERAGING,
             "distribution": "measured",
             "compensate": True,

@@ -94,14 +94,14 @@ class InductionConfig:
 class Extensions:
     """What goes beyond the published methods, each a switch of its own; by default all are off.
 
-    Only methods with noise have a use for those from `ramp_epochs` on. Equations are in
+    Only methods with noise have a use for those from `ramp` on. Equations are in
     `docs/method.md`, under "Beyond the paper".
 
     Args:
         threshold_weight_decay: whether weight decay acts on λ too, as published.
         start_from: method whose training, by the same recipe without extensions, gives the weights
             and thresholds to start from; `""` starts from scratch.
-        ramp_epochs: epochs until the noise has its full size, growing from epoch to epoch.
+        ramp: share of the epochs, in [0, 1], over which the noise grows to its full size.
         averaging: share, in [0, 1), of the old σ² in the new one, over epochs.
         distribution: of the noise, `"gaussian"` or `"measured"`: that of the residual error itself.
         compensate: whether the mean residual error is taken off the activation in training.
@@ -109,7 +109,7 @@ class Extensions:
 
     threshold_weight_decay: bool = True
     start_from: str = ""
-    ramp_epochs: float = 0.0
+    ramp: float = 0.0
     averaging: float = 0.0
     distribution: Literal["gaussian", "measured"] = "gaussian"
     compensate: bool = False
@@ -123,7 +123,7 @@ class Extensions:
             value = getattr(self, name)
             if not isinstance(value, kind):
                 raise ConfigError(f"expected argument `{name}` to be {what}, but got {value!r}")
-        require_number("ramp_epochs", self.ramp_epochs)
+        require_number("ramp", self.ramp, at_most=1)
         require_number("averaging", self.averaging, below=1)
         if self.distribution not in DISTRIBUTIONS:
             raise ConfigError(

@@ -25,5 +25,5 @@ def learning_rate(recipe: Recipe, epoch: float) -> float:
 
 def noise_ramp(recipe: Recipe, epoch: int) -> float:
     """Size of the noise in an epoch, counted from 1, as a share of its full size."""
-    ramp = recipe.extensions.ramp_epochs
-    return min(1.0, epoch / ramp) if ramp else 1.0
+    growing = recipe.extensions.ramp * recipe.epochs
+    return min(1.0, epoch / growing) if growing else 1.0

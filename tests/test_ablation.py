@@ -32,7 +32,7 @@ def test_one_thing_is_changed_at_a_time():
         "induction.timesteps = 2",
         "extensions.threshold_weight_decay = False",
         "extensions.start_from = qcfs",
-        "extensions.ramp_epochs = 2.0",
+        "extensions.ramp = 0.25",
         "extensions.averaging = 0.75",
         "extensions.distribution = measured",
         "extensions.compensate = True",
@@ -44,10 +44,10 @@ def test_one_thing_is_changed_at_a_time():
 
 
 def test_what_is_on_is_switched_off_and_what_needs_noise_is_left_out_without():
-    base = dataclasses.replace(BASE, extensions=Extensions(compensate=True, ramp_epochs=3.0))
+    base = dataclasses.replace(BASE, extensions=Extensions(compensate=True, ramp=0.5))
     found = changed("nq", base)
-    assert found["extensions.compensate = default"].extensions == Extensions(ramp_epochs=3.0)
-    assert found["extensions.ramp_epochs = default"].extensions == Extensions(compensate=True)
+    assert found["extensions.compensate = default"].extensions == Extensions(ramp=0.5)
+    assert found["extensions.ramp = default"].extensions == Extensions(compensate=True)
     assert not any("ramp" in change or "compensate" in change for change in changed("qcfs"))
 
 

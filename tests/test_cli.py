@@ -233,7 +233,7 @@ def test_ablate_writes_a_row_for_each_change(tmp_path):
 
 SWITCHES = [
     "--induction-timesteps", "2", "--no-threshold-weight-decay", "--start-from", "qcfs",
-    "--ramp-epochs", "1.5", "--averaging", "0.5", "--distribution", "measured", "--compensate",
+    "--ramp", "0.5", "--averaging", "0.5", "--distribution", "measured", "--compensate",
 ]  # fmt: skip
 
 
@@ -244,7 +244,7 @@ def test_switches_reach_the_recipe(tmp_path):
     assert info["job"]["recipe"]["extensions"] == {
         "threshold_weight_decay": False,
         "start_from": "qcfs",
-        "ramp_epochs": 1.5,
+        "ramp": 0.5,
         "averaging": 0.5,
         "distribution": "measured",
         "compensate": True,

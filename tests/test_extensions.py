@@ -24,7 +24,7 @@ COUNTS = [0, 3, 0, 1, 10, 2, 0, 0, 4]
 EVERYTHING = Extensions(
     threshold_weight_decay=False,
     start_from="qcfs",
-    ramp_epochs=2.5,
+    ramp=0.625,
     averaging=0.6,
     distribution="measured",
     compensate=True,
@@ -190,7 +190,7 @@ def watched(**recipe):
 
 
 def test_the_ramp_in_training(tmp_path):
-    job = watched(extensions=Extensions(ramp_epochs=2.5))
+    job = watched(extensions=Extensions(ramp=0.625))
     train(job, tmp_path)
     ramps = [sorted(ramps) for ramps, _ in job.method.steps]
     assert [value for (value,) in ramps] == pytest.approx([0.4] * 3 + [0.8] * 3 + [1] * 6)

@@ -29,6 +29,6 @@ def test_learning_rate_without_warm_up_and_with_nothing_else():
 
 
 def test_noise_grows_from_epoch_to_epoch():
-    recipe = Recipe(extensions=Extensions(ramp_epochs=2.5))
+    recipe = Recipe(epochs=10, extensions=Extensions(ramp=0.25))
     assert [noise_ramp(recipe, epoch) for epoch in (1, 2, 3, 4)] == pytest.approx([0.4, 0.8, 1, 1])
     assert noise_ramp(Recipe(), 1) == 1

@@ -103,8 +103,9 @@ class RecipeChanges:
         str | None,
         typer.Option(help="method whose training is gone on from", rich_help_panel=_BEYOND),
     ] = None
-    ramp_epochs: Annotated[
-        float | None, typer.Option(help="until the noise is whole", rich_help_panel=_BEYOND)
+    ramp: Annotated[
+        float | None,
+        typer.Option(help="share of epochs until the noise is whole", rich_help_panel=_BEYOND),
     ] = None
     averaging: Annotated[
         float | None, typer.Option(help="share of the old σ² in the new", rich_help_panel=_BEYOND)

@@ -18,4 +18,4 @@ class NQPlus(NQ):
     name = "nq-plus"
 
     def recipe(self, base: Recipe) -> Recipe:
-        return replace(base, extensions=Extensions(ramp_epochs=base.epochs / 4))
+        return replace(base, extensions=Extensions(ramp=0.25))
