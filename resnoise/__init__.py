@@ -4,7 +4,13 @@ The whole way is `prepare`, `train`, `convert`, `evaluate`; see the README for t
 """
 
 from resnoise.activation import QuantisedReLU, fit_thresholds_, noise_mode, quantise
-from resnoise.config import ActivationConfig, ExecutionConfig, InductionConfig, Recipe
+from resnoise.config import (
+    ActivationConfig,
+    ExecutionConfig,
+    Extensions,
+    InductionConfig,
+    Recipe,
+)
 from resnoise.convert import convert
 from resnoise.errors import ResnoiseError
 from resnoise.evaluate import evaluate
@@ -17,6 +23,7 @@ from resnoise.train import train
 __all__ = [
     "ActivationConfig",
     "ExecutionConfig",
+    "Extensions",
     "InductionConfig",
     "Job",
     "QuantisedReLU",

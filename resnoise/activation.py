@@ -16,7 +16,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from resnoise.config import ActivationConfig, require_number, require_positive_int
-from resnoise.noise import add_gaussian
+from resnoise.noise import add_noise
 from resnoise.operators import BATCH_NORMS
 
 # λ = softplus(ρ) with this sharpness: ρ itself to float32 precision above λ = 2 (so that published
@@ -75,7 +75,8 @@ class QuantisedReLU(nn.Module):
         a = q(z) + σ ε, \qquad ε \sim \mathcal N(0, 1) \text{ for every element}
 
     The noise is added after quantisation, is not clipped, and passes no gradient to σ. It is on
-    while training and off in evaluation, unless `noise` says otherwise.
+    while training and off in evaluation, unless `noise` says otherwise. Extensions of the recipe
+    make it :math:`a = q(z) + r \, (σ ε - μ)`, see `resnoise.config.Extensions`.
 
     Args:
         config: levels L and the start of λ. With `threshold="data"` λ starts at 1 and waits for
@@ -84,6 +85,12 @@ class QuantisedReLU(nn.Module):
     Attributes:
         threshold: λ, tensor of shape `()`, always larger than 0.
         sigma: σ, buffer of shape `()`, in the unit of the activation; 0 until induced.
+        ramp: r, buffer of shape `()`; 1 unless the noise is still growing. Not in checkpoints: it
+            follows from the epoch.
+        mean_error: μ, the mean residual error, buffer of shape `()`, in the unit of the activation;
+            None if it is not compensated.
+        error_counts: histogram of the residual error that ε is distributed as, buffer of shape
+            `[HISTOGRAM_BINS]`; None if ε is Gaussian.
         noise: `"training"`, `"always"` or `"never"`.
         generator: source of the noise; None takes torch's default generator.
 
@@ -91,6 +98,9 @@ class QuantisedReLU(nn.Module):
     """
 
     sigma: Tensor
+    ramp: Tensor
+    mean_error: Tensor | None
+    error_counts: Tensor | None
 
     def __init__(self, config: ActivationConfig) -> None:
         super().__init__()
@@ -100,6 +110,9 @@ class QuantisedReLU(nn.Module):
         self.generator: torch.Generator | None = None
         self.raw_threshold = nn.Parameter(torch.empty(()))
         self.register_buffer("sigma", torch.zeros(()))
+        self.register_buffer("ramp", torch.ones(()), persistent=False)
+        self.register_buffer("mean_error", None)
+        self.register_buffer("error_counts", None)
         self.set_threshold_(1.0 if config.threshold == "data" else config.threshold)
 
     @property
@@ -126,9 +139,13 @@ class QuantisedReLU(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         a = quantise(z, self.threshold, self.levels)
+        if not self.is_noisy:
+            return a
+        if self.mean_error is not None:
+            a = a - (self.ramp * self.mean_error).to(a.dtype)
         # To look at σ would stop an accelerator; adding 0 to everything costs it less.
-        if self.is_noisy and (z.device.type != "cpu" or self.sigma > 0):
-            return add_gaussian(a, self.sigma, self.generator)
+        if z.device.type != "cpu" or self.sigma > 0:
+            return add_noise(a, self.ramp * self.sigma, self.generator, self.error_counts)
         return a
 
     def extra_repr(self) -> str:

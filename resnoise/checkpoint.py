@@ -18,6 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from resnoise.atomic import exclusive, write_bytes, write_text
+from resnoise.difference import differences
 from resnoise.errors import CheckpointError
 
 FORMAT = 1
@@ -52,6 +53,7 @@ class CheckpointInfo(BaseModel):
     best_epoch: Annotated[int, Field(ge=1)]
     validation_accuracy: float
     history: list[dict[str, JsonValue]]
+    start: str = Field("", description="SHA-256 of the weights it started from, if not scratch")
     weights: Annotated[str, Field(pattern=r"^[^/\\\x00]*$")] = ""
     sha256: str = ""
 
@@ -131,26 +133,17 @@ def read(path: Path) -> tuple[CheckpointInfo, dict[str, Tensor]]:
 
 def require_job(info: CheckpointInfo, job: JobInfo, path: Path) -> None:
     """Raise `CheckpointError` unless the checkpoint at `path` is one of `job`."""
-    expected, got = _flat(job.model_dump()), _flat(info.job.model_dump())
-    for field, value in expected.items():
-        if got.get(field) != value:
-            raise CheckpointError(
-                f"{path} is of another training: expected {field} {value}, "
-                f"but got {got.get(field)}; name another directory or remove this one"
-            )
+    for field, (expected, got) in differences(job.model_dump(), info.job.model_dump()).items():
+        raise CheckpointError(
+            f"{path} is of another training: expected {field} {expected}, "
+            f"but got {got}; name another directory or remove this one"
+        )
 
 
 def _encode(info: CheckpointInfo) -> str:
-    return json.dumps(info.model_dump(mode="json"), indent=1) + "\n"
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested values under dotted names, so that a message can name the one that differs."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        nested = isinstance(value, Mapping)
-        flat |= _flat(value, f"{prefix}{name}.") if nested else {prefix + name: value}
-    return flat
+    # Left out where there is none, so that older versions read the checkpoint too.
+    unused = None if info.start else {"start"}
+    return json.dumps(info.model_dump(mode="json", exclude=unused), indent=1) + "\n"
 
 
 def load_state_(network: Any, tensors: Mapping[str, Tensor], path: Path) -> None:

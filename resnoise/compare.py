@@ -15,6 +15,7 @@ from resnoise import checkpoint
 from resnoise.atomic import exclusive, write_text
 from resnoise.config import ExecutionConfig, require_positive_int
 from resnoise.datasets import ImageData, batches
+from resnoise.difference import differences
 from resnoise.errors import RecordError
 from resnoise.evaluate import evaluate
 from resnoise.grid import Cell, Grid
@@ -22,10 +23,10 @@ from resnoise.induction import HISTOGRAM_EDGES, induce
 from resnoise.job import Job
 from resnoise.records import TrainingRecord
 from resnoise.report import write_report
-from resnoise.runs import run_directory
+from resnoise.runs import run_directory, train_in
 from resnoise.slug import slug
 from resnoise.store import RecordStore
-from resnoise.train import Progress, train
+from resnoise.train import Progress
 
 Announce = Callable[[str], Progress]
 """Called with the name of a piece of work, returns what is told of its progress."""
@@ -105,21 +106,28 @@ def _refuse_other_recipes(store: RecordStore, grid: Grid) -> None:
         if record.key not in keys:
             continue
         expected = grid.recipes[record.method].to_json()
-        if record.recipe != expected:
-            field = next(f for f in expected if record.recipe.get(f) != expected[f])
+        for name, (now, before) in differences(expected, record.recipe).items():
             raise RecordError(
-                f"{store.path} holds {record.method} of another recipe: {field} is "
-                f"{record.recipe.get(field)}, now {expected[field]}; use another --out"
+                f"{store.path} holds {record.method} of another recipe: {name} is "
+                f"{before}, now {now}; use another --out"
             )
 
 
 def _train_all(grid: Grid, place: Workplace, cells: Iterable[Cell], announce: Announce) -> None:
     # Methods may share a training, and backends do unless the training is theirs alone.
-    waiting = list(
-        {
-            (c.architecture, c.seed, c.training.name, grid.recipes[c.method]): c for c in cells
-        }.values()
-    )
+    waiting = {(c.architecture, c.seed, c.training.name, grid.recipes[c.method]): c for c in cells}
+    # Two processes must not work at one training, so those that others start from come first.
+    for goes_on in (False, True):
+        chosen = [
+            cell
+            for cell in waiting.values()
+            if bool(grid.recipes[cell.method].extensions.start_from) == goes_on
+        ]
+        if chosen:
+            _train_each(grid, place, chosen, announce)
+
+
+def _train_each(grid: Grid, place: Workplace, waiting: list[Cell], announce: Announce) -> None:
     if place.jobs == 1:
         for cell in waiting:
             _train_one(grid, place, cell, announce(_training_label(cell)))
@@ -143,7 +151,7 @@ def _train_all(grid: Grid, place: Workplace, cells: Iterable[Cell], announce: An
 
 def _train_one(grid: Grid, place: Workplace, cell: Cell, progress: Progress | None = None) -> None:
     job = grid.job(cell, grid.load(cell))
-    train(job, run_directory(place.runs, job), place.execution, progress)
+    train_in(place.runs, job, place.execution, progress)
 
 
 def _training_label(cell: Cell) -> str:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from math import inf, isfinite
 from typing import Any, Literal
 
 from resnoise.errors import ConfigError
 
 AUGMENTATIONS = ("crop", "flip", "autoaugment", "cutout")
+DISTRIBUTIONS = ("gaussian", "measured")
 
 
 def require_positive_int(name: str, value: object) -> None:
@@ -25,15 +26,22 @@ def require_positive_int(name: str, value: object) -> None:
 
 
 def require_number(
-    name: str, value: object, *, above: float | None = None, at_most: float = inf
+    name: str,
+    value: object,
+    *,
+    above: float | None = None,
+    at_most: float = inf,
+    below: float = inf,
 ) -> None:
     """Raise `ConfigError` unless `value` is finite, not negative and within the bounds given."""
     number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    inside = number and value <= at_most and (value >= 0 if above is None else value > above)
-    if not inside:
+    inside = number and value <= at_most and value < below
+    if not inside or (value < 0 if above is None else value <= above):
         bound = "not negative" if above is None else f"larger than {above:g}"
         if at_most < inf:
             bound += f" and at most {at_most:g}"
+        if below < inf:
+            bound += f" and smaller than {below:g}"
         raise ConfigError(f"expected argument `{name}` to be a number {bound}, but got {value!r}")
 
 
@@ -83,6 +91,53 @@ class InductionConfig:
 
 
 @dataclass(frozen=True)
+class Extensions:
+    """What goes beyond the published methods, each a switch of its own; by default all are off.
+
+    Only methods with noise have a use for those from `ramp` on. Equations are in
+    `docs/method.md`, under "Beyond the paper".
+
+    Args:
+        threshold_weight_decay: whether weight decay acts on λ too, as published.
+        start_from: method whose training, by the same recipe without extensions, gives the weights
+            and thresholds to start from; `""` starts from scratch.
+        ramp: share of the epochs, in [0, 1], over which the noise grows to its full size.
+        averaging: share, in [0, 1), of the old σ² in the new one, over epochs.
+        distribution: of the noise, `"gaussian"` or `"measured"`: that of the residual error itself.
+        compensate: whether the mean residual error is taken off the activation in training.
+    """
+
+    threshold_weight_decay: bool = True
+    start_from: str = ""
+    ramp: float = 0.0
+    averaging: float = 0.0
+    distribution: Literal["gaussian", "measured"] = "gaussian"
+    compensate: bool = False
+
+    def __post_init__(self) -> None:
+        for name, kind, what in (
+            ("threshold_weight_decay", bool, "True or False"),
+            ("compensate", bool, "True or False"),
+            ("start_from", str, "the name of a method, or empty"),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise ConfigError(f"expected argument `{name}` to be {what}, but got {value!r}")
+        require_number("ramp", self.ramp, at_most=1)
+        require_number("averaging", self.averaging, below=1)
+        if self.distribution not in DISTRIBUTIONS:
+            raise ConfigError(
+                f"expected argument `distribution` to be one of {', '.join(DISTRIBUTIONS)}, "
+                f"but got {self.distribution!r}"
+            )
+
+    def switched_on(self) -> dict[str, Any]:
+        """What differs from the defaults, by name."""
+        values = {field: getattr(self, field.name) for field in fields(self)}
+        return {field.name: value for field, value in values.items() if value != field.default}
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides the outcome of a training, apart from method, data and seed.
 
@@ -96,6 +151,7 @@ class Recipe:
         augmentation: names from `AUGMENTATIONS`, applied to training images only.
         activation: levels and start of the thresholds.
         induction: how the noise is measured, for methods that use it.
+        extensions: what goes beyond the published methods.
     """
 
     epochs: int = 60
@@ -107,6 +163,7 @@ class Recipe:
     augmentation: tuple[str, ...] = ()
     activation: ActivationConfig = ActivationConfig()
     induction: InductionConfig = InductionConfig()
+    extensions: Extensions = Extensions()
 
     def __post_init__(self) -> None:
         require_positive_int("epochs", self.epochs)
@@ -122,8 +179,16 @@ class Recipe:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe in plain JSON values, as checkpoints and records keep it."""
-        return json.loads(json.dumps(asdict(self)))
+        """The recipe in plain JSON values, as checkpoints and records keep it.
+
+        Of the extensions it names those that are on, and has no such key if none is: a recipe
+        from before there was an extension stays equal to the same one of today.
+        """
+        values = asdict(self)
+        values["extensions"] = self.extensions.switched_on()
+        if not values["extensions"]:
+            del values["extensions"]
+        return json.loads(json.dumps(values))
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Recipe:
@@ -134,6 +199,7 @@ class Recipe:
                 "augmentation": tuple(values["augmentation"]),
                 "activation": ActivationConfig(**values["activation"]),
                 "induction": InductionConfig(**values["induction"]),
+                "extensions": Extensions(**values.get("extensions", {})),
             }
         )
 

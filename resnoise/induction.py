@@ -5,7 +5,7 @@ The error of layer `l` is end to end, each network fed by its own upstream layer
     e_l = q(z_l) − θ_l · (1/T) Σ_t s_l(t)
 
 and the noise of the next epoch has `σ_l = sqrt(mean over batches of var(e_l))`. The paper argues
-that the mean of `e_l` is near zero; it is recorded and not used.
+that the mean of `e_l` is near zero; it is recorded, and not used unless an extension says so.
 
 Source: Huang et al., arXiv 2404.17456, section on noise induction.
 """
@@ -15,12 +15,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import reduce
+from math import hypot, sqrt
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, fx
 
 from resnoise.activation import activations, evaluating
+from resnoise.config import Extensions
 from resnoise.convert import convert
 from resnoise.errors import DataError
 from resnoise.portions import portion
@@ -179,10 +181,39 @@ def induce(
     )
 
 
-def set_noise_(network: fx.GraphModule, induction: Induction) -> None:
-    """Give every activation of `network` the σ that was measured for it."""
+def extend_noise_(network: fx.GraphModule, extensions: Extensions) -> None:
+    """Make every activation of `network` keep what the extensions need of the measured error."""
+    for layer in activations(network).values():
+        if extensions.compensate:
+            layer.mean_error = torch.zeros(())
+        if extensions.distribution == "measured":
+            # No error was measured yet: all are in the bin of 0.
+            layer.error_counts = torch.zeros(HISTOGRAM_BINS, dtype=torch.int64)
+            layer.error_counts[HISTOGRAM_BINS // 2] = 1
+
+
+@torch.no_grad()
+def set_noise_(network: fx.GraphModule, induction: Induction, averaging: float = 0.0) -> None:
+    r"""Give every activation of `network` the noise that was measured for it.
+
+    .. math::
+        σ² \leftarrow m σ² + (1 - m) \hat σ²
+
+    with :math:`\hat σ` as measured. A σ of 0, as before the first induction, is not averaged with.
+
+    Args:
+        network: source network; its activations are changed in place.
+        induction: the measurement, with histograms if the noise is drawn from them.
+        averaging: m, in [0, 1).
+    """
     for name, layer in activations(network).items():
-        layer.set_sigma_(induction.layers[name].sigma)
+        error, kept = induction.layers[name], averaging if layer.sigma > 0 else 0.0
+        old = layer.sigma.item()
+        layer.set_sigma_(hypot(sqrt(kept) * old, sqrt(1 - kept) * error.sigma))
+        if layer.mean_error is not None:
+            layer.mean_error.fill_(error.mean)
+        if layer.error_counts is not None:
+            layer.error_counts.copy_(torch.tensor(error.counts))
 
 
 @contextmanager

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from resnoise import checkpoint, models
+from resnoise import checkpoint, methods, models
 from resnoise.checkpoint import JobInfo
-from resnoise.config import Recipe
+from resnoise.config import Extensions, Recipe
 from resnoise.datasets import ImageData
 from resnoise.errors import DataError
 from resnoise.methods import Method
@@ -56,6 +56,18 @@ class Job:
     def network(self) -> nn.Module:
         """The network to train, before training."""
         return self.method.network(self.model(), self.training, self.recipe)
+
+    def predecessor(self) -> Job | None:
+        """The training whose best weights this one starts from; None if it starts from scratch.
+
+        Raises:
+            ConfigError: the recipe names a method that there is not.
+        """
+        name = self.recipe.extensions.start_from
+        if not name:
+            return None
+        plain = replace(self.recipe, extensions=Extensions())
+        return replace(self, method=methods.get(name), training=name, recipe=plain)
 
     def load(self, path: Path) -> nn.Module:
         """The trained network of a checkpoint, in evaluation mode on the CPU.

@@ -1,4 +1,4 @@
-"""Gaussian noise, fast enough on a CPU to add to every activation of every training step.
+"""Noise, Gaussian or as measured, fast enough on a CPU to add to every activation of every step.
 
 `torch.randn` fills a tensor on the CPU from one sequential Mersenne twister and can cost more than
 the convolution beside it. Here 16 random bits, from NumPy's SFC64 generator, pick four draws at
@@ -11,6 +11,9 @@ variance 0.99998, kurtosis within 0.001 of a Gaussian's, and cut at 4.3 σ, whic
 passes once in 65,000 draws. The points are a scrambled Sobol sequence, spread so evenly that the
 four draws of one point are uncorrelated to 1e-4, and their squares to 1e-3. The noise stands for a
 residual error that is bounded by the threshold anyway.
+
+Noise distributed as a measured error is drawn the same way, from a table with the quantiles of that
+distribution in place of the Gaussian's.
 """
 
 from __future__ import annotations
@@ -23,9 +26,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from resnoise.standardise import standardise
+
 _POINTS = 2**16
 _AXES = 4
 _POINTS_PER_WORD = 4
+_TABLES = 128
 # Elements at a time: few enough that bits and draws stay in the cache.
 _CHUNK = 2**18
 # One element of this type is one point: copying it is several times faster than copying a row.
@@ -37,56 +43,75 @@ _POINT_TYPE = {
 
 
 @torch.compiler.disable
-def add_gaussian(x: Tensor, sigma: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """`x + σ·ε` with a draw of `gaussian_like` for ε; the gradient passes to `x` alone.
+def add_noise(
+    x: Tensor,
+    sigma: Tensor,
+    generator: torch.Generator | None = None,
+    counts: Tensor | None = None,
+) -> Tensor:
+    """`x + σ·ε` with a draw of `noise_like` for ε; the gradient passes to `x` alone.
 
     Args:
         x: tensor of any shape.
         sigma: σ, tensor of shape `()`, in the unit of `x`.
-        generator: as for `gaussian_like`.
+        generator: as for `noise_like`.
+        counts: as for `noise_like`.
     """
-    return _AddGaussian.apply(x, sigma, generator)
+    return _AddNoise.apply(x, sigma, generator, counts)
 
 
-class _AddGaussian(torch.autograd.Function):
+class _AddNoise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, sigma: Tensor, generator: torch.Generator | None) -> Tensor:
+    def forward(
+        ctx,
+        x: Tensor,
+        sigma: Tensor,
+        generator: torch.Generator | None,
+        counts: Tensor | None,
+    ) -> Tensor:
         noisy = torch.empty_like(x)
         if not _is_fast(x) or noisy.stride() != x.stride():
-            return torch.addcmul(x, gaussian_like(x, generator), sigma.to(x.dtype))
+            return torch.addcmul(x, noise_like(x, generator, counts), sigma.to(x.dtype))
         # The draws of one chunk are still in the cache when they are scaled and added.
         start = 0
-        for draws in _drawn(_memory(noisy), generator):
+        for draws in _drawn(_memory(noisy), generator, counts):
             here = _memory(x)[start : start + len(draws)]
             torch.add(here, draws, alpha=sigma.item(), out=draws)
             start += len(draws)
         return noisy
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
-        return grad, None, None
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        return grad, None, None, None
 
 
 @torch.compiler.disable
-def gaussian_like(like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Draws of N(0, 1), independent as the module describes.
+def noise_like(
+    like: Tensor, generator: torch.Generator | None = None, counts: Tensor | None = None
+) -> Tensor:
+    """Draws of mean 0 and variance 1, independent as the module describes.
 
     Args:
         like: gives shape, type, device and memory format of the result.
         generator: its state decides the draw and moves on; None takes torch's default generator.
             On a CUDA device it must be a generator of that device.
+        counts: histogram of residual errors whose distribution the draws have, see
+            `resnoise.standardise`, tensor of shape `[B]`; None draws from N(0, 1).
 
     Returns:
         Tensor like `like`, without gradient.
     """
     noise = torch.empty_like(like)
     if _is_fast(like):
-        for _ in _drawn(_memory(noise), generator):
+        for _ in _drawn(_memory(noise), generator, counts):
             pass
     elif like.device.type == "cpu":
-        noise.copy_(gaussian_like(torch.empty_like(like, dtype=torch.float32), generator))
-    else:
+        noise.copy_(noise_like(torch.empty_like(like, dtype=torch.float32), generator, counts))
+    elif counts is None:
         noise.normal_(generator=generator)
+    else:
+        uniform = torch.empty_like(noise, dtype=torch.float32).uniform_(generator=generator)
+        noise.copy_(standardise(counts).at(uniform.double()))
     return noise
 
 
@@ -99,11 +124,13 @@ def _memory(dense: Tensor) -> Tensor:
     return dense.as_strided((dense.numel(),), (1,))
 
 
-def _drawn(memory: Tensor, generator: torch.Generator | None) -> Iterator[Tensor]:
+def _drawn(
+    memory: Tensor, generator: torch.Generator | None, counts: Tensor | None
+) -> Iterator[Tensor]:
     """Fill a tensor of shape `[n]`, and give each chunk of it once it is filled."""
     seed = torch.randint(2**63 - 1, (), generator=generator).item()
     bits = np.random.Generator(np.random.SFC64(seed))
-    table = _points(memory.dtype)
+    table = _points(memory.dtype, None if counts is None else tuple(counts.tolist()))
     for chunk in memory.split(_CHUNK):
         whole = len(chunk) // _AXES * _AXES
         points = chunk[:whole].view(table.dtype)
@@ -121,17 +148,24 @@ def _draws(bits: np.random.Generator, count: int) -> Tensor:
     return torch.from_numpy(drawn.view(np.uint16))[:count].to(torch.int32)
 
 
-@lru_cache
-def _points(dtype: torch.dtype) -> Tensor:
+# A table of a measured distribution, of a megabyte, serves one layer for one epoch.
+@lru_cache(maxsize=_TABLES)
+def _points(dtype: torch.dtype, counts: tuple[int, ...] | None) -> Tensor:
     """The table, tensor of shape `[65536]` whose elements are points."""
-    return _coordinates().to(dtype).view(_POINT_TYPE[dtype]).squeeze(1)
+    return _coordinates(counts).to(dtype).view(_POINT_TYPE[dtype]).squeeze(1)
 
 
-def _coordinates() -> Tensor:
-    """Points of the normal distribution in four dimensions, `[65536, 4]`."""
+def _coordinates(counts: tuple[int, ...] | None = None) -> Tensor:
+    """Points of the distribution in four dimensions, `[65536, 4]`."""
     slices = (torch.arange(_POINTS, dtype=torch.float64) + 0.5) / _POINTS
-    quantiles = math.sqrt(2.0) * torch.erfinv(2 * slices - 1)
+    if counts is None:
+        return (math.sqrt(2.0) * torch.erfinv(2 * slices - 1))[_ranks()]
+    return standardise(torch.tensor(counts)).at(slices)[_ranks()]
+
+
+@lru_cache
+def _ranks() -> Tensor:
+    """Which slice each coordinate of each point is in, `[65536, 4]`."""
     sobol = torch.quasirandom.SobolEngine(_AXES, scramble=True, seed=0)
     # By rank, because a sequence of 2¹⁶ points has exactly one in each slice of each axis.
-    ranks = sobol.draw(_POINTS, dtype=torch.float64).argsort(0).argsort(0)
-    return quantiles[ranks]
+    return sobol.draw(_POINTS, dtype=torch.float64).argsort(0).argsort(0)

@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from resnoise import checkpoint, methods
-from resnoise.config import Recipe
+from resnoise.atomic import exclusive
+from resnoise.config import ExecutionConfig, Recipe
 from resnoise.errors import CheckpointError, ConfigError
 from resnoise.grid import DataOptions
 from resnoise.job import Job
 from resnoise.methods import Training
 from resnoise.slug import slug
+from resnoise.train import Progress, train
 
 
 def run_directory(runs: Path, job: Job) -> Path:
@@ -23,6 +25,30 @@ def run_directory(runs: Path, job: Job) -> Path:
     digest = hashlib.sha256(canonical.encode()).hexdigest()[:8]
     training = f"{job.training}-{digest}"
     return runs / slug(job.data.name) / job.architecture / f"seed{job.seed}" / training
+
+
+def train_in(
+    runs: Path,
+    job: Job,
+    execution: ExecutionConfig | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train a job in its own directory, after the training that it starts from, if there is one.
+
+    Arguments and errors are those of `resnoise.train`.
+
+    Returns:
+        Path of `best.json`.
+    """
+    directory = run_directory(runs, job)
+    predecessor = job.predecessor()
+    start = None
+    if predecessor is not None and not (directory / "last.json").exists():
+        before = run_directory(runs, predecessor)
+        # Several trainings may start from this one: the first makes it, the others wait.
+        with exclusive(before.parent):
+            start = train(predecessor, before, execution, progress)
+    return train(job, directory, execution, progress, start=start)
 
 
 def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:

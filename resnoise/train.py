@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from resnoise import checkpoint
 from resnoise.activation import activations
@@ -17,16 +16,15 @@ from resnoise.atomic import ensure_directory
 from resnoise.checkpoint import CheckpointInfo
 from resnoise.config import ExecutionConfig, Recipe
 from resnoise.datasets import Batches, batches
-from resnoise.errors import TrainingError
+from resnoise.errors import ConfigError, TrainingError
 from resnoise.job import Job
+from resnoise.schedule import learning_rate, noise_ramp
 from resnoise.seeding import generator_for
 from resnoise.spiking import SpikingLayer
 
 CALIBRATION_IMAGES = 512
 CHECK_LOSS_EVERY = 20
 _MOMENTUM = "momentum/"
-# The first step of the warm-up has a rate above 0, as if this fraction of an epoch had passed.
-_HEAD_START = 0.1
 
 Progress = Callable[[int, int, str], None]
 """Called with steps done, steps in all and a line of text."""
@@ -37,6 +35,8 @@ def train(
     directory: str | Path,
     execution: ExecutionConfig | None = None,
     progress: Progress | None = None,
+    *,
+    start: Path | None = None,
 ) -> Path:
     """Train a network, or go on with a training that was interrupted.
 
@@ -49,16 +49,19 @@ def train(
         directory: where its checkpoints go.
         execution: how to run it.
         progress: told of every step.
+        start: checkpoint of `job.predecessor()`, for recipes that start from another training;
+            `resnoise.runs.train_in` makes it first.
 
     Returns:
         Path of `best.json`.
 
     Raises:
         TrainingError: the loss is not finite; the last good checkpoint stays.
-        CheckpointError: `directory` holds another training.
+        ConfigError: the recipe starts from another training, and its checkpoint is not given.
+        CheckpointError: `directory` holds another training, or `start` is of another one.
         StorageError: `directory` cannot be written to.
     """
-    trainer = Trainer(job, Path(directory), execution, progress)
+    trainer = Trainer(job, Path(directory), execution, progress, start)
     while trainer.epochs_done < job.recipe.epochs:
         trainer.run_epoch()
         trainer.save()
@@ -73,6 +76,7 @@ class Trainer:
         directory: where its checkpoints go; what is there is gone on from.
         execution: how to run it.
         progress: told of every step.
+        start: checkpoint of `job.predecessor()`, if it has one and there is nothing to go on from.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class Trainer:
         directory: Path,
         execution: ExecutionConfig | None = None,
         progress: Progress | None = None,
+        start: Path | None = None,
     ) -> None:
         self.job = job
         self.best = directory / "best.json"
@@ -92,6 +97,7 @@ class Trainer:
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.history: list[dict[str, Any]] = []
         self.best_epoch = 0
+        self.start_sha256 = ""
         # Before the first epoch, not after it, is the time to find that nothing can be saved.
         ensure_directory(directory)
 
@@ -99,18 +105,15 @@ class Trainer:
         self.network = job.network()
         resumed = self.last.exists()
         if not resumed:
-            generator = generator_for(job.seed, "calibration")
-            calibration = job.data.calibration(CALIBRATION_IMAGES, generator)
-            job.method.start_(self.network, recipe, calibration)
+            self._start_(start)
         self.network.to(self.device, memory_format=self.layout)
         for module in self.network.modules():
             if isinstance(module, SpikingLayer):
                 module.checkpointed = self.execution.checkpoint_time
         self.optimiser = torch.optim.SGD(
-            self.network.parameters(),
+            parameter_groups(self.network, recipe),
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
         )
         if resumed:
             self._resume_()
@@ -124,6 +127,9 @@ class Trainer:
         self.validation = batches(job.data.validation, recipe.batch_size)
         loss = job.method.loss
         self.step = torch.compile(loss) if self.execution.compile else loss
+        if self.start_sha256 and not resumed:
+            # What the weights of another training are worth is known before the first epoch.
+            job.method.validate_(self.network, self._on_device(self.validation), recipe)
 
     @property
     def epochs_done(self) -> int:
@@ -133,7 +139,7 @@ class Trainer:
         """Train for one epoch, then validate."""
         started = time.perf_counter()
         epoch = self.epochs_done + 1
-        self._seed_(epoch)
+        self._begin_(epoch)
         loss, accuracy = self._train_(epoch)
         validation = self._on_device(self.validation)
         validated = self.job.method.validate_(self.network, validation, self.job.recipe)
@@ -168,13 +174,32 @@ class Trainer:
         }
         checkpoint.write(self.last, self._info(), {**weights, **momenta})
 
-    def _seed_(self, epoch: int) -> None:
-        """Make everything random in this epoch depend on the seed and the epoch alone."""
+    def _start_(self, start: Path | None) -> None:
+        """Set what the first epoch starts from."""
+        predecessor = self.job.predecessor()
+        if predecessor is None:
+            generator = generator_for(self.job.seed, "calibration")
+            calibration = self.job.data.calibration(CALIBRATION_IMAGES, generator)
+            self.job.method.start_(self.network, self.job.recipe, calibration)
+            return
+        if start is None:
+            raise ConfigError(
+                f"expected argument `start` to be the checkpoint of a training of "
+                f"{predecessor.training} by this recipe, but got none; "
+                "resnoise.runs.train_in trains both"
+            )
+        trained = predecessor.load(start).state_dict()
+        checkpoint.load_state_(self.network, self.network.state_dict() | trained, start)
+        self.start_sha256 = checkpoint.read_info(start).sha256
+
+    def _begin_(self, epoch: int) -> None:
+        """Make everything random in this epoch, and the ramp, depend on seed and epoch alone."""
         seed = self.job.seed
         self.order.manual_seed(generator_for(seed, "order", epoch).initial_seed())
         noise = generator_for(seed, "noise", epoch, self.device.type)
         for layer in activations(self.network).values():
             layer.generator = noise
+            layer.ramp.fill_(noise_ramp(self.job.recipe, epoch))
         # Dropout takes no generator of its own.
         torch.manual_seed(generator_for(seed, "dropout", epoch).initial_seed())
 
@@ -232,6 +257,7 @@ class Trainer:
             best_epoch=self.best_epoch,
             validation_accuracy=self.history[-1]["validation_accuracy"],
             history=self.history,
+            start=self.start_sha256,
         )
 
     def _resume_(self) -> None:
@@ -246,19 +272,18 @@ class Trainer:
                 self.optimiser.state[parameter]["momentum_buffer"] = buffer
         self.history = [dict(row) for row in info.history]
         self.best_epoch = info.best_epoch
+        self.start_sha256 = info.start
 
 
-def learning_rate(recipe: Recipe, epoch: float) -> float:
-    """Linear warm-up, then a cosine from the peak to 0.
-
-    Args:
-        recipe: peak, warm-up and number of epochs.
-        epoch: time since the start in epochs, with fraction.
-    """
-    if epoch < recipe.warmup_epochs:
-        return recipe.learning_rate * (epoch + _HEAD_START) / (recipe.warmup_epochs + _HEAD_START)
-    done = (epoch - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs)
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """The weights and the thresholds of a network, each with the weight decay it trains with."""
+    thresholds = dict.fromkeys(layer.raw_threshold for layer in activations(network).values())
+    weights = [parameter for parameter in network.parameters() if parameter not in thresholds]
+    decayed = recipe.extensions.threshold_weight_decay
+    return [
+        {"params": weights, "weight_decay": recipe.weight_decay},
+        {"params": list(thresholds), "weight_decay": recipe.weight_decay if decayed else 0.0},
+    ]
 
 
 def resolve_device(name: str) -> torch.device:

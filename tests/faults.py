@@ -51,8 +51,8 @@ FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "σ halved": (
         (
             "resnoise/induction.py",
-            "layer.set_sigma_(induction.layers[name].sigma)",
-            "layer.set_sigma_(0.5 * induction.layers[name].sigma)",
+            "sqrt(1 - kept) * error.sigma",
+            "sqrt(1 - kept) * 0.5 * error.sigma",
         ),
     ),
     "> instead of ≥": ((NEURONS, "torch.ge(v,", "torch.gt(v,"),),

@@ -10,7 +10,7 @@ from torch import nn
 
 from resnoise import checkpoint
 from resnoise.checkpoint import CheckpointInfo, JobInfo, load_state_, read, read_info, write
-from resnoise.config import Recipe
+from resnoise.config import Extensions, Recipe
 from resnoise.errors import CheckpointError, StorageError
 
 
@@ -263,11 +263,15 @@ def test_tensors_of_another_architecture(change, message):
         ("shape", (3, 8, 8)),
         ("seed", 3),
         ("recipe", Recipe(epochs=9).to_json()),
+        ("recipe", Recipe(extensions=Extensions(averaging=0.5)).to_json()),
     ],
 )
 def test_the_checkpoint_of_another_job(path, field, value):
     info = read_info(path)
     checkpoint.require_job(info, make_info().job, path)
     other = info.job.model_copy(update={field: value})
-    with pytest.raises(CheckpointError, match=f"best.json is of another training: .*{field}"):
+    message = f"best.json is of another training: .*{field}"
+    with pytest.raises(CheckpointError, match=message):
         checkpoint.require_job(info, other, path)
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.require_job(info.model_copy(update={"job": other}), info.job, path)

@@ -219,3 +219,56 @@ def test_an_image_folder_from_training_to_tables(tmp_path):
     done = resnoise("compare", "--out", "out", *arguments, *fast, *SHORT, cwd=tmp_path)
     assert "imagefolder:photos" in done.stdout
     assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_ablate_writes_a_row_for_each_change(tmp_path):
+    arguments = ["ablate", "--out", "out", "--methods", "qcfs", "--epochs", "1", "--seeds", "0"]
+    done = resnoise(*arguments, "--timesteps", "1,2", cwd=tmp_path)
+    assert "out/ablation.md" in done.stdout
+    text = (tmp_path / "out" / "ablation.md").read_text()
+    assert "| qcfs | as it is |" in text
+    assert "| qcfs | activation.levels = 8 |" in text
+    assert (tmp_path / "out" / "ablation.csv").exists()
+
+
+SWITCHES = [
+    "--induction-timesteps", "2", "--no-threshold-weight-decay", "--start-from", "qcfs",
+    "--ramp", "0.5", "--averaging", "0.5", "--distribution", "measured", "--compensate",
+]  # fmt: skip
+
+
+def test_switches_reach_the_recipe(tmp_path):
+    done = resnoise("train", "--epochs", "1", *SWITCHES, cwd=tmp_path)
+    info = json.loads(Path(tmp_path, done.stdout.splitlines()[-1]).read_text())
+    assert info["job"]["recipe"]["induction"] == {"timesteps": 2}
+    assert info["job"]["recipe"]["extensions"] == {
+        "threshold_weight_decay": False,
+        "start_from": "qcfs",
+        "ramp": 0.5,
+        "averaging": 0.5,
+        "distribution": "measured",
+        "compensate": True,
+    }
+    assert info["start"] == json.loads(best(tmp_path, "qcfs").read_text())["sha256"]
+    assert best(tmp_path).exists()
+
+
+def test_a_switch_of_another_value(tmp_path):
+    done = resnoise("train", "--distribution", "cauchy", cwd=tmp_path, status=1)
+    assert "`distribution` to be one of gaussian, measured, but got 'cauchy'" in done.stderr
+
+
+def test_trainings_side_by_side_start_from_one_that_is_trained_once(tmp_path):
+    resnoise(
+        "compare", "--out", "out", "--methods", "nq,qcfs", "--start-from", "qcfs", "--jobs", "2",
+        "--seeds", "0", "--epochs", "1", "--timesteps", "1", "--backends", "reference",
+        cwd=tmp_path,
+    )  # fmt: skip
+    trained = [
+        json.loads(path.read_text())
+        for path in (tmp_path / "runs/digits/digits-cnn/seed0").glob("*/best.json")
+    ]
+    (scratch,) = (info for info in trained if not info.get("start"))
+    assert scratch["method"] == "qcfs"
+    starts = {info["method"]: info["start"] for info in trained if info != scratch}
+    assert starts == {"nq": scratch["sha256"], "qcfs": scratch["sha256"]}

@@ -11,6 +11,7 @@ from resnoise.config import (
     AUGMENTATIONS,
     ActivationConfig,
     ExecutionConfig,
+    Extensions,
     InductionConfig,
     Recipe,
     require_timesteps,
@@ -94,8 +95,33 @@ def test_timesteps():
         require_timesteps("timesteps", (4, 0))
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("threshold_weight_decay", 1, "to be True or False, but got 1"),
+        ("compensate", "yes", "to be True or False, but got 'yes'"),
+        ("start_from", None, "to be the name of a method, or empty, but got None"),
+        ("ramp", -1, "to be a number not negative and at most 1, but got -1"),
+        ("ramp", 1.5, "to be a number not negative and at most 1, but got 1.5"),
+        ("averaging", 1.0, "to be a number not negative and smaller than 1, but got 1.0"),
+        ("averaging", -0.1, "to be a number not negative and smaller than 1, but got -0.1"),
+        ("distribution", "cauchy", "to be one of gaussian, measured, but got 'cauchy'"),
+    ],
+)
+def test_extensions(name, value, message):
+    with pytest.raises(ConfigError, match=re.escape(f"expected argument `{name}` {message}")):
+        Extensions(**{name: value})
+
+
+def test_extensions_are_off_at_first_and_named_when_on():
+    assert Extensions().switched_on() == {}
+    on = {"threshold_weight_decay": False, "averaging": 0.5}
+    assert Extensions(**on).switched_on() == on
+
+
 def test_settings_are_frozen():
-    for config in (ActivationConfig(), InductionConfig(), Recipe(), ExecutionConfig()):
+    settings = (ActivationConfig(), InductionConfig(), Recipe(), ExecutionConfig(), Extensions())
+    for config in settings:
         name = dataclasses.fields(config)[0].name
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(config, name, 1)
@@ -119,9 +145,17 @@ def test_errors_are_caught_as_one():
             activation=ActivationConfig(levels=8, threshold=2.0),
             induction=InductionConfig(timesteps=2),
         ),
+        Recipe(extensions=Extensions(False, "qcfs", 0.25, 0.75, "measured", True)),
+        Recipe(extensions=Extensions(compensate=True)),
     ],
 )
 def test_a_recipe_survives_json(recipe):
     values = recipe.to_json()
     assert json.loads(json.dumps(values)) == values
     assert Recipe.from_json(values) == recipe
+
+
+def test_a_recipe_without_extensions_is_written_as_before_there_were_any():
+    assert "extensions" not in Recipe().to_json()
+    values = Recipe(extensions=Extensions(averaging=0.5)).to_json()
+    assert values == {**Recipe().to_json(), "extensions": {"averaging": 0.5}}

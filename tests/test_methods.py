@@ -7,12 +7,17 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
+from baselines.qcfs import QCFSPlus
 from resnoise import methods
+from resnoise.config import Recipe
 from resnoise.errors import ConfigError
+from resnoise.methods.plus import NQPlus
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "new-baseline.md"
@@ -22,6 +27,22 @@ def test_own_methods_are_installed_under_their_names():
     assert {"direct", "direct-tet", "nq", "qcfs", "srp"} <= set(methods.names())
     for name in methods.names():
         assert methods.get(name).name == name
+
+
+def test_declared_methods_have_the_names_they_are_declared_under():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = project["entry-points"][methods.GROUP]
+    assert {"nq-plus", "qcfs-plus"} <= set(declared)
+    for name, place in declared.items():
+        assert EntryPoint(name, place, methods.GROUP).load().name == name
+
+
+@pytest.mark.parametrize("plus", [NQPlus, QCFSPlus])
+def test_plus_changes_extensions_alone(plus):
+    base = Recipe(epochs=3)
+    recipe = plus().recipe(base)
+    assert recipe.extensions.switched_on()
+    assert replace(recipe, extensions=base.extensions) == base
 
 
 def test_unknown_method_names_the_known_ones():

@@ -10,14 +10,14 @@ import pytest
 import torch
 from scipy import stats
 
-from resnoise.noise import add_gaussian, gaussian_like
+from resnoise.noise import add_noise, noise_like
 
 COUNT = 1_000_000
 
 
 def draw(shape, seed=0, **options):
     like = torch.empty(shape, **options)
-    return gaussian_like(like, torch.Generator().manual_seed(seed))
+    return noise_like(like, torch.Generator().manual_seed(seed))
 
 
 def correlation(a, b):
@@ -78,7 +78,7 @@ def test_neighbours_are_independent(lag):
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_channels_and_images_are_independent(layout):
     x = draw((32, 16, 16, 16), seed=5).contiguous(memory_format=layout)
-    x = gaussian_like(x, torch.Generator().manual_seed(5)).double().numpy()
+    x = noise_like(x, torch.Generator().manual_seed(5)).double().numpy()
     for axis in (0, 1):
         flat = np.moveaxis(x, axis, 0).reshape(x.shape[axis], -1)
         off = np.corrcoef(flat) - np.eye(len(flat))
@@ -88,7 +88,7 @@ def test_channels_and_images_are_independent(layout):
 def test_calls_are_independent():
     generator = torch.Generator().manual_seed(6)
     like = torch.empty(COUNT // 4)
-    calls = np.stack([gaussian_like(like, generator).double().numpy() for _ in range(4)])
+    calls = np.stack([noise_like(like, generator).double().numpy() for _ in range(4)])
     off = np.corrcoef(calls) - np.eye(4)
     assert np.abs(off).max() < 5 / math.sqrt(like.numel())
 
@@ -97,10 +97,10 @@ def test_the_generators_state_decides_and_moves_on():
     generator = torch.Generator().manual_seed(7)
     like = torch.empty(1000)
     state = generator.get_state()
-    first = gaussian_like(like, generator)
-    second = gaussian_like(like, generator)
+    first = noise_like(like, generator)
+    second = noise_like(like, generator)
     generator.set_state(state)
-    assert torch.equal(gaussian_like(like, generator), first)
+    assert torch.equal(noise_like(like, generator), first)
     assert not torch.equal(first, second)
 
 
@@ -115,9 +115,9 @@ def test_without_a_generator_torchs_own_decides():
     like = torch.empty(1000)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(9)
-        first, second = gaussian_like(like), gaussian_like(like)
+        first, second = noise_like(like), noise_like(like)
         torch.manual_seed(9)
-        assert torch.equal(gaussian_like(like), first)
+        assert torch.equal(noise_like(like), first)
     assert not torch.equal(first, second)
 
 
@@ -146,7 +146,7 @@ def test_bfloat16_is_the_same_draw_rounded():
     ids=["channels_last", "transposed", "strided", "expanded"],
 )
 def test_any_memory_layout(like):
-    x = gaussian_like(like, torch.Generator().manual_seed(12))
+    x = noise_like(like, torch.Generator().manual_seed(12))
     assert x.shape == like.shape
     assert x.stride() == torch.empty_like(like).stride()
     # Every element has a draw of its own: the same values as in plain memory, in some order.
@@ -155,7 +155,7 @@ def test_any_memory_layout(like):
 
 def test_no_gradient():
     like = torch.empty(10, requires_grad=True)
-    assert not gaussian_like(like).requires_grad
+    assert not noise_like(like).requires_grad
 
 
 @pytest.mark.parametrize(
@@ -172,8 +172,8 @@ def test_no_gradient():
 def test_added_noise_is_a_draw_times_sigma(x):
     sigma = torch.tensor(0.3)
     leaf = x.detach().requires_grad_()
-    noisy = add_gaussian(leaf, sigma, torch.Generator().manual_seed(14))
-    expected = x + sigma * gaussian_like(x, torch.Generator().manual_seed(14))
+    noisy = add_noise(leaf, sigma, torch.Generator().manual_seed(14))
+    expected = x + sigma * noise_like(x, torch.Generator().manual_seed(14))
     assert torch.allclose(noisy, expected, rtol=1e-6, atol=1e-6)
     noisy.backward(2 * torch.ones_like(x))
     assert torch.equal(leaf.grad, 2 * torch.ones_like(x))

@@ -1,4 +1,4 @@
-"""The command line: `resnoise train | convert | evaluate | compare | report | check`."""
+"""The command line: `resnoise train | convert | evaluate | compare | ablate | report | check`."""
 
 from __future__ import annotations
 

@@ -48,8 +48,7 @@ def train(
     """Train the source network of a method; a training that was interrupted goes on."""
     from resnoise.cli.display import console, progress_bars
     from resnoise.grid import Grid
-    from resnoise.runs import run_directory
-    from resnoise.train import train as train_network
+    from resnoise.runs import train_in
 
     grid = Grid(
         data=place.options(dataset),
@@ -65,7 +64,7 @@ def train(
         for cell in grid.cells():
             job = grid.job(cell, grid.load(cell))
             name = f"train {job.training}, {job.architecture}, seed {job.seed}"
-            best = train_network(job, run_directory(running.runs, job), execution, announce(name))
+            best = train_in(running.runs, job, execution, announce(name))
             console.print(str(best), highlight=False, soft_wrap=True)
 
 
@@ -179,6 +178,45 @@ def compare(
     frame = RecordStore(out).frame()
     summary = summary_table(frame[frame.dataset == dataset]).drop(columns="dataset")
     print_table(_method_first(summary), f"{dataset}: accuracy in per cent at T time steps")
+    for path in written:
+        console.print(str(path), highlight=False, soft_wrap=True)
+
+
+@app.command()
+@grouped
+def ablate(
+    *,
+    out: Annotated[Path, typer.Option(help="folder for ablation.md and ablation.csv")],
+    methods: Annotated[str, typer.Option(help="of `resnoise list`, commas between")] = "nq,qcfs",
+    start: Annotated[
+        str, typer.Option(help="method that the rows of start_from go on from")
+    ] = "qcfs",
+    dataset: options.Dataset = "digits",
+    architecture: Annotated[str | None, typer.Option(help="see `resnoise list`")] = None,
+    timesteps: options.Timesteps = "1,2,4,8",
+    seeds: Annotated[str, typer.Option(help="commas between")] = "0,1,2",
+    place: options.DataPlace,
+    changes: options.RecipeChanges,
+    running: options.Running,
+) -> None:
+    """Train with one thing of the recipe changed at a time; tell validation accuracy alone."""
+    from resnoise.ablation import Ablation, variants
+    from resnoise.ablation import ablate as run_ablation
+    from resnoise.cli.display import console, progress_bars
+
+    recipes = {name: changes.recipe(name, dataset) for name in options.words(methods)}
+    ablation = Ablation(
+        data=place.options(dataset),
+        architecture=architecture or default_architecture(dataset),
+        variants=variants(recipes, start),
+        timesteps=options.integers(timesteps, "--timesteps"),
+        seeds=options.integers(seeds, "--seeds"),
+        runs=running.runs,
+        execution=running.execution(),
+    )
+    options.use_threads(running.threads, dataset)
+    with progress_bars() as announce:
+        written = run_ablation(ablation, out, announce)
     for path in written:
         console.print(str(path), highlight=False, soft_wrap=True)
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import typer
 
-from resnoise.config import AUGMENTATIONS, ExecutionConfig, Recipe, require_positive_int
+from resnoise.config import (
+    AUGMENTATIONS,
+    DISTRIBUTIONS,
+    ExecutionConfig,
+    Extensions,
+    Recipe,
+    require_positive_int,
+)
 from resnoise.errors import ConfigError
 
 _DATA, _RECIPE, _RUN = "Data", "Recipe (default: that of the data set)", "Execution"
+_BEYOND = "Beyond the paper (default: off, unless a method switches it on)"
 
 Dataset = Annotated[
     str,
@@ -84,6 +92,40 @@ class RecipeChanges:
         str | None,
         typer.Option(help=f"of {','.join(AUGMENTATIONS)}, or none", rich_help_panel=_RECIPE),
     ] = None
+    induction_timesteps: Annotated[
+        int | None, typer.Option(help="T at which noise is measured", rich_help_panel=_RECIPE)
+    ] = None
+    threshold_weight_decay: Annotated[
+        bool | None,
+        typer.Option(
+            "--threshold-weight-decay/--no-threshold-weight-decay",
+            help="of λ",
+            rich_help_panel=_BEYOND,
+        ),
+    ] = None
+    start_from: Annotated[
+        str | None,
+        typer.Option(help="method whose training is gone on from", rich_help_panel=_BEYOND),
+    ] = None
+    ramp: Annotated[
+        float | None,
+        typer.Option(help="share of epochs until the noise is whole", rich_help_panel=_BEYOND),
+    ] = None
+    averaging: Annotated[
+        float | None, typer.Option(help="share of the old σ² in the new", rich_help_panel=_BEYOND)
+    ] = None
+    distribution: Annotated[
+        str | None,
+        typer.Option(help=f"of the noise: {' or '.join(DISTRIBUTIONS)}", rich_help_panel=_BEYOND),
+    ] = None
+    compensate: Annotated[
+        bool | None,
+        typer.Option(
+            "--compensate/--no-compensate",
+            help="take the mean error off",
+            rich_help_panel=_BEYOND,
+        ),
+    ] = None
 
     def recipe(self, method: str, dataset: str) -> Recipe:
         """The recipe of a method on a data set, with what the user set.
@@ -105,8 +147,13 @@ class RecipeChanges:
         activation: dict[str, Any] = {"levels": self.levels}
         if self.threshold is not None:
             activation["threshold"] = _threshold(self.threshold)
+        extensions = {field.name: getattr(self, field.name) for field in fields(Extensions)}
         return replace(
-            base, activation=replace(base.activation, **_given(activation)), **_given(schedule)
+            base,
+            activation=replace(base.activation, **_given(activation)),
+            induction=replace(base.induction, **_given({"timesteps": self.induction_timesteps})),
+            extensions=replace(base.extensions, **_given(extensions)),
+            **_given(schedule),
         )
 
 

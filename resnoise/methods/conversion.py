@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 from resnoise.activation import fit_thresholds_
 from resnoise.config import Recipe
 from resnoise.convert import convert
-from resnoise.induction import induce, set_noise_
+from resnoise.induction import extend_noise_, induce, set_noise_
 from resnoise.methods.base import Method, Training, Validation
 from resnoise.prepare import prepare
 from resnoise.simulate import FromRest, Simulation
@@ -32,7 +32,10 @@ class ConversionMethod(Method):
         return recipe.activation.levels
 
     def network(self, model: nn.Module, training: str, recipe: Recipe) -> fx.GraphModule:
-        return prepare(model, recipe.activation)
+        network = prepare(model, recipe.activation)
+        if self.induces_noise:
+            extend_noise_(network, recipe.extensions)
+        return network
 
     def start_(self, network: fx.GraphModule, recipe: Recipe, calibration: Tensor) -> None:
         if recipe.activation.threshold == "data":
@@ -41,9 +44,15 @@ class ConversionMethod(Method):
     def validate_(
         self, network: fx.GraphModule, batches: Iterable[tuple[Tensor, Tensor]], recipe: Recipe
     ) -> Validation:
-        induction = induce(network, batches, recipe.induction.timesteps, histograms=False)
+        extensions = recipe.extensions
+        induction = induce(
+            network,
+            batches,
+            recipe.induction.timesteps,
+            histograms=self.induces_noise and extensions.distribution == "measured",
+        )
         if self.induces_noise:
-            set_noise_(network, induction)
+            set_noise_(network, induction, extensions.averaging)
         return Validation(induction.accuracy[-1], induction.layers)
 
     def simulation(self, network: fx.GraphModule, backend: str) -> Simulation:

@@ -1,0 +1,200 @@
+"""What each choice of a recipe is worth, judged on validation images alone.
+
+The test split is not looked at: what is chosen here can be compared on it afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+
+from resnoise import checkpoint, methods
+from resnoise.activation import activations
+from resnoise.atomic import exclusive, write_text
+from resnoise.compare import Announce
+from resnoise.config import ExecutionConfig, Extensions, Recipe, require_timesteps
+from resnoise.datasets import batches
+from resnoise.difference import differences
+from resnoise.errors import ConfigError
+from resnoise.grid import DataOptions
+from resnoise.job import Job
+from resnoise.methods.conversion import ConversionMethod
+from resnoise.provenance import provenance
+from resnoise.report.ablation import ablation_page
+from resnoise.runs import train_in
+from resnoise.simulate import predictions
+
+BACKEND = "reference"
+_LEVELS = (2, 4, 8)
+_INDUCTION_TIMESTEPS = (1, 2, 4)
+_RAMP = 0.25
+_AVERAGING = 0.75
+_PUBLISHED_THRESHOLD = 8.0
+
+
+class Variant(NamedTuple):
+    """One row of an ablation.
+
+    Attributes:
+        method: name of the method.
+        change: how its recipe differs from the method's first row; empty there.
+        recipe: what it trains with.
+    """
+
+    method: str
+    change: str
+    recipe: Recipe
+
+
+def variants(recipes: Mapping[str, Recipe], start: str) -> list[Variant]:
+    """For each method its recipe as it is, and then with one thing changed at a time.
+
+    Args:
+        recipes: recipe by name of the method.
+        start: method whose training the rows of `start_from` go on from.
+
+    Raises:
+        ConfigError: a method trains no source network.
+    """
+    found = []
+    for name, base in recipes.items():
+        method = methods.get(name)
+        if not isinstance(method, ConversionMethod):
+            raise ConfigError(f"expected methods that train a source network, but got {name!r}")
+        found.append(Variant(name, "", base))
+        for recipe in _changed(base, start, method.induces_noise):
+            found.append(Variant(name, _change(base, recipe), recipe))
+    return found
+
+
+def _changed(base: Recipe, start: str, noisy: bool) -> Iterator[Recipe]:
+    activation, induction = base.activation, base.induction
+    other = _PUBLISHED_THRESHOLD if activation.threshold == "data" else "data"
+    yield replace(base, activation=replace(activation, threshold=other))
+    for levels in _LEVELS:
+        if levels != activation.levels:
+            yield replace(base, activation=replace(activation, levels=levels))
+    for timesteps in _INDUCTION_TIMESTEPS:
+        if timesteps != induction.timesteps:
+            yield replace(base, induction=replace(induction, timesteps=timesteps))
+    switches: dict[str, Any] = {"threshold_weight_decay": False, "start_from": start}
+    if noisy:
+        switches |= {
+            "ramp": _RAMP,
+            "averaging": _AVERAGING,
+            "distribution": "measured",
+            "compensate": True,
+        }
+    on = base.extensions.switched_on()
+    for name, value in switches.items():
+        switched = getattr(Extensions(), name) if name in on else value
+        yield replace(base, extensions=replace(base.extensions, **{name: switched}))
+
+
+def _change(base: Recipe, recipe: Recipe) -> str:
+    changed = differences(base.to_json(), recipe.to_json())
+    return ", ".join(f"{name} = {value}" for name, (_, value) in changed.items())
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What is ablated.
+
+    Args:
+        data: the data set.
+        architecture: name from `resnoise.models.names()`.
+        variants: the rows.
+        timesteps: every T of the table.
+        seeds: of the trainings; for `digits` also the folds of the cross-validation.
+        runs: folder of checkpoints; trainings that are there are not repeated.
+        execution: how trainings run.
+    """
+
+    data: DataOptions
+    architecture: str
+    variants: Sequence[Variant]
+    timesteps: tuple[int, ...] = (1, 2, 4, 8)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    runs: Path = Path("runs")
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+
+    def __post_init__(self) -> None:
+        require_timesteps("timesteps", self.timesteps)
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ConfigError(
+                f"expected `seeds` to name each of one or more once, but got {list(self.seeds)}"
+            )
+
+
+def ablate(ablation: Ablation, out: Path, announce: Announce) -> list[Path]:
+    """Train every variant for every seed, and write what the validation images say.
+
+    Args:
+        ablation: what to train.
+        out: folder of the tables, which are written anew after every training.
+        announce: told of every training.
+
+    Returns:
+        Paths of `ablation.md` and of `ablation.csv`, which has a line for each network and T.
+    """
+    rows: list[dict[str, Any]] = []
+    written: list[Path] = []
+    for seed in ablation.seeds:
+        for variant in ablation.variants:
+            data = ablation.data.load(variant.recipe, seed)
+            method = methods.get(variant.method)
+            (training,) = method.trainings(BACKEND, ablation.timesteps)
+            job = Job(method, training.name, ablation.architecture, data, variant.recipe, seed)
+            title = f"train {variant.method} {variant.change}".rstrip()
+            progress = announce(f"{title}, {ablation.architecture}, seed {seed}")
+            best = train_in(ablation.runs, job, ablation.execution, progress)
+            rows += _rows(variant, job, best, ablation.timesteps)
+            written = _write(out, ablation, pd.DataFrame(rows))
+    return written
+
+
+def _rows(
+    variant: Variant, job: Job, best: Path, timesteps: Sequence[int]
+) -> Iterator[dict[str, Any]]:
+    network, info = job.load(best), checkpoint.read_info(best)
+    accuracies = validation_accuracies(job, network, max(timesteps))
+    thresholds = [layer.threshold.item() for layer in activations(network).values()]
+    for t in timesteps:
+        yield {
+            "method": variant.method,
+            "change": variant.change,
+            "seed": job.seed,
+            "timesteps": t,
+            "validation_accuracy": accuracies[t - 1],
+            "validation_images": len(job.data.validation),
+            "best_epoch": info.best_epoch,
+            "epochs": len(info.history),
+            "train_seconds": sum(row["seconds"] for row in info.history),
+            "mean_threshold": sum(thresholds) / len(thresholds),
+            "checkpoint_sha256": info.sha256,
+            "start_sha256": info.start,
+        }
+
+
+@torch.inference_mode()
+def validation_accuracies(job: Job, network: torch.nn.Module, timesteps: int) -> list[float]:
+    """Share of validation images that the spiking network has right after 1..T steps."""
+    simulation = job.method.simulation(network, BACKEND)
+    right = torch.zeros(timesteps, dtype=torch.int64)
+    for images, labels in batches(job.data.validation, job.recipe.batch_size):
+        right += (predictions(simulation(images, timesteps)) == labels).sum(1)
+    return (right.double() / len(job.data.validation)).tolist()
+
+
+def _write(out: Path, ablation: Ablation, frame: pd.DataFrame) -> list[Path]:
+    page = ablation_page(frame, ablation.data.dataset, ablation.architecture, provenance())
+    paths = [out / "ablation.md", out / "ablation.csv"]
+    with exclusive(out):
+        write_text(paths[0], page)
+        write_text(paths[1], frame.to_csv(index=False))
+    return paths

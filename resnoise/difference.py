@@ -1,0 +1,30 @@
+"""Where two recipes, or other nested settings, differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+ABSENT = "default"
+"""Stands for a value that one side does not name."""
+
+
+def differences(expected: Mapping[str, Any], got: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What differs between nested values: dotted names to the pair (expected, got).
+
+    A value that only one side names differs, and is `ABSENT` on the other.
+    """
+    ours, theirs = _flat(expected), _flat(got)
+    return {
+        name: (ours.get(name, ABSENT), theirs.get(name, ABSENT))
+        for name in [*ours, *(name for name in theirs if name not in ours)]
+        if (name in ours) != (name in theirs) or ours[name] != theirs[name]
+    }
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        nested = isinstance(value, Mapping)
+        flat |= _flat(value, f"{prefix}{name}.") if nested else {prefix + name: value}
+    return flat
