@@ -27,17 +27,17 @@ FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         (NEURONS, "import torch\n", "from time import perf_counter\n\nimport torch\n"),
         (
             NEURONS,
-            "        start, gate = state or",
-            "        began = perf_counter()\n        start, gate = state or",
+            "    spikes = torch.empty_like(current)\n",
+            "    began = perf_counter()\n    spikes = torch.empty_like(current)\n",
         ),
         (
             NEURONS,
-            "            v -= reset\n        return",
-            "            v -= reset\n"
-            "        end = began + 1.05 * (perf_counter() - began)\n"
-            "        while perf_counter() < end:\n"
-            "            pass\n"
-            "        return",
+            "        v.sub_(spike, alpha=theta)\n    return",
+            "        v.sub_(spike, alpha=theta)\n"
+            "    end = began + 1.05 * (perf_counter() - began)\n"
+            "    while perf_counter() < end:\n"
+            "        pass\n"
+            "    return",
         ),
     ),
     "threshold 1 % too high": (
@@ -47,7 +47,7 @@ FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
             "threshold = 1.01 * activation.threshold.detach()",
         ),
     ),
-    "reset to zero": ((NEURONS, "v -= reset", "v *= 1 - spikes[t]"),),
+    "reset to zero": ((NEURONS, "v.sub_(spike, alpha=theta)", "v *= 1 - spike"),),
     "σ halved": (
         (
             "resnoise/induction.py",
