@@ -46,7 +46,7 @@ def test_plus_changes_extensions_alone(plus):
 
 
 def test_unknown_method_names_the_known_ones():
-    with pytest.raises(ConfigError, match=r"unknown method 'nqq'; known: .*nq, qcfs, srp"):
+    with pytest.raises(ConfigError, match=r"unknown method 'nqq'; known: .*nq, nq-plus, qcfs, qcfs-plus, srp"):
         methods.get("nqq")
 
 
