@@ -29,7 +29,7 @@ class RecordStore:
         self.path = self.directory / "records.json"
 
     def check(self) -> None:
-        """Raise `StorageError` or `RecordError` now, before a training, if records cannot be added."""
+        """Raise `StorageError` or `RecordError` now, not after hours, if nothing can be added."""
         ensure_directory(self.directory)
         self.load()
 
