@@ -74,7 +74,8 @@ def compare(
         Paths of the written tables.
 
     Raises:
-        RecordError: `place.out` cannot be written, or holds records of another recipe.
+        RecordError: `place.out` holds records that are not valid, or of another recipe.
+        StorageError: `place.out` cannot be written.
     """
     store = RecordStore(place.out)
     store.check()
@@ -91,7 +92,7 @@ def compare(
         path = run_directory(place.runs, job) / "best.json"
         label = f"evaluate {cell.training.name} as {cell.method} on {cell.backend}"
         progress = announce(f"{label}, {cell.architecture}, seed {cell.seed}")
-        _write_training_record(place.out, job, path, place.execution)
+        _write_training_record(place.out, job, path)
         store.add(
             evaluate(job, path, cell.backend, cell.training, place.execution, progress=progress)
         )
@@ -150,7 +151,7 @@ def _training_label(cell: Cell) -> str:
     return f"train {cell.training.name}, {cell.architecture}, seed {cell.seed}"
 
 
-def _write_training_record(out: Path, job: Job, path: Path, execution: ExecutionConfig) -> None:
+def _write_training_record(out: Path, job: Job, path: Path) -> None:
     """Write history and final residual error of a training for the report, once."""
     name = f"{slug(job.data.name)}-{job.architecture}-seed{job.seed}-{job.training}.json"
     target = out / "trainings" / name
@@ -163,13 +164,13 @@ def _write_training_record(out: Path, job: Job, path: Path, execution: Execution
         architecture=job.architecture,
         seed=job.seed,
         history=checkpoint.read_info(path).history,
-        residual=_residual(job, path, execution),
+        residual=_residual(job, path),
     )
     with exclusive(target.parent):
         write_text(target, record.model_dump_json(indent=1) + "\n")
 
 
-def _residual(job: Job, path: Path, execution: ExecutionConfig) -> dict | None:
+def _residual(job: Job, path: Path) -> dict | None:
     network = job.method.source(job.load(path))
     if network is None:
         return None
