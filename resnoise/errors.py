@@ -39,3 +39,7 @@ class StorageError(ResnoiseError):
 
 class RecordError(ResnoiseError):
     """A result record or the store that holds it is not valid."""
+
+
+class CheckError(ResnoiseError):
+    """A tree, a reference or a measurement that the gate cannot compare."""

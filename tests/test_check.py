@@ -10,10 +10,10 @@ from faults import CHECK, FAULTS, ROOT, plant
 
 from resnoise import convert
 from resnoise.check import gate, reference, trees
-from resnoise.check.errors import CheckError
 from resnoise.check.grid_network import grid_images, grid_network
 from resnoise.check.ratio import time_in_turns
 from resnoise.check.rules import judge
+from resnoise.errors import CheckError
 
 DETERMINISTIC = [name for name in FAULTS if name not in ("nothing", "neuron loop 5 % slower")]
 

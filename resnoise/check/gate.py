@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from resnoise.check import reference, trees
-from resnoise.check.errors import CheckError
 from resnoise.check.figures import Measurement
 from resnoise.check.ratio import time_in_turns
 from resnoise.check.rules import Status, Verdict, judge, judge_ratio
+from resnoise.errors import CheckError
 from resnoise.provenance import provenance
 
 PARTS = ("exact", "trained", "time")

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from scipy import stats
 
-from resnoise.check.errors import CheckError
 from resnoise.check.trees import probe
+from resnoise.errors import CheckError
 
 CONFIDENCE = 0.99
 LAUNCHES = 6

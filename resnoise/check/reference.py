@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from resnoise.atomic import exclusive, write_text
-from resnoise.check.errors import CheckError
 from resnoise.check.figures import Measurement
+from resnoise.errors import CheckError
 
 
 def read(path: Path) -> Measurement:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from resnoise.check.errors import CheckError
 from resnoise.check.figures import Measurement
+from resnoise.errors import CheckError
 
 _PROBE = Path(__file__).with_name("probe.py")
 

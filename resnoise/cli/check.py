@@ -37,8 +37,8 @@ def check(
     from rich.console import Console
 
     from resnoise.check import gate, trees
-    from resnoise.check.errors import CheckError
     from resnoise.cli.display import console
+    from resnoise.errors import CheckError
 
     def progress(text: str) -> None:
         console.print(text, highlight=False)
