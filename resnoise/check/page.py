@@ -1,0 +1,41 @@
+"""The gate's table as one HTML page, to keep beside a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from resnoise.check.gate import Comparison
+from resnoise.check.rules import COLUMNS, Status, Verdict
+from resnoise.provenance import provenance
+from resnoise.report.table import Cell, Table, cells
+from resnoise.report.template import render
+
+_MARKS = {
+    "▲": ("better", "better than before, beyond the bound"),
+    "▼": ("worse", "worse than before, or not what it was: the gate stays shut"),
+}
+_MARK_OF = {Status.BETTER: "▲", Status.WORSE: "▼", Status.CHANGED: "▼"}
+
+
+def gate_page(comparison: Comparison) -> str:
+    """All figures of `comparison`, those that shut the gate first, with the style inside."""
+    here = provenance()
+    passed = [verdict for verdict in comparison.verdicts if not verdict.status.fails]
+    return render(
+        "check/page.html.jinja",
+        comparison=comparison,
+        now=f"commit {here.git_commit}{' with changes' if here.git_dirty else ''}, "
+        f"torch {here.torch_version} on {here.machine}",
+        failing=_table("failing", "What got worse", comparison.failing),
+        passed=_table("passed", "What did not", passed),
+        marks=_MARKS,
+    )
+
+
+def _table(name: str, title: str, verdicts: Iterable[Verdict]) -> Table:
+    rows = [cells(v.name, v.before, v.now, v.bound, _status(v.status)) for v in verdicts]
+    return Table(name, title, COLUMNS, rows, labels=len(COLUMNS))
+
+
+def _status(status: Status) -> Cell:
+    return Cell(status.value, mark=_MARK_OF.get(status, ""), bold=status.fails)
