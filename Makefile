@@ -44,7 +44,7 @@ html: $(VENV)/installed ## Write the curves over commits to .asv/html; `asv prev
 	$(BIN)/asv publish
 
 check: $(VENV)/installed ## Compare with the reference, or with BASE=COMMIT; fail if worse.
-	$(BIN)/resnoise check $(if $(BASE),--base $(BASE)) $(ARGS)
+	$(BIN)/resnoise check $(if $(BASE),--base $(BASE)) --html .asv/gate.html $(ARGS)
 
 # asv installs commits: changes that are in none would be missing from the result.
 clean-tree:

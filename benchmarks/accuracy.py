@@ -63,7 +63,9 @@ def select(records: list[Record], **wanted: object) -> list[Record]:
     return found
 
 
-class ErrorRate:
+class _Suite:
+    """A figure of one cell of the comparison."""
+
     version = "1"
     timeout = 60
     params = (METHODS, BACKENDS_THAT_AGREE, TIMESTEPS)
@@ -73,21 +75,16 @@ class ErrorRate:
     def setup(self, records, method, backend, timesteps) -> None:
         self.records = select(records, method=method, backend=backend, timesteps=timesteps)
 
+
+class ErrorRate(_Suite):
     def track_error_rate(self, records, method, backend, timesteps) -> float:
         return fmean(1 - record.accuracy for record in self.records)
 
 
-class ConversionGap:
+class ConversionGap(_Suite):
     """How far the source network is ahead; 0 where it is behind."""
 
-    version = "1"
-    timeout = 60
     params = (CONVERTED, BACKENDS_THAT_AGREE, TIMESTEPS)
-    param_names = ("method", "backend", "timesteps")
-    unit = "fraction of test images"
-
-    def setup(self, records, method, backend, timesteps) -> None:
-        self.records = select(records, method=method, backend=backend, timesteps=timesteps)
 
     def track_conversion_gap(self, records, method, backend, timesteps) -> float:
         return conversion_gap(

@@ -7,6 +7,7 @@ a machine or a commit lacks is skipped in `setup`.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -93,3 +94,11 @@ def random_data(architecture: str, train: int, validation: int) -> ImageData:
         test=held_out,
         sha256="0" * 64,
     )
+
+
+def peak_memory(function: Callable[[], object]) -> float:
+    """Peak memory of a call in MiB; skips where the system does not tell."""
+    peak = import_module("resnoise.metrics").peak_memory_mib(function, "cpu")
+    if peak is None:
+        raise SkipNotImplemented("this system does not tell the peak of a process's memory")
+    return peak

@@ -60,3 +60,9 @@ class OverheadRatio:
         repeats = 1 if SMOKE else 15
         times = alternate(self.functions, repeats=repeats, warmup=2, device="cpu")
         return overhead_ratio(times["spiking"], times["plain"], timesteps)
+
+
+class LongOverheadRatio(OverheadRatio):
+    """`R(8)` on the architectures of CIFAR, of few images, since VGG-16 takes its time."""
+
+    params = (BACKENDS, sweep(["vgg16", "resnet20"]), [8], [16])

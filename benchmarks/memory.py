@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from asv_runner.benchmarks.mark import SkipNotImplemented
+from collections.abc import Callable
 
-from .common import ARCHITECTURES, BACKENDS, random_images, require, source_network, sweep
+from .common import (
+    ARCHITECTURES,
+    BACKENDS,
+    peak_memory,
+    random_images,
+    require,
+    source_network,
+    sweep,
+)
 
 try:
     from resnoise import convert, simulate
-    from resnoise.metrics import peak_memory_mib
-except ImportError:  # a commit from before these existed
-    pass
+except ImportError:  # a commit from before these existed; `require` skips
+    convert = simulate = None
 
 TIMESTEPS = sweep([1, 4, 16])
 BATCH = 64
+SHORT, LONG = 8, 32
+
+
+def simulation(backend: str, architecture: str, batch: int, timesteps: int) -> Callable:
+    """A simulation that has run once: what the libraries allocate once is not the simulation's."""
+    require("resnoise.convert", "resnoise.metrics", backend=backend)
+    network = convert(source_network(architecture), backend)
+    images = random_images(architecture, batch)
+    simulate(network, images, timesteps)
+    return lambda: simulate(network, images, timesteps)
 
 
 class PeakMemory:
@@ -24,14 +41,25 @@ class PeakMemory:
     unit = "MiB"
 
     def setup(self, backend, architecture, timesteps) -> None:
-        require("resnoise.convert", "resnoise.metrics", backend=backend)
-        network = convert(source_network(architecture), backend)
-        images = random_images(architecture, BATCH)
-        self.simulate = lambda: simulate(network, images, timesteps)
-        self.simulate()  # what the libraries allocate once is not the simulation's
+        self.simulate = simulation(backend, architecture, BATCH, timesteps)
 
     def track_peak(self, backend, architecture, timesteps) -> float:
-        peak = peak_memory_mib(self.simulate, "cpu")
-        if peak is None:
-            raise SkipNotImplemented("this system does not tell the peak of a process's memory")
-        return peak
+        return peak_memory(self.simulate)
+
+
+class Growth:
+    """Peak memory of T = 32 over that of T = 8: 1 where steps are not kept, 4 where all are."""
+
+    version = "1"
+    timeout = 120
+    params = (BACKENDS, ["resnet20"])
+    param_names = ("backend", "architecture")
+    unit = f"times the peak at T={SHORT}"
+
+    def setup(self, backend, architecture) -> None:
+        self.short, self.long = (
+            simulation(backend, architecture, BATCH, timesteps) for timesteps in (SHORT, LONG)
+        )
+
+    def track_growth(self, backend, architecture) -> float:
+        return peak_memory(self.long) / peak_memory(self.short)

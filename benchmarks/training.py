@@ -29,10 +29,12 @@ TRAIN_IMAGES = 448
 VALIDATION_IMAGES = 50
 
 
-def make_trainer(method: str, architecture: str, bf16: bool, folder: str) -> Trainer:
-    """A trainer on random images."""
+def make_trainer(
+    method: str, architecture: str, folder: str, *, training: str | None = None, bf16: bool = False
+) -> Trainer:
+    """A trainer on random images; `training` is the method's name unless it has several."""
     data = random_data(architecture, TRAIN_IMAGES, VALIDATION_IMAGES)
-    job = Job(methods.get(method), method, architecture, data, Recipe(epochs=99))
+    job = Job(methods.get(method), training or method, architecture, data, Recipe(epochs=99))
     return Trainer(job, Path(folder) / method, ExecutionConfig(bf16=bf16))
 
 
@@ -54,7 +56,7 @@ class Epoch(_Suite):
     def setup(self, method, architecture) -> None:
         require("resnoise.train", "resnoise.methods")
         self.folder = tempfile.TemporaryDirectory()
-        self.trainer = make_trainer(method, architecture, False, self.folder.name)
+        self.trainer = make_trainer(method, architecture, self.folder.name)
         self.trainer.run_epoch()  # the first has no noise yet, and warms up
 
     def teardown(self, method, architecture) -> None:
@@ -77,7 +79,7 @@ class EpochOfNQ:
         require("resnoise.train", "resnoise.methods")
         self.folder = tempfile.TemporaryDirectory()
         self.epochs = {
-            name: make_trainer(name, architecture, bf16, self.folder.name).run_epoch
+            name: make_trainer(name, architecture, self.folder.name, bf16=bf16).run_epoch
             for name in ("nq", "qcfs")
         }
 

@@ -75,8 +75,8 @@ def compare(
         Paths of the written tables.
 
     Raises:
-        RecordError: `place.out` holds records of another recipe, or damaged ones.
-        StorageError: it cannot be written to.
+        RecordError: `place.out` holds records that are not valid, or of another recipe.
+        StorageError: `place.out` cannot be written.
     """
     store = RecordStore(place.out)
     store.check()

@@ -52,13 +52,28 @@ def is_size(node: fx.Node) -> bool:
     return node.target is operator.getitem and is_size(node.args[0])
 
 
+def _is_batch_size(node: fx.Node) -> bool:
+    """Whether a node that `is_size` is the number of images."""
+    index = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
+    return is_size(node) and index == 0
+
+
+def _within_image(dim: object) -> bool:
+    """Whether a dimension is certainly not that of the images.
+
+    What is counted from the end may be any, before the shapes of tensors are known: of `[N, C]`, −2
+    is the images. A tensor of images has two dimensions at least, so −1 is fine.
+    """
+    return isinstance(dim, int) and dim >= -1 and dim != 0
+
+
 def _mixes_images(module: nn.Module) -> bool:
-    """Whether a module of an affine type is set up to compute across the images of a batch."""
+    """Whether a module of an affine type may compute across the images of a batch."""
     if isinstance(module, BATCH_NORMS):
         return module.running_mean is None  # normalises by each batch, in evaluation too
     if isinstance(module, nn.Flatten):
-        return module.start_dim == 0
-    return isinstance(module, nn.Unflatten) and module.dim == 0
+        return not _within_image(module.start_dim)
+    return isinstance(module, nn.Unflatten) and not _within_image(module.dim)
 
 
 def _leaves_images_alone(node: fx.Node) -> bool:
@@ -71,14 +86,12 @@ def _leaves_images_alone(node: fx.Node) -> bool:
     if name in ("view", "reshape"):
         shape = node.args[1] if isinstance(node.args[1], tuple | list) else node.args[1:]
         first = shape[0]
-        return first == -1 or (isinstance(first, fx.Node) and is_size(first))
+        return first == -1 or (isinstance(first, fx.Node) and _is_batch_size(first))
     if name == "flatten":
-        return argument(1, "start_dim", 0) not in (0,)
-    if name == "cat":
-        return argument(1, "dim", 0) != 0
-    dims = argument(1, "dim", None)
+        return _within_image(argument(1, "start_dim", 0))
+    dims = argument(1, "dim", 0)
     dims = dims if isinstance(dims, tuple | list) else (dims,)
-    return all(isinstance(d, int) and d != 0 for d in dims)
+    return len(dims) > 0 and all(map(_within_image, dims))  # no dimension means all of them
 
 
 def is_affine(node: fx.Node, modules: dict[str, nn.Module]) -> bool:

@@ -90,7 +90,8 @@ def prepare(model: nn.Module, config: ActivationConfig | None = None) -> fx.Grap
     if refused:
         raise PreparationError(
             f"cannot convert {'; '.join(refused)}: between ReLUs only operations that are affine "
-            "in each image have a spiking counterpart (see resnoise/operators.py for the list)"
+            "in each image have a spiking counterpart (see resnoise/operators.py for the list); "
+            "write dimensions from the front, 0 is the images, since −2 may be any"
         )
     return network
 

@@ -29,7 +29,12 @@ class RecordStore:
         self.path = self.directory / "records.json"
 
     def check(self) -> None:
-        """Raise `StorageError` or `RecordError` now, not after hours, if nothing can be added."""
+        """Find out now, not after hours of training, whether records can be added.
+
+        Raises:
+            RecordError: what is there is not valid.
+            StorageError: the directory cannot be made or written.
+        """
         ensure_directory(self.directory)
         self.load()
 

@@ -1,9 +1,18 @@
 """What all tests share."""
 
+import pytest
 import torch
+
+from tests.comparisons import three_folds
 
 
 def pytest_configure():
     # On small tensors two threads gain nothing, and where other processes keep the cores busy they
     # wait for each other twenty times longer than they work.
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def folds():
+    """Records of four methods on three folds, see `tests.comparisons.three_folds`."""
+    return three_folds()

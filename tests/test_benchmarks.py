@@ -3,11 +3,11 @@
 import pytest
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from benchmarks import accuracy, cifar, common, energy, imports, latency, memory, training
+from benchmarks import accuracy, cifar, common, direct, energy, imports, latency, memory, training
 from resnoise import backends
 from resnoise.metrics.reach import conversion_gap, timesteps_to_reach
 
-SUITES = (accuracy, cifar, energy, imports, latency, memory, training)
+SUITES = (accuracy, cifar, direct, energy, imports, latency, memory, training)
 CLASSES = [
     value
     for module in SUITES
@@ -44,6 +44,13 @@ def test_a_library_that_is_missing_is_skipped_and_not_failed(monkeypatch):
 def test_a_module_that_an_old_commit_lacks_is_skipped_and_not_failed():
     with pytest.raises(SkipNotImplemented, match=r"resnoise\.future"):
         common.require("resnoise.future")
+
+
+def test_energy_is_skipped_on_a_commit_whose_meter_has_another_interface(monkeypatch):
+    monkeypatch.delattr(energy.ActivityMeter, "counting")
+    suite = energy.Energy()
+    with pytest.raises(SkipNotImplemented, match="no simulation on reference"):
+        suite.setup(suite.setup_cache(), "reference", 2)
 
 
 def test_records_that_are_not_there_are_skipped():

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from faults import CHECK, FAULTS, ROOT, plant
 
 from resnoise import convert
 from resnoise.check import gate, reference, trees
+from resnoise.check.figures import Figure, Kind
 from resnoise.check.grid_network import grid_images, grid_network
 from resnoise.check.ratio import time_in_turns
 from resnoise.check.rules import judge
@@ -65,6 +67,12 @@ def test_times_come_from_both_trees(tree):
     assert all(ratio.estimate > 0 for ratio in ratios.values())
 
 
+def test_of_two_trees_that_are_timed_the_broken_one_is_named(tree):
+    (tree / "resnoise" / "neuron.py").write_text("import no_such_module\n")
+    with pytest.raises(CheckError, match=rf"no_such_module.* in {tree}/resnoise/neuron\.py"):
+        time_in_turns(ROOT, tree, print, launches=2, rounds=1)
+
+
 def test_trees_without_a_common_workload_are_an_error(tree):
     shutil.rmtree(tree / "resnoise" / "backends")
     (tree / "resnoise" / "__init__.py").write_text("")
@@ -104,6 +112,25 @@ def test_recording_refuses_a_tree_with_changes(tmp_path):
         trees.require_clean(tmp_path)
 
 
+def test_a_base_commit_that_does_not_run_is_named(tmp_path, monkeypatch):
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(tmp_path)], check=True)
+    (tmp_path / "resnoise" / "neuron.py").write_text("import no_such_module\n")
+    author = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", *author, "commit", "--quiet", "-am", "x"], cwd=tmp_path, check=True)
+    monkeypatch.setattr(trees, "working_tree", lambda: tmp_path)
+    commit = trees.commit_id(tmp_path, "HEAD")
+    message = rf"cannot measure .*resnoise-{commit[:8]}.*no_such_module.*name another base"
+    with pytest.raises(CheckError, match=message):
+        gate.check_against_base("HEAD", ["exact"], print)
+
+
+@pytest.mark.parametrize("names", [[], ["only here"]])
+def test_sides_with_nothing_in_common_are_an_error(names):
+    verdicts = judge({}, {name: Figure(name, Kind.COUNT, 1) for name in names})
+    with pytest.raises(CheckError, match=r"no figure in common.*younger base.*--record"):
+        gate.Comparison("a commit", [], verdicts)
+
+
 def cli(*arguments):
     return subprocess.run([*CHECK, *arguments], cwd=ROOT, capture_output=True, text=True)
 
@@ -115,6 +142,8 @@ def cli(*arguments):
         (["--parts", "speed"], "expected --parts to be of exact, trained, time"),
         (["--parts", "time"], "name one with --base"),
         (["--reference", "nowhere.json"], "cannot read the reference nowhere.json"),
+        (["--record", "--base", "HEAD"], "leave out --base"),
+        (["--html", "/dev/null/gate.html"], "cannot make the directory /dev/null"),
     ],
 )
 def test_what_the_gate_cannot_do_is_exit_status_2(arguments, message):
@@ -123,19 +152,18 @@ def test_what_the_gate_cannot_do_is_exit_status_2(arguments, message):
     assert message in done.stderr
 
 
-def test_a_figure_that_got_worse_is_named_and_exit_status_1(tmp_path):
-    text = (ROOT / gate.REFERENCE).read_text()
+def test_what_got_worse_than_on_another_machine_is_named_and_exit_status_1(tmp_path):
     name = "neurons, reference: tensor operations in 4 steps"
-    before = reference.read(ROOT / gate.REFERENCE).by_name()[name].value
-    path = tmp_path / "reference.json"
-    path.write_text(text.replace(f'"{name}", "kind": "count", "value": {before}',
-                                 f'"{name}", "kind": "count", "value": {before - 1}'))  # fmt: skip
-    page = tmp_path / "pages" / "gate.html"
-    done = cli("--reference", str(path), "--parts", "exact", "--html", str(page))
+    before = reference.read(ROOT / gate.REFERENCE)
+    figures = [replace(f, value=1) if f.name == name else f for f in before.figures]
+    elsewhere = before.provenance | {"machine": "Another CPU"}
+    path, page = tmp_path / "reference.json", tmp_path / "new" / "gate.html"
+    reference.write(path, replace(before, figures=figures, provenance=elsewhere))
+    done = cli("--reference", str(path), "--parts", "exact,time", "--html", str(page))
     assert done.returncode == 1, done.stderr
+    assert "on Another CPU" in done.stdout
+    assert "left out: times" in done.stdout
     assert f"{name}" in done.stdout
     assert "WORSE" in done.stdout
-    html = page.read_text()
-    assert "<h1>1 got worse</h1>" in html
-    assert html.index(name) < html.index("Everything else")
-    assert "http" not in html  # it needs nothing but itself
+    for said in ("on Another CPU", "times: compared with a base alone", name, "WORSE"):
+        assert said in page.read_text()

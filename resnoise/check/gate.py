@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from resnoise.check import reference, trees
@@ -21,23 +21,54 @@ Progress = Callable[[str], None]
 """Told in a line what is being measured."""
 
 
-def check_against_reference(path: Path, parts: Sequence[str], progress: Progress) -> list[Verdict]:
-    """Compare the working tree with recorded figures; times cannot be recorded and are left out.
+@dataclass(frozen=True)
+class Comparison:
+    """What the gate found.
+
+    Attributes:
+        before: what the working tree is compared with, in words.
+        notes: what was left out, and why.
+        verdicts: one a figure.
+    """
+
+    before: str
+    notes: list[str]
+    verdicts: list[Verdict]
+
+    def __post_init__(self) -> None:
+        if all(verdict.status is Status.MISSING for verdict in self.verdicts):
+            raise CheckError(
+                "the two sides have no figure in common, so nothing was compared; name a younger "
+                "base, or record a new reference with `resnoise check --record`"
+            )
+
+    @property
+    def failing(self) -> list[Verdict]:
+        """The verdicts that shut the gate."""
+        return [verdict for verdict in self.verdicts if verdict.status.fails]
+
+
+def check_against_reference(path: Path, parts: Sequence[str], progress: Progress) -> Comparison:
+    """Compare the working tree with recorded figures, of whatever machine.
+
+    Times are left out: they say something only beside others of the same machine and moment.
 
     Raises:
         CheckError: there is nothing to compare.
     """
     before = reference.read(path)
+    notes = ["times: compared with a base alone, name one with --base"] if "time" in parts else []
     parts = [part for part in parts if part != "time"]
     if not parts:
         raise CheckError("times are compared with a base in the same run; name one with --base")
     # Parts that were not asked for are no loss.
     wanted = [f for f in before.figures if _part(f.name) in parts]
     now = _measure_working_tree(parts, progress)
-    return _require_common(judge(replace(before, figures=wanted).by_name(), now.by_name()))
+    verdicts = judge(replace(before, figures=wanted).by_name(), now.by_name())
+    return Comparison(reference.describe(before, path), notes, verdicts)
 
 
-def check_against_base(name: str, parts: Sequence[str], progress: Progress) -> list[Verdict]:
+def check_against_base(name: str, parts: Sequence[str], progress: Progress) -> Comparison:
     """Compare the working tree with a commit, both measured now on this machine.
 
     Raises:
@@ -45,7 +76,7 @@ def check_against_base(name: str, parts: Sequence[str], progress: Progress) -> l
     """
     root = trees.working_tree()
     commit = trees.commit_id(root, name)
-    verdicts = []
+    verdicts, notes = [], []
     with trees.tree_of(root, commit) as base:
         figures = [part for part in parts if part != "time"]
         if figures:
@@ -53,10 +84,11 @@ def check_against_base(name: str, parts: Sequence[str], progress: Progress) -> l
             before = trees.measure(base, root / WEIGHTS, figures)
             now = _measure_working_tree(figures, progress)
             verdicts += judge(before.by_name(), now.by_name())
+            notes += [f"the base cannot give {item}: {why}" for item, why in before.failed.items()]
         if "time" in parts:
             ratios = time_in_turns(root, base, progress)
             verdicts += [judge_ratio(*item) for item in ratios.items()]
-    return _require_common(verdicts)
+    return Comparison(f"commit {commit}, measured on this machine", notes, verdicts)
 
 
 def record(path: Path, progress: Progress) -> None:
@@ -82,12 +114,3 @@ def _measure_working_tree(parts: Sequence[str], progress: Progress) -> Measureme
 
 def _part(figure: str) -> str:
     return "trained" if figure.startswith("trained") else "exact"
-
-
-def _require_common(verdicts: list[Verdict]) -> list[Verdict]:
-    if all(verdict.status is Status.MISSING for verdict in verdicts):
-        raise CheckError(
-            "the two sides have no figure in common, so nothing was compared; name a younger base, "
-            "or record a new reference with `resnoise check --record`"
-        )
-    return verdicts

@@ -1,47 +1,41 @@
-"""The gate's verdicts as one HTML page that needs nothing but itself."""
+"""The gate's table as one HTML page, to keep beside a pull request."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from resnoise.check.rules import Status, Verdict
-from resnoise.report.html import render
-from resnoise.report.table import Table, cells
+from resnoise.check.gate import Comparison
+from resnoise.check.rules import COLUMNS, Status, Verdict
+from resnoise.provenance import provenance
+from resnoise.report.table import Cell, Table, cells
+from resnoise.report.template import render
 
-COLUMNS = ("figure", "before", "now", "fails at", "status")
+_MARKS = {
+    "▲": ("better", "better than before, beyond the bound"),
+    "▼": ("worse", "worse than before, or not what it was: the gate stays shut"),
+}
+_MARK_OF = {Status.BETTER: "▲", Status.WORSE: "▼", Status.CHANGED: "▼"}
 
 
-def gate_page(verdicts: Sequence[Verdict], compared_with: str) -> str:
-    """All verdicts, those that fail first.
-
-    Args:
-        verdicts: from the gate.
-        compared_with: what stands in the column "before".
-    """
-    failing = [verdict for verdict in verdicts if verdict.status.fails]
-    others = [verdict for verdict in verdicts if not verdict.status.fails]
-    tables = [
-        _table(name, title, chosen)
-        for name, title, chosen in (
-            ("failing", "What got worse", failing),
-            ("others", "Everything else", others),
-        )
-        if chosen
-    ]
+def gate_page(comparison: Comparison) -> str:
+    """All figures of `comparison`, those that shut the gate first, with the style inside."""
+    here = provenance()
+    passed = [verdict for verdict in comparison.verdicts if not verdict.status.fails]
     return render(
-        "gate.html.jinja",
-        verdict=f"{len(failing)} got worse" if failing else "Nothing got worse",
-        lead=f"{summary(verdicts)}, compared with {compared_with}.",
-        tables=tables,
+        "check/page.html.jinja",
+        comparison=comparison,
+        now=f"commit {here.git_commit}{' with changes' if here.git_dirty else ''}, "
+        f"torch {here.torch_version} on {here.machine}",
+        failing=_table("failing", "What got worse", comparison.failing),
+        passed=_table("passed", "What did not", passed),
+        marks=_MARKS,
     )
 
 
-def summary(verdicts: Sequence[Verdict]) -> str:
-    """How many figures have each status."""
-    counts = {status: sum(v.status is status for v in verdicts) for status in Status}
-    return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-
-
-def _table(name: str, title: str, verdicts: Sequence[Verdict]) -> Table:
-    rows = [cells(v.name, v.before, v.now, v.bound, v.status) for v in verdicts]
+def _table(name: str, title: str, verdicts: Iterable[Verdict]) -> Table:
+    rows = [cells(v.name, v.before, v.now, v.bound, _status(v.status)) for v in verdicts]
     return Table(name, title, COLUMNS, rows, labels=len(COLUMNS))
+
+
+def _status(status: Status) -> Cell:
+    return Cell(status.value, mark=_MARK_OF.get(status, ""), bold=status.fails)

@@ -29,6 +29,15 @@ def read(path: Path) -> Measurement:
         ) from error
 
 
+def describe(measurement: Measurement, path: Path) -> str:
+    """What the figures of a reference are, in words: file, commit, versions and machine."""
+    known = measurement.provenance
+    commit, torch, machine = (
+        known.get(name, "?") for name in ("git_commit", "torch_version", "machine")
+    )
+    return f"{path}, of commit {commit} with torch {torch} on {machine}"
+
+
 def write(path: Path, measurement: Measurement) -> None:
     """Replace the reference, whole or not at all."""
     with exclusive(path.parent):

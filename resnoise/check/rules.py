@@ -25,6 +25,8 @@ SIGNIFICANCE = 0.01
 """Chance that equally good trainings are called worse, over all trained figures together."""
 SLOWER = 1.02
 """A time is worse if its ratio is above this with confidence."""
+COLUMNS = ("figure", "before", "now", "fails at", "status")
+"""Headings of the gate's table, of the fields of a `Verdict`."""
 
 
 class Status(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -64,7 +65,7 @@ def tree_of(root: Path, commit: str) -> Iterator[Path]:
     archive = _git(root, "archive", "--format=tar", commit)
     if archive.returncode:
         raise CheckError(f"cannot read {commit}: {archive.stderr.decode().strip()}")
-    with tempfile.TemporaryDirectory(prefix="resnoise-base-") as folder:
+    with tempfile.TemporaryDirectory(prefix=f"resnoise-{commit[:8]}-") as folder:
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
             files.extractall(folder, filter="data")
         yield Path(folder)
@@ -88,9 +89,12 @@ def probe(tree: Path, *arguments: str) -> str:
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        # Of the two trees that are timed together, the file tells which it was.
+        places = re.findall(r'File "(.+?)", line \d+', done.stderr)
         raise CheckError(
-            f"cannot measure {tree}: {lines[-1]}; expected a `resnoise` that can be imported in "
-            "this environment: name another base, or install what it needs"
+            f"cannot measure {tree}: {lines[-1]}{f' in {places[-1]}' if places else ''}; expected "
+            "a `resnoise` that can be imported in this environment: name another base, or install "
+            "what it needs"
         )
     return done.stdout
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from resnoise.atomic import ensure_directory, exclusive, write_text
 from resnoise.cli import options
 from resnoise.cli.commands import app
+from resnoise.errors import CheckError, ResnoiseError
 
 if TYPE_CHECKING:
-    from resnoise.check.rules import Verdict
+    from resnoise.check.gate import Comparison
 
 
 @app.command()
@@ -35,54 +37,87 @@ def check(
     everything: Annotated[
         bool, typer.Option("--all", help="list the figures that are the same, too")
     ] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="file for the table as a page of HTML, all figures in it")
+    ] = None,
 ) -> None:
     """Compare the working tree with a base commit or the reference, and say what got worse."""
     from rich.console import Console
 
-    from resnoise.check import gate, trees
-    from resnoise.cli.display import console
-    from resnoise.errors import CheckError
-
-    def progress(text: str) -> None:
-        console.print(text, highlight=False)
-
     try:
-        chosen = gate.PARTS if parts is None else options.words(parts)
-        unknown = [part for part in chosen if part not in gate.PARTS]
-        if unknown or not chosen:
-            raise CheckError(f"expected --parts to be of {', '.join(gate.PARTS)}, got {parts!r}")
-        path = reference or trees.working_tree() / gate.REFERENCE
         if record:
-            gate.record(path, progress)
-            progress(str(path))
+            _record(reference, others=(base, parts, html))
             return
-        if base is None:
-            verdicts = gate.check_against_reference(path, chosen, progress)
-        else:
-            verdicts = gate.check_against_base(base, chosen, progress)
-    except CheckError as error:
+        if html is not None:
+            ensure_directory(html.parent)  # before minutes of measuring
+        comparison = _compare(base, parts, reference)
+        _print_comparison(comparison, everything)
+        if html is not None:
+            _write_page(html, comparison)
+    except ResnoiseError as error:
         Console(stderr=True, highlight=False).print(
             f"error: {error}", style="red", markup=False, soft_wrap=True
         )
         raise typer.Exit(2) from None
-    if html is not None:
-        from resnoise.atomic import exclusive, write_text
-        from resnoise.check.page import gate_page
-
-        with exclusive(html.parent):
-            write_text(html, gate_page(verdicts, base or str(path)))
-    _print_verdicts(verdicts, everything)
-    if any(verdict.status.fails for verdict in verdicts):
+    if comparison.failing:
         raise typer.Exit(1)
 
 
-def _print_verdicts(verdicts: list[Verdict], everything: bool) -> None:
-    from rich.table import Table
+def _record(reference: Path | None, others: tuple[object, ...]) -> None:
+    from resnoise.check import gate
 
-    from resnoise.check.page import COLUMNS, summary
-    from resnoise.check.rules import Status
+    if any(others):
+        raise CheckError(
+            "--record measures the exact and trained parts and compares nothing: leave out --base, "
+            "--parts and --html"
+        )
+    path = _reference_path(reference)
+    gate.record(path, _progress)
+    _progress(str(path))
+
+
+def _compare(base: str | None, parts: str | None, reference: Path | None) -> Comparison:
+    from resnoise.check import gate
+
+    chosen = gate.PARTS if parts is None else options.words(parts)
+    unknown = [part for part in chosen if part not in gate.PARTS]
+    if unknown or not chosen:
+        raise CheckError(f"expected --parts to be of {', '.join(gate.PARTS)}, got {parts!r}")
+    if base is None:
+        return gate.check_against_reference(_reference_path(reference), chosen, _progress)
+    return gate.check_against_base(base, chosen, _progress)
+
+
+def _reference_path(given: Path | None) -> Path:
+    from resnoise.check import gate, trees
+
+    return given or trees.working_tree() / gate.REFERENCE
+
+
+def _progress(text: str) -> None:
     from resnoise.cli.display import console
 
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def _write_page(path: Path, comparison: Comparison) -> None:
+    from resnoise.check.page import gate_page
+
+    with exclusive(path.parent):
+        write_text(path, gate_page(comparison))
+    _progress(str(path))
+
+
+def _print_comparison(comparison: Comparison, everything: bool) -> None:
+    from rich.table import Table
+
+    from resnoise.check.rules import COLUMNS, Status
+    from resnoise.cli.display import console
+
+    verdicts = comparison.verdicts
+    _progress(f"before: {comparison.before}")
+    for note in comparison.notes:
+        _progress(f"left out: {note}")
     table = Table(*COLUMNS, header_style="bold")
     for verdict in verdicts:
         if everything or verdict.status is not Status.SAME:

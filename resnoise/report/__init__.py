@@ -42,7 +42,8 @@ def write_report(
         figures are in `figures/` too, one file each.
 
     Raises:
-        RecordError: there are no records, or they are not valid, or a file cannot be written.
+        RecordError: there are no records, or they are not valid.
+        StorageError: a file cannot be written.
     """
     directory = Path(directory)
     records = RecordStore(directory).load()

@@ -1,4 +1,4 @@
-"""The comparison as one HTML page that needs nothing but itself."""
+"""The comparison as one HTML page."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from markupsafe import Markup
 from resnoise.report.documents import CONTINUE
 from resnoise.report.html import render
 from resnoise.report.sections import Report
+from resnoise.report.template import render
 
 
 def html_page(report: Report) -> str:
     """Tables, figures and notes of `report` with style and pictures inside the page."""
     return render(
-        "page.html.jinja",
+        "report/page.html.jinja",
         report=report,
+        marks=_MARKS,
         advice=CONTINUE,
         svg=lambda figure: Markup(figure.svg),
     )

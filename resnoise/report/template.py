@@ -1,0 +1,40 @@
+"""Pages that need nothing but themselves: the style is inside, and there is no script."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+
+def render(template: str, **values: object) -> str:
+    """Fill in a template that extends `report/base.html.jinja`.
+
+    Args:
+        template: its path within the package.
+        values: what it names. `report/table.html.jinja` wants `marks`: for each mark of a cell its
+            class in the style and what it means.
+    """
+    environment = Environment(
+        loader=PackageLoader("resnoise", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters["linked"] = _linked
+    environment.filters["code"] = _code
+    style = files("resnoise.report").joinpath("page.css").read_text(encoding="utf-8")
+    return environment.get_template(template).render(style=Markup(style), **values)
+
+
+def _linked(text: str) -> Markup:
+    """`text` escaped, with its web addresses as links."""
+    return Markup(re.sub(r"https?://[^\s,()<>&]+", r'<a href="\g<0>">\g<0></a>', str(escape(text))))
+
+
+def _code(text: str) -> Markup:
+    """`text` escaped, with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))

@@ -1,0 +1,122 @@
+"""The numbers of a comparison against counts by hand: which rows there are, who met whom."""
+
+from __future__ import annotations
+
+import pytest
+
+from resnoise.report.contests import hold_contests, verdict_of
+from resnoise.report.groups import comparison_frame, group_records
+from tests.comparisons import record
+from tests.made_up import make_record
+
+
+def contests_of(records):
+    groups = group_records(records, "nq")
+    return groups, *hold_contests(groups, "nq")
+
+
+def test_folds_are_pooled_so_that_each_image_counts_once(folds):
+    frame = comparison_frame(group_records(folds, "nq")).set_index(
+        ["method", "backend", "timesteps"]
+    )
+    line = frame.loc[("nq", "norse", 1)]
+    assert (line.accuracy, line.images, line.seeds) == (0.9, 300, 3)
+    # Wilson's interval of 270 of 300, worked out by hand
+    assert (line.accuracy_low, line.accuracy_high) == pytest.approx((0.8608, 0.9291), abs=1e-4)
+
+
+def test_seeds_on_one_test_set_are_averaged_and_do_not_narrow_the_interval():
+    records = [record("nq", right, seed=seed) for seed, right in enumerate((240, 270, 300))]
+    line = comparison_frame(group_records(records, "nq")).iloc[0]
+    assert (line.accuracy, line.images, line.seed_mean) == (pytest.approx(0.9), 300, 0.9)
+    assert line.accuracy_high - line.accuracy_low == pytest.approx(0.0683, abs=1e-4)
+    assert line.seed_low == pytest.approx(0.8)  # the lowest resampled mean is one seed thrice
+    assert line.seed_high == pytest.approx(1.0)
+
+
+def test_costs_are_medians_over_seeds():
+    records = [
+        record("nq", 270, seed=seed, latency_ms_per_image=latency, peak_memory_mib=memory)
+        for seed, latency, memory in ((0, 1.0, None), (1, 9.0, 40.0), (2, 2.0, 60.0))
+    ]
+    line = comparison_frame(group_records(records, "nq")).iloc[0]
+    assert (line.latency_ms_per_image, line.peak_memory_mib) == (2.0, 50.0)
+
+
+def test_contests_count_agreeing_backends_once_and_correct_for_all(folds):
+    _, contests, refusals = contests_of(folds)
+    found = {(c.other.method, c.reference_timesteps, c.timesteps): c for c in contests}
+    # worse and close at T = 1, 2; pre at T = 1, 2, and its 1 + 1 steps against nq's T = 2
+    assert sorted(found) == sorted(
+        [
+            *[(method, t, t) for method in ("worse", "close", "pre") for t in (1, 2)],
+            ("pre", 2, 1),
+        ]
+    )
+    assert refusals == []
+    worse = found["worse", 1, 1]
+    assert worse.backends == ("norse", "snntorch")
+    assert (worse.result.first_only, worse.result.second_only) == (30, 0)
+    assert worse.result.p == pytest.approx(2 * 0.5**30)
+    assert worse.p_holm == pytest.approx(7 * 2 * 0.5**30)
+    assert {key: contest.verdict for key, contest in found.items()} == {
+        ("worse", 1, 1): "better",
+        ("worse", 2, 2): "n.s.",
+        ("close", 1, 1): "n.s.",
+        ("close", 2, 2): "n.s.",
+        ("pre", 1, 1): "worse",
+        ("pre", 2, 2): "n.s.",
+        ("pre", 2, 1): "n.s.",  # 5 to 0 is p = 0.0625
+    }
+    assert [c.equal_steps for c in (worse, found["pre", 1, 1], found["pre", 2, 1])] == [
+        True,
+        False,
+        True,
+    ]
+
+
+def test_backends_that_disagree_are_tested_apart():
+    records = [
+        record(method, right, backend=backend)
+        for method, backend, right in (
+            ("nq", "norse", 270),
+            ("nq", "snntorch", 271),
+            ("qcfs", "norse", 240),
+            ("qcfs", "snntorch", 240),
+        )
+    ]
+    _, contests, _ = contests_of(records)
+    assert [contest.backends for contest in contests] == [("norse",), ("snntorch",)]
+
+
+def test_the_reference_is_better_only_than_all_it_met(folds):
+    groups, contests, _ = contests_of(folds)
+    reference = next(row for row in groups if row.method == "nq")
+    at_equal_steps = [contest for contest in contests if contest.equal_steps]
+    assert verdict_of(at_equal_steps, reference, 1) == "n.s."  # better than worse, not than close
+    without_close = [c for c in at_equal_steps if c.other.method != "close"]
+    assert verdict_of(without_close, reference, 1) == "better"
+    assert verdict_of([], reference, 1) == ""
+
+
+def test_trainings_for_their_own_timesteps_share_a_row_and_others_do_not():
+    own = [
+        make_record(method="direct", training=f"direct-T{t}", levels=None, timesteps=t)
+        for t in (2, 4)
+    ]
+    rows = list(group_records(own, "nq"))
+    assert [row.label for row in rows] == ["direct"]
+    rivals = [
+        make_record(method="srp", training=training, timesteps=4) for training in ("qcfs", "nq")
+    ]
+    assert [row.label for row in group_records(rivals, "nq")] == ["srp (nq)", "srp (qcfs)"]
+    losses = [make_record(method="direct", variant=loss, training=loss) for loss in ("tet", "ce")]
+    assert [row.label for row in group_records(losses, "nq")] == ["direct (ce)", "direct (tet)"]
+
+
+def test_several_levels_meet_their_own():
+    records = [record(method, 270, levels=levels) for method in ("nq", "qcfs") for levels in (4, 8)]
+    records.append(record("direct", 270, levels=None))
+    _, contests, _ = contests_of(records)
+    met = {(c.reference.levels, c.other.method, c.other.levels) for c in contests}
+    assert met == {(4, "qcfs", 4), (8, "qcfs", 8), (4, "direct", None), (8, "direct", None)}

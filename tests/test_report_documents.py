@@ -1,0 +1,84 @@
+"""The comparison as Markdown, CSV, LaTeX and in the terminal: marks, figures, escapes."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from resnoise.report import summary_table, write_report
+from resnoise.report.render import escape_latex
+from resnoise.report.table import p_value, scaled, significant
+from resnoise.store import frame_from_records
+from tests.comparisons import record, store
+
+
+def test_bold_and_marks_follow_the_tests(folds, tmp_path):
+    write_report(store(tmp_path, folds))
+    table = (tmp_path / "comparison.md").read_text().split("### ")[1]
+    lines = {
+        tuple(part.strip() for part in line.split("|")[1:3]): line
+        for line in table.splitlines()
+        if line.startswith("| ")
+    }
+    assert "| 90.0 ±3.4 | 95.0 ±2.5 |" in lines["nq", "norse"]
+    assert "| 80.0 ±4.5 ▼ | 95.0 ±2.5 ≈ |" in lines["worse", "norse"]
+    assert "| 89.3 ±3.5 ≈ | 95.0 ±2.5 ≈ |" in lines["close", "snntorch"]
+    assert "| **96.7** ±2.1 ▲ | 95.0 ±2.5 ≈ |" in lines["pre", "norse"]
+    assert "Bold:" in table
+
+
+def test_csv_is_one_line_a_group_in_full_precision(folds, tmp_path):
+    write_report(store(tmp_path, folds))
+    frame = pd.read_csv(tmp_path / "comparison.csv")
+    assert len(frame) == 4 * 2 * 2
+    line = frame[(frame["method"] == "worse") & (frame["timesteps"] == 1)].iloc[0]
+    assert line.accuracy == 0.8
+    assert line.p_equal_timesteps == pytest.approx(2 * 0.5**30, rel=1e-12)
+    assert line.reference_is_equal_timesteps == "better"
+    pre = frame[(frame["method"] == "pre") & (frame["timesteps"] == 1)].iloc[0]
+    assert pre.total_steps == 2
+    assert pre.difference_equal_total_steps == pytest.approx((285 - 290) / 300)
+    assert frame.loc[frame["method"] == "nq", "p_equal_timesteps"].isna().all()
+
+
+def test_summary_for_the_terminal(folds):
+    table = summary_table(frame_from_records(folds))
+    line = table[(table["method"] == "pre") & (table["backend"] == "norse")].iloc[0]
+    assert (line["dataset"], line["τ"], line["T=1"]) == ("digits", "1", "96.7 ±2.1 ▲")
+    assert list(table["method"][:2]) == ["nq", "nq"]
+
+
+def test_names_are_escaped(tmp_path):
+    odd = "a<b>&_%|*"
+    write_report(store(tmp_path, [record("nq", 270), record(odd, 240)]))
+    assert "a<b>" not in (tmp_path / "report.html").read_text()
+    assert r"a\<b\>&\_%\|\*" in (tmp_path / "comparison.md").read_text()
+    assert r"a\textless{}b\textgreater{}\&\_\%|*" in (tmp_path / "comparison.tex").read_text()
+
+
+def test_latex_escapes_every_special_character():
+    assert escape_latex("\\&%$#_{}~^") == (
+        r"\textbackslash{}\&\%\$\#\_\{\}\textasciitilde{}\textasciicircum{}"
+    )
+
+
+def test_latex_is_ascii_and_balanced(folds, tmp_path):
+    write_report(store(tmp_path, folds))
+    text = (tmp_path / "comparison.tex").read_text()
+    assert text.isascii()
+    for begin in ("table", "tabular", "minipage"):
+        assert text.count(f"\\begin{{{begin}}}") == text.count(f"\\end{{{begin}}}") > 0
+    assert text.count("\\toprule") == text.count("\\bottomrule")
+    assert r"\textbf{96.7} $\pm$2.1 $\uparrow$" in text
+
+
+def test_numbers_as_text():
+    assert [significant(x) for x in (0.012345, 1.5, 1234.5, 0, None)] == [
+        "0.0123",
+        "1.50",
+        "1234",
+        "0",
+        "–",
+    ]
+    assert [scaled(x) for x in (12, 1234, 5.678e6, 9e9)] == ["12.0", "1.23 k", "5.68 M", "9.00 G"]
+    assert [p_value(p) for p in (0.04999, 1e-9)] == ["0.0500", "<0.0001"]
