@@ -31,9 +31,6 @@ def check(
     record: Annotated[
         bool, typer.Option("--record", help="make this tree's figures the reference")
     ] = False,
-    html: Annotated[
-        Path | None, typer.Option(help="also write the table as a page, in this file")
-    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="list the figures that are the same, too")
     ] = False,
@@ -124,4 +121,6 @@ def _print_comparison(comparison: Comparison, everything: bool) -> None:
             table.add_row(verdict.name, verdict.before, verdict.now, verdict.bound, verdict.status)
     if table.row_count:
         console.print(table)
-    console.print(summary(verdicts), highlight=False)
+    counts = {status: sum(v.status is status for v in verdicts) for status in Status}
+    summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    console.print(summary, highlight=False)

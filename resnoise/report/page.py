@@ -5,9 +5,14 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from resnoise.report.documents import CONTINUE
-from resnoise.report.html import render
 from resnoise.report.sections import Report
 from resnoise.report.template import render
+
+_MARKS = {
+    "▲": ("better", "significantly better than the reference method"),
+    "▼": ("worse", "significantly worse than the reference method"),
+    "≈": ("even", "no significant difference to the reference method"),
+}
 
 
 def html_page(report: Report) -> str:
