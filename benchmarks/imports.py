@@ -16,7 +16,7 @@ class Import:
     repeat = 1 if SMOKE else 5
     rounds = 1
     warmup_time = 0.0
-    params = (["resnoise", "resnoise.cli"],)
+    params = (["resnoise", "resnoise.cli", "resnoise.compare"],)
     param_names = ("module",)
 
     def setup(self, module: str) -> None:

@@ -34,8 +34,11 @@ def forget_editable_installs() -> None:
 
 def take_check_from_here() -> None:
     """Make `resnoise.check` this folder, beside the rest of the tree's `resnoise`."""
-    import resnoise  # noqa: F401 - the parent package comes from PYTHONPATH
+    import resnoise  # the parent package comes from PYTHONPATH
 
+    # A package that imports its modules late must fail here, not in one figure after another.
+    for name in getattr(resnoise, "__all__", ()):
+        getattr(resnoise, name)
     spec = spec_from_file_location(
         "resnoise.check", HERE / "__init__.py", submodule_search_locations=[str(HERE)]
     )

@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 
 from resnoise.config import (
@@ -202,6 +201,8 @@ def use_threads(threads: int | None, dataset: str) -> None:
     if threads is None and dataset == "digits":
         threads = 1  # images this small cost less than handing them to a second thread
     if threads is not None:
+        import torch
+
         require_positive_int("threads", threads)
         torch.set_num_threads(threads)
 
