@@ -212,7 +212,7 @@ class ExecutionConfig:
         device: `"auto"` (CUDA when there is one), `"cpu"` or `"cuda"`.
         bf16: train under bfloat16 autocast.
         channels_last: keep images and convolutions in channels-last memory layout.
-        compile: train through `torch.compile`, and simulate the reference backend's neurons so.
+        compile: train through `torch.compile`, and simulate the neurons of any backend through it.
         checkpoint_time: keep nothing of the neurons' loop over time for the backward pass of a
             direct training, and run it again instead: less memory, more time, the same gradients.
         workers: processes that load data; 0 loads in the training process.

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from resnoise import backends, checkpoint
 from resnoise.activation import activations, noise_mode
-from resnoise.backends.reference import compile_neurons_
 from resnoise.config import ExecutionConfig
 from resnoise.datasets import Split, batches
 from resnoise.job import Job
@@ -32,6 +31,7 @@ from resnoise.provenance import device_name, provenance
 from resnoise.records import Record, pack_correct, pack_test_ids
 from resnoise.seeding import generator_for
 from resnoise.simulate import Simulation, predictions
+from resnoise.spiking import compile_neurons_
 from resnoise.train import Progress, resolve_device
 
 BATCH = 100

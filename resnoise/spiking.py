@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+
 import torch
 from torch import Tensor, fx, nn
 from torch.utils.checkpoint import checkpoint
@@ -26,6 +29,7 @@ class SpikingLayer(nn.Module):
     Attributes:
         checkpointed: whether a backward pass runs the loop over time again instead of keeping what
             it computed.
+        compiled: whether the neurons run through `torch.compile`, see `compile_neurons_`.
     """
 
     threshold: Tensor
@@ -36,6 +40,7 @@ class SpikingLayer(nn.Module):
         self.register_buffer("threshold", threshold)
         self.constant_input = constant_input
         self.checkpointed = False
+        self.compiled = False
 
     def forward(
         self, current: Tensor, timesteps: int, state: IFState | None
@@ -57,26 +62,63 @@ class SpikingLayer(nn.Module):
         )
         if channels_last:
             current = current.permute(0, 2, 3, 1)
-            state = _permuted(state, 0, 2, 3, 1)
+            state = _each(state, lambda x: x.permute(0, 2, 3, 1))
         if self.constant_input:
             current = current.expand(timesteps, *current.shape)
         else:
             current = current.unflatten(0, (timesteps, -1))
-        if self.checkpointed and torch.is_grad_enabled():
-            spikes, state = checkpoint(self.neurons, current, state, use_reentrant=False)
+        if self.compiled:
+            output, state = self._run_compiled(current, state)
+        elif self.checkpointed and torch.is_grad_enabled():
+            arguments = (self.neurons, current, state, self.threshold)
+            output, state = checkpoint(_run, *arguments, use_reentrant=False)
         else:
-            spikes, state = self.neurons(current, state)
-        output = spikes.mul_(self.threshold).flatten(0, 1)
+            output, state = _run(self.neurons, current, state, self.threshold)
+        output = output.flatten(0, 1)
         if channels_last:
             output = output.permute(0, 3, 1, 2)
-            state = _permuted(state, 0, 3, 1, 2)
+            state = _each(state, lambda x: x.permute(0, 3, 1, 2))
         return output, state
 
+    def _run_compiled(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
+        # Flat, so that layers of all shapes share one kernel.
+        flat = _each(state, Tensor.flatten)
+        output, end = _compiled_run()(self.neurons, current.flatten(1), flat, self.threshold)
+        return output.view(current.shape), _each(end, lambda x: x.view(current.shape[1:]))
 
-def _permuted(state: IFState | None, *order: int) -> IFState | None:
+
+def compile_neurons_(network: SpikingNetwork) -> None:
+    """Have the neurons of a network simulate through `torch.compile`, whatever their library.
+
+    The neurons stay the library's own and their spikes the same bit for bit; what a compiler adds
+    is one kernel for the whole loop over time. The first simulation of each number of steps
+    compiles, which takes seconds and a C++ compiler.
+
+    Args:
+        network: from `resnoise.convert`.
+    """
+    for layer in network.spiking_layers.values():
+        layer.compiled = True
+
+
+def _run(
+    neurons: nn.Module, current: Tensor, state: IFState | None, threshold: Tensor
+) -> tuple[Tensor, IFState]:
+    """Output current `[T, N, ...]` and end state from the input current of the same shape."""
+    spikes, state = neurons(current, state)
+    return spikes.mul_(threshold), state
+
+
+@lru_cache
+def _compiled_run() -> Callable[..., tuple[Tensor, IFState]]:
+    # One kernel a number of steps and kind of state: more than the 8 that PyTorch would stop at.
+    return torch.compile(_run, dynamic=True, recompile_limit=64)
+
+
+def _each(state: IFState | None, change: Callable[[Tensor], Tensor]) -> IFState | None:
     if state is None:
         return None
-    return IFState(*(None if x is None else x.permute(order) for x in state))
+    return IFState(*(None if x is None else change(x) for x in state))
 
 
 class SpikingNetwork(nn.Module):

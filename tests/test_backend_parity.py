@@ -7,15 +7,15 @@ import textwrap
 
 import pytest
 import torch
-from networks import grid_images, images, put_on_grid_, source
+from networks import grid_images, images, plain, put_on_grid_, source
 from torch import nn
 
 from resnoise import backends
 from resnoise.backends import LeakyConfig
-from resnoise.backends.reference import scan_compiled, scan_in_place
 from resnoise.convert import convert
 from resnoise.errors import BackendError, ConfigError
 from resnoise.neuron import IFState, if_step, initial_state
+from resnoise.spiking import SpikingLayer, compile_neurons_
 
 OTHERS = [name for name in backends.names() if name != "reference"]
 ARCHITECTURES = ["resnet20", "vgg16"]
@@ -319,13 +319,33 @@ def test_a_missing_library_breaks_nothing(library):
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 @pytest.mark.parametrize("gated", [False, True])
-def test_compiled_neurons_are_the_same_bit_for_bit(gated):
+@pytest.mark.parametrize("name", backends.available())
+def test_compiled_neurons_are_the_same_bit_for_bit(name, gated):
     generator = torch.Generator().manual_seed(0)
     current = torch.randint(-4, 9, (5, 3, 7, 11), generator=generator) / 4  # many ties at θ = 1
     threshold = torch.tensor(1.0)
     gate = torch.randint(0, 2, current.shape[1:], generator=generator).float() if gated else None
     start = initial_state(current[0], threshold)._replace(gate=gate)
-    spikes, v = scan_in_place(current, start, threshold)
-    compiled_spikes, compiled_v = scan_compiled(current, start, threshold)
-    assert torch.equal(spikes, compiled_spikes)
-    assert torch.equal(v, compiled_v)
+    layer = SpikingLayer(
+        backends.get(name).integrate_and_fire(threshold), threshold, constant_input=False
+    )
+    expected = layer(current.flatten(0, 1), 5, start)
+    layer.compiled = True
+    got = layer(current.flatten(0, 1), 5, start)
+    assert torch.equal(expected[0], got[0])
+    assert torch.equal(expected[1].v, got[1].v)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize("name", backends.available())
+def test_a_network_with_compiled_neurons_simulates_the_same(name):
+    """From rest, from a state, with constant and with changing input."""
+    network = convert(source(plain()), name)
+    x = images(3, 2, 4, 4)
+    logits, state = network(x, 2)
+    more, _ = network(x, 2, state)
+    compile_neurons_(network)
+    compiled_logits, compiled_state = network(x, 2)
+    compiled_more, _ = network(x, 2, compiled_state)
+    assert torch.equal(logits, compiled_logits)
+    assert torch.equal(more, compiled_more)

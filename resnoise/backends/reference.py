@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
-
 import torch
 from torch import Tensor, nn
 
 from resnoise.backends.base import Backend, LeakyConfig
 from resnoise.neuron import IFState, if_step, initial_state
-
-Scan = Callable[[Tensor, IFState, Tensor], tuple[Tensor, Tensor]]
 
 
 class IntegrateAndFire(nn.Module):
@@ -19,9 +14,6 @@ class IntegrateAndFire(nn.Module):
 
     Args:
         threshold: θ, tensor of shape `()`.
-
-    Attributes:
-        scan: the loop over time, see `compile_neurons_`.
     """
 
     threshold: Tensor
@@ -29,12 +21,13 @@ class IntegrateAndFire(nn.Module):
     def __init__(self, threshold: Tensor) -> None:
         super().__init__()
         self.register_buffer("threshold", threshold)
-        self.scan: Scan = scan_in_place
 
     def forward(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
         """See `resnoise.backends.Neuron`."""
         start = state or initial_state(current[0], self.threshold)
-        spikes, v = self.scan(current, start, self.threshold)
+        # A compiler keeps each membrane in a register if it is shown the steps as they are.
+        scan = scan_step_by_step if torch.compiler.is_compiling() else scan_in_place
+        spikes, v = scan(current, start, self.threshold)
         return spikes, IFState(v, start.gate)
 
 
@@ -62,44 +55,14 @@ def scan_in_place(current: Tensor, start: IFState, threshold: Tensor) -> tuple[T
     return spikes, v
 
 
-def scan_compiled(current: Tensor, start: IFState, threshold: Tensor) -> tuple[Tensor, Tensor]:
-    """The same loop as one kernel, which keeps each membrane in a register; see `scan_in_place`."""
-    flat = current.flatten(1)
-    gate = None if start.gate is None else start.gate.flatten()
-    spikes, v = _kernel()(flat, start.v.flatten(), gate, threshold)
-    return spikes.view_as(current), v.view_as(start.v)
-
-
-def compile_neurons_(network: nn.Module) -> None:
-    """Have the reference backend's neurons simulate through `torch.compile`; others stay.
-
-    The spikes are the same bit for bit. The first simulation of each number of steps compiles,
-    which takes seconds and a C++ compiler.
-
-    Args:
-        network: from `resnoise.convert`.
-    """
-    for module in network.modules():
-        if isinstance(module, IntegrateAndFire):
-            module.scan = scan_compiled
-
-
-def _steps(
-    current: Tensor, v: Tensor, gate: Tensor | None, threshold: Tensor
-) -> tuple[Tensor, Tensor]:
+def scan_step_by_step(current: Tensor, start: IFState, threshold: Tensor) -> tuple[Tensor, Tensor]:
+    """The loop over time as the definition has it; see `scan_in_place`."""
     spikes = []
-    state = IFState(v, gate)
+    state = start
     for now in current:
         spike, state = if_step(now, state, threshold)
         spikes.append(spike)
     return torch.stack(spikes), state.v
-
-
-@lru_cache
-def _kernel() -> Callable[..., tuple[Tensor, Tensor]]:
-    # One kernel a number of steps, whatever the shape of the layer: more than the 8 that PyTorch
-    # would stop at.
-    return torch.compile(_steps, dynamic=True, recompile_limit=64)
 
 
 class _SuperSpike(torch.autograd.Function):

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, fx
 
 from resnoise import backends
-from resnoise.backends.reference import compile_neurons_
 from resnoise.convert import convert
 from resnoise.metrics import plain_network
 from resnoise.peers import by_hand, spikingjelly
 from resnoise.simulate import simulate
+from resnoise.spiking import compile_neurons_
 
 Simulate = Callable[[Tensor, int], Tensor]
 
@@ -42,15 +42,23 @@ def contestants(compiled: bool = True) -> list[Contestant]:
     Args:
         compiled: also those through `torch.compile`, which needs a C++ compiler.
     """
-    found = [Contestant(name, _ours(name)) for name in backends.available()]
+    found = [Contestant(name, _ours(name, compiled=False)) for name in backends.available()]
     if compiled:
-        found.append(Contestant("reference, compiled", _compiled, compiled=True))
+        found += [
+            Contestant(compiled_name(name), _ours(name, compiled=True), compiled=True)
+            for name in backends.available()
+        ]
     peers = {
         "norse": Contestant("norse by hand", _by_hand("NorseSteps"), "norse"),
         "snntorch": Contestant("snntorch by hand", _by_hand("SnnTorchSteps"), "snntorch"),
         "spikingjelly": Contestant("spikingjelly", spikingjelly.multi_step, "reference"),
     }
     return found + [peer for library, peer in peers.items() if find_spec(library) is not None]
+
+
+def compiled_name(backend: str) -> str:
+    """Name of the contestant that is a backend of ours with compiled neurons."""
+    return f"{backend}, compiled"
 
 
 def without_spikes(network: fx.GraphModule, compiled: bool) -> Callable[[Tensor], Tensor]:
@@ -61,18 +69,14 @@ def without_spikes(network: fx.GraphModule, compiled: bool) -> Callable[[Tensor]
     return torch.inference_mode()(lambda images: plain(images))
 
 
-def _ours(backend: str) -> Callable[[fx.GraphModule], Simulate]:
+def _ours(backend: str, compiled: bool) -> Callable[[fx.GraphModule], Simulate]:
     def build(network: fx.GraphModule) -> Simulate:
         spiking = convert(network, backend)
+        if compiled:
+            compile_neurons_(spiking)
         return lambda images, timesteps: simulate(spiking, images, timesteps)
 
     return build
-
-
-def _compiled(network: fx.GraphModule) -> Simulate:
-    spiking = convert(network)
-    compile_neurons_(spiking)
-    return lambda images, timesteps: simulate(spiking, images, timesteps)
 
 
 def _by_hand(neurons: str) -> Callable[[fx.GraphModule], Simulate]:

@@ -72,6 +72,7 @@ def _contest(frame: pd.DataFrame, name: str, title: str, notes: list[str]) -> Ta
         "over one forward pass",
         "R(T)",
         "times as long as ours",
+        "as ours, compiled",
         "other predictions",
     )
     rows = [
@@ -83,6 +84,7 @@ def _contest(frame: pd.DataFrame, name: str, title: str, notes: list[str]) -> Ta
             significant(line.ratio),
             significant(line.overhead),
             significant(line.times_as_long),
+            significant(line.times_as_long_compiled),
             line.moved,
         )
         for line in frame.itertuples()

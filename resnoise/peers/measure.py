@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from resnoise.config import ActivationConfig, ExecutionConfig, Recipe
 from resnoise.datasets import ImageData, LabelledImages, Normalisation, Split
 from resnoise.job import Job
 from resnoise.metrics import alternate, peak_memory_mib
-from resnoise.peers.contestants import contestants, without_spikes
+from resnoise.peers.contestants import compiled_name, contestants, without_spikes
 from resnoise.simulate import predictions
 from resnoise.train import Trainer
 
@@ -91,7 +92,10 @@ def _contest(
         seconds = times[contestant.name].median_s
         forward = times[contestant.compiled].median_s
         moved = predictions(built[contestant.name](images, timesteps)) != expected
-        beside = times[contestant.beside].median_s if contestant.beside else None
+        beside, beside_compiled = (
+            seconds / times[name].median_s if name in times else None
+            for name in (contestant.beside, compiled_name(contestant.beside))
+        )
         yield {
             "architecture": architecture,
             "contestant": contestant.name,
@@ -102,7 +106,8 @@ def _contest(
             "ratio": seconds / forward,
             "overhead": seconds / (timesteps * forward),
             "beside": contestant.beside,
-            "times_as_long": None if beside is None else seconds / beside,
+            "times_as_long": beside,
+            "times_as_long_compiled": beside_compiled,
             "moved": moved[-1].sum().item(),
         }
 
@@ -113,16 +118,29 @@ def memory(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]:
     for architecture in settings.architectures:
         announce(architecture)
         run = partial(simulate, convert(source_network(architecture)), images)
-        peaks = {}
-        for timesteps in (settings.timesteps, 4 * settings.timesteps):
+        steps = (settings.timesteps, 4 * settings.timesteps)
+        for timesteps in steps:
             run(timesteps)
-            peaks[timesteps] = peak_memory_mib(partial(run, timesteps), "cpu")
+        peaks = _median_peaks(run, steps, settings.repeats)
         first, last = peaks.values()
         yield {
             "architecture": architecture,
             **{f"T={timesteps}": peak for timesteps, peak in peaks.items()},
             "ratio": None if first is None else last / first,
         }
+
+
+def _median_peaks(
+    run: Callable[[int], object], steps: Sequence[int], repeats: int
+) -> dict[int, float | None]:
+    """Peaks of `run` by the number of steps, in turns: what the allocator still holds varies."""
+    turns = [
+        [peak_memory_mib(partial(run, count), "cpu") for count in steps] for _ in range(repeats)
+    ]
+    return {
+        count: None if None in peaks else median(peaks)
+        for count, peaks in zip(steps, zip(*turns, strict=True), strict=True)
+    }
 
 
 def training(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]:
