@@ -30,7 +30,7 @@ bench-pair: $(VENV)/installed clean-tree ## Run the asv suite on BASE=COMMIT and
 
 smoke: $(VENV)/installed ## Run every benchmark once, briefly, in this environment; keep nothing.
 	$(BIN)/asv machine --yes
-	RESNOISE_SMOKE=1 $(BIN)/asv run --python=same --quick --dry-run --show-stderr $(ARGS)
+	RESNOISE_SMOKE=1 $(BIN)/asv run --config asv.smoke.json --python=same --quick --dry-run --show-stderr $(ARGS)
 
 bench-check: $(VENV)/installed ## Check that asv can read the suite.
 	$(BIN)/asv machine --yes

@@ -5,22 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 from statistics import fmean
+from typing import NamedTuple
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from .common import BACKENDS_THAT_AGREE, CONVERTED, METHODS, SMOKE, sweep
-
-try:
-    from resnoise import methods
-    from resnoise.backends import available
-    from resnoise.compare import Workplace, compare
-    from resnoise.config import Recipe
-    from resnoise.grid import DataOptions, Grid
-    from resnoise.metrics.reach import conversion_gap, timesteps_to_reach
-    from resnoise.records import Record
-    from resnoise.store import RecordStore
-except ImportError:  # a commit from before these existed
-    compare = None
 
 TIMESTEPS = sweep([1, 2, 4, 8])
 SEEDS = (0,) if SMOKE else (0, 1)
@@ -30,37 +19,76 @@ POINT = 0.01
 NEVER = 2 * max(TIMESTEPS)
 
 
-def setup_cache() -> list[Record]:
+class Cell(NamedTuple):
+    """Means over seeds of a method, backend and T; what has no source network has no gap."""
+
+    error_rate: float
+    conversion_gap: float | None
+
+
+class Figures(NamedTuple):
+    """What the benchmarks of this file hand out."""
+
+    cells: dict[tuple[str, str, int], Cell]
+    timesteps_to_source: dict[tuple[str, str], int]
+
+
+def setup_cache() -> Figures:
     """The whole way from training to tables, once for all benchmarks of this file."""
-    if compare is None:
-        return []
-    recipe = Recipe(epochs=EPOCHS, batch_size=64)
     try:
-        grid = Grid(
-            data=DataOptions("digits"),
-            recipes={name: recipe for name in METHODS if name in methods.names()},
-            backends=tuple(name for name in BACKENDS_THAT_AGREE if name in available()),
-            architectures=("digits-cnn",),
-            timesteps=tuple(TIMESTEPS),
-            seeds=SEEDS,
-        )
-    except TypeError:  # a commit whose grids had one recipe for all methods
-        return []
+        records = _compare()
+    except (ImportError, TypeError):  # a commit from before these existed, or took these arguments
+        return Figures({}, {})
+    from resnoise.metrics.reach import conversion_gap, timesteps_to_reach
+
+    cells, reached = {}, {}
+    for method, backend in {(record.method, record.backend) for record in records}:
+        of_both = [r for r in records if (r.method, r.backend) == (method, backend)]
+        accuracies = {
+            steps: fmean(r.accuracy for r in of_both if r.timesteps == steps) for steps in TIMESTEPS
+        }
+        source = None
+        if method in CONVERTED:
+            source = fmean(record.ann_accuracy for record in of_both)
+            reached[method, backend] = timesteps_to_reach(accuracies, source - POINT) or NEVER
+        for steps, accuracy in accuracies.items():
+            gap = None if source is None else conversion_gap(source, accuracy)
+            cells[method, backend, steps] = Cell(1 - accuracy, gap)
+    return Figures(cells, reached)
+
+
+setup_cache.timeout = 900
+
+
+def _compare() -> list:
+    """Records of all methods, backends, T and seeds."""
+    from resnoise import methods
+    from resnoise.backends import available
+    from resnoise.compare import Workplace, compare
+    from resnoise.config import Recipe
+    from resnoise.grid import DataOptions, Grid
+    from resnoise.store import RecordStore
+
+    recipe = Recipe(epochs=EPOCHS, batch_size=64)
+    grid = Grid(
+        data=DataOptions("digits"),
+        recipes={name: recipe for name in METHODS if name in methods.names()},
+        backends=tuple(name for name in BACKENDS_THAT_AGREE if name in available()),
+        architectures=("digits-cnn",),
+        timesteps=tuple(TIMESTEPS),
+        seeds=SEEDS,
+    )
     with tempfile.TemporaryDirectory() as folder:
         place = Workplace(Path(folder, "out"), Path(folder, "runs"))
         compare(grid, place)
         return RecordStore(place.out).load()
 
 
-setup_cache.timeout = 900
-
-
-def select(records: list[Record], **wanted: object) -> list[Record]:
-    """Those of `records` whose fields are as wanted."""
-    found = [r for r in records if all(getattr(r, name) == wanted[name] for name in wanted)]
-    if not found:
-        raise SkipNotImplemented(f"this commit or environment gives no records with {wanted}")
-    return found
+def look_up(figures: dict, *cell: object) -> object:
+    """The figure of a cell; skips where this commit or environment has none."""
+    if cell not in figures:
+        raise SkipNotImplemented(f"this commit or environment gives no records of {cell}")
+    return figures[cell]
 
 
 class _Suite:
@@ -72,13 +100,13 @@ class _Suite:
     param_names = ("method", "backend", "timesteps")
     unit = "fraction of test images"
 
-    def setup(self, records, method, backend, timesteps) -> None:
-        self.records = select(records, method=method, backend=backend, timesteps=timesteps)
+    def setup(self, figures, method, backend, timesteps) -> None:
+        self.cell = look_up(figures.cells, method, backend, timesteps)
 
 
 class ErrorRate(_Suite):
-    def track_error_rate(self, records, method, backend, timesteps) -> float:
-        return fmean(1 - record.accuracy for record in self.records)
+    def track_error_rate(self, figures, method, backend, timesteps) -> float:
+        return self.cell.error_rate
 
 
 class ConversionGap(_Suite):
@@ -86,11 +114,8 @@ class ConversionGap(_Suite):
 
     params = (CONVERTED, BACKENDS_THAT_AGREE, TIMESTEPS)
 
-    def track_conversion_gap(self, records, method, backend, timesteps) -> float:
-        return conversion_gap(
-            fmean(record.ann_accuracy for record in self.records),
-            fmean(record.accuracy for record in self.records),
-        )
+    def track_conversion_gap(self, figures, method, backend, timesteps) -> float:
+        return self.cell.conversion_gap
 
 
 class TimestepsToSource:
@@ -102,13 +127,8 @@ class TimestepsToSource:
     param_names = ("method", "backend")
     unit = "time steps"
 
-    def setup(self, records, method, backend) -> None:
-        self.records = select(records, method=method, backend=backend)
+    def setup(self, figures, method, backend) -> None:
+        self.timesteps = look_up(figures.timesteps_to_source, method, backend)
 
-    def track_timesteps_to_source(self, records, method, backend) -> int:
-        accuracies = {
-            timesteps: fmean(r.accuracy for r in select(self.records, timesteps=timesteps))
-            for timesteps in TIMESTEPS
-        }
-        source = fmean(record.ann_accuracy for record in self.records)
-        return timesteps_to_reach(accuracies, source - POINT) or NEVER
+    def track_timesteps_to_source(self, figures, method, backend) -> int:
+        return self.timesteps

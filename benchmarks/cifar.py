@@ -1,52 +1,57 @@
-"""Error rate of the committed CIFAR-10 checkpoints; `RESNOISE_DATA` names the data's folder."""
+"""Error rate of the committed checkpoints; `RESNOISE_DATA` names the folder of the data sets."""
 
 from __future__ import annotations
 
 import os
+from itertools import product
 from pathlib import Path
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from .common import CONVERTED, ROOT, sweep
 
-try:
-    from resnoise.evaluate import evaluate
-    from resnoise.grid import DataOptions
-    from resnoise.records import Record
-    from resnoise.runs import job_of, training_of
-except ImportError:  # a commit from before these existed
-    evaluate = None
-
 CHECKPOINTS = ROOT / "results" / "checkpoints"
+DATASETS = sweep(["cifar100", "cifar10"])
 TIMESTEPS = sweep([1, 2, 4, 8])
 
 
 class CifarErrorRate:
-    version = "1"
+    version = "2"
     timeout = 600
-    params = (CONVERTED, TIMESTEPS)
-    param_names = ("method", "timesteps")
+    params = (DATASETS, CONVERTED, TIMESTEPS)
+    param_names = ("dataset", "method", "timesteps")
     unit = "fraction of test images"
 
-    def setup_cache(self) -> list[Record]:
+    def setup_cache(self) -> dict[tuple[str, str, int], float]:
         folder = os.environ.get("RESNOISE_DATA")
-        if folder is None or evaluate is None:
-            return []
-        records = []
-        for path in sorted(CHECKPOINTS.glob("**/best.json")):
-            job = job_of(path, DataOptions("cifar10", Path(folder), download=False))
-            training = training_of(job, "reference", TIMESTEPS)
-            records += evaluate(job, path, "reference", training)
-        return records
+        if folder is None:
+            return {}
+        try:
+            from resnoise import methods
+            from resnoise.evaluate import evaluate
+            from resnoise.grid import DataOptions
+            from resnoise.runs import job_of
+        except ImportError:  # a commit from before these existed
+            return {}
+        error_rates = {}
+        for dataset, method in product(DATASETS, CONVERTED):
+            (training,) = methods.get(method).trainings("reference", TIMESTEPS)
+            path = CHECKPOINTS / dataset / training.name / "best.json"
+            if not path.exists():
+                continue
+            job = job_of(path, DataOptions(dataset, Path(folder), download=False), method)
+            for record in evaluate(job, path, "reference", training):
+                error_rates[dataset, method, record.timesteps] = 1 - record.accuracy
+        return error_rates
 
-    def setup(self, records, method, timesteps) -> None:
-        found = [r for r in records if (r.method, r.timesteps) == (method, timesteps)]
-        if not found:
+    def setup(self, error_rates, dataset, method, timesteps) -> None:
+        cell = (dataset, method, timesteps)
+        if cell not in error_rates:
             raise SkipNotImplemented(
-                f"needs CIFAR-10 in the folder RESNOISE_DATA and a checkpoint of {method} in "
-                "results/checkpoints"
+                f"needs {dataset} in the folder RESNOISE_DATA and a checkpoint of {method} in "
+                f"{CHECKPOINTS / dataset}"
             )
-        self.record = found[0]
+        self.error_rate = error_rates[cell]
 
-    def track_error_rate(self, records, method, timesteps) -> float:
-        return 1 - self.record.accuracy
+    def track_error_rate(self, error_rates, dataset, method, timesteps) -> float:
+        return self.error_rate

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 
-from .common import BACKENDS, SMOKE, peak_memory, require, sweep
+from .common import BACKENDS, SMOKE, require, sweep
+from .inputs import peak_memory
 from .training import make_trainer
 
 TIMESTEPS = sweep([2, 4, 6])

@@ -6,14 +6,6 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from .common import BACKENDS_THAT_AGREE, FIXED_WEIGHTS, sweep
 
-try:
-    from resnoise.backends import available
-    from resnoise.grid import DataOptions
-    from resnoise.metrics import Activity, ActivityMeter
-    from resnoise.runs import job_of
-except ImportError:  # a commit from before these existed
-    job_of = None
-
 TIMESTEPS = sweep([1, 2, 4, 8])
 
 
@@ -25,9 +17,15 @@ class Energy:
     params = (BACKENDS_THAT_AGREE, TIMESTEPS)
     param_names = ("backend", "timesteps")
 
-    def setup_cache(self) -> dict[str, dict[int, Activity]]:
-        # A commit from before these existed, or from when `counting` was called `batch`.
-        if job_of is None or not hasattr(ActivityMeter, "counting"):
+    def setup_cache(self) -> dict[tuple[str, int], dict[str, float]]:
+        try:
+            from resnoise.backends import available
+            from resnoise.grid import DataOptions
+            from resnoise.metrics import ActivityMeter
+            from resnoise.runs import job_of
+        except ImportError:  # a commit from before these existed
+            return {}
+        if not hasattr(ActivityMeter, "counting"):  # or from when it was called `batch`
             return {}
         job = job_of(FIXED_WEIGHTS, DataOptions("digits"))
         network = job.load(FIXED_WEIGHTS)
@@ -38,25 +36,26 @@ class Energy:
             meter = ActivityMeter(simulation.network)
             with meter.counting():
                 simulation(images, max(TIMESTEPS))
-            activities[backend] = {steps: meter.activity(steps) for steps in TIMESTEPS}
+            for timesteps in TIMESTEPS:
+                activities[backend, timesteps] = meter.activity(timesteps)._asdict()
         return activities
 
     def setup(self, activities, backend, timesteps) -> None:
-        if backend not in activities:
+        if (backend, timesteps) not in activities:
             raise SkipNotImplemented(f"this commit or environment has no simulation on {backend}")
-        self.activity = activities[backend][timesteps]
+        self.activity = activities[backend, timesteps]
 
     def track_synops_effective(self, activities, backend, timesteps) -> float:
-        return self.activity.synops_effective
+        return self.activity["synops_effective"]
 
     def track_accumulates(self, activities, backend, timesteps) -> float:
-        return self.activity.acs
+        return self.activity["acs"]
 
     def track_firing_rate(self, activities, backend, timesteps) -> float:
-        return self.activity.firing_rate
+        return self.activity["firing_rate"]
 
     def track_energy(self, activities, backend, timesteps) -> float:
-        return self.activity.energy_nj
+        return self.activity["energy_nj"]
 
 
 Energy.track_synops_effective.unit = "operations"

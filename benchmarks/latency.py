@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from .common import ARCHITECTURES, BACKENDS, SMOKE, random_images, require, source_network, sweep
+from .common import ARCHITECTURES, BACKENDS, SMOKE, require, sweep
+from .inputs import random_images, source_network
 
 try:
     from resnoise import convert, simulate

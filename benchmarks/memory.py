@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .common import (
-    ARCHITECTURES,
-    BACKENDS,
-    peak_memory,
-    random_images,
-    require,
-    source_network,
-    sweep,
-)
+from .common import ARCHITECTURES, BACKENDS, require, sweep
+from .inputs import peak_memory, random_images, source_network
 
 try:
     from resnoise import convert, simulate

@@ -7,15 +7,8 @@ from pathlib import Path
 
 import torch
 
-from .common import (
-    ARCHITECTURES,
-    BACKENDS,
-    SMOKE,
-    random_data,
-    random_images,
-    require,
-    source_network,
-)
+from .common import ARCHITECTURES, BACKENDS, SMOKE, require
+from .inputs import random_data, random_images, source_network
 
 try:
     from resnoise import ExecutionConfig, Job, Recipe, convert, induce, methods

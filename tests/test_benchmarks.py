@@ -1,10 +1,14 @@
 """The suites: what they skip, what they agree on, and the functions that were made for them."""
 
+import subprocess
+import sys
+
 import pytest
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from benchmarks import accuracy, cifar, common, direct, energy, imports, latency, memory, training
 from resnoise import backends
+from resnoise.metrics import ActivityMeter
 from resnoise.metrics.reach import conversion_gap, timesteps_to_reach
 
 SUITES = (accuracy, cifar, direct, energy, imports, latency, memory, training)
@@ -12,7 +16,7 @@ CLASSES = [
     value
     for module in SUITES
     for name, value in vars(module).items()
-    if isinstance(value, type) and value.__module__ == module.__name__ and not name.startswith("_")
+    if hasattr(value, "params") and value.__module__ == module.__name__ and not name.startswith("_")
 ]
 
 
@@ -47,22 +51,35 @@ def test_a_module_that_an_old_commit_lacks_is_skipped_and_not_failed():
 
 
 def test_energy_is_skipped_on_a_commit_whose_meter_has_another_interface(monkeypatch):
-    monkeypatch.delattr(energy.ActivityMeter, "counting")
+    monkeypatch.delattr(ActivityMeter, "counting")
     suite = energy.Energy()
     with pytest.raises(SkipNotImplemented, match="no simulation on reference"):
         suite.setup(suite.setup_cache(), "reference", 2)
 
 
-def test_records_that_are_not_there_are_skipped():
-    with pytest.raises(SkipNotImplemented):
-        accuracy.select([], method="nq")
+def test_cells_that_are_not_there_are_skipped():
+    with pytest.raises(SkipNotImplemented, match="nq"):
+        accuracy.look_up({}, "nq", "norse", 1)
+
+
+def test_accuracy_is_skipped_on_a_commit_without_comparisons(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resnoise.compare", None)
+    assert accuracy.setup_cache() == accuracy.Figures({}, {})
+
+
+def test_suites_that_only_look_up_do_not_wait_for_pytorch():
+    """asv imports them once for every combination of their parameters."""
+    script = "import sys, benchmarks.{}; assert 'torch' not in sys.modules"
+    for suite in ("accuracy", "cifar", "energy", "imports"):
+        done = subprocess.run([sys.executable, "-c", script.format(suite)], cwd=common.ROOT)
+        assert done.returncode == 0, suite
 
 
 def test_cifar_is_skipped_without_its_folder(monkeypatch):
     monkeypatch.delenv("RESNOISE_DATA", raising=False)
     suite = cifar.CifarErrorRate()
     with pytest.raises(SkipNotImplemented, match="RESNOISE_DATA"):
-        suite.setup(suite.setup_cache(), "nq", 1)
+        suite.setup(suite.setup_cache(), "cifar10", "nq", 1)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,67 @@
+"""What is committed under `results/` hangs together, and can be had again from its checkpoints."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from resnoise import checkpoint
+from resnoise.grid import DataOptions
+from resnoise.packing import unpack_correct
+from resnoise.runs import job_of
+from resnoise.simulate import predictions
+from resnoise.store import RecordStore
+
+RESULTS = Path(__file__).resolve().parent.parent / "results"
+CHECKPOINTS = sorted((RESULTS / "checkpoints").glob("**/best.json"))
+MIB = 2**20
+SUBSET = 100
+LONGEST = 8  # time steps; those before it are rows of the same simulation
+
+
+def rows_by_checkpoint():
+    """Records of all tables, by the hash of the weights that they are of."""
+    rows = {}
+    for path in sorted((RESULTS / "tables").glob("*/records.json")):
+        for record in RecordStore(path.parent).load():
+            rows.setdefault(record.checkpoint_sha256, []).append(record)
+    return rows
+
+
+ROWS = rows_by_checkpoint()
+CONTESTS = [
+    pytest.param(path, method, backend, id=f"{path.parent.parent.name}-{method}-{backend}")
+    for path in CHECKPOINTS
+    for method, backend in sorted(
+        {(row.method, row.backend) for row in ROWS.get(checkpoint.read_info(path).sha256, ())}
+    )
+]
+
+
+@pytest.mark.parametrize("path", CHECKPOINTS, ids=lambda path: str(path.parent)[-24:])
+def test_a_table_rests_on_every_checkpoint(path):
+    info, _ = checkpoint.read(path)  # which compares the weights with their hash
+    rows = ROWS[info.sha256]
+    assert {row.seed for row in rows} == {info.job.seed}
+    assert {row.training for row in rows} == {info.job.training}
+    assert sum(file.stat().st_size for file in path.parent.glob("*.safetensors")) <= 2 * MIB
+
+
+@pytest.mark.skipif("RESNOISE_DATA" not in os.environ, reason="RESNOISE_DATA names no data sets")
+@pytest.mark.parametrize(("path", "method", "backend"), CONTESTS)
+def test_a_checkpoint_reproduces_its_rows_image_by_image(path, method, backend):
+    root = Path(os.environ["RESNOISE_DATA"])
+    job = job_of(path, DataOptions("cifar10", root, download=False), method)
+    simulation = job.method.simulation(job.load(path), backend)
+    images, labels = job.data.test.batch(range(SUBSET))
+    right = predictions(simulation(images, LONGEST)) == torch.as_tensor(labels)
+    rows = [
+        row
+        for row in ROWS[checkpoint.read_info(path).sha256]
+        if (row.method, row.backend) == (method, backend) and row.timesteps <= LONGEST
+    ]
+    assert rows
+    for row in rows:
+        expected = unpack_correct(row.correct, row.n_test)[:SUBSET]
+        assert right[row.timesteps - 1].tolist() == expected.tolist(), f"T = {row.timesteps}"
