@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-import torch
 
 from resnoise import checkpoint, methods
+from resnoise.accuracy import BACKEND, simulated_accuracies
 from resnoise.activation import activations
 from resnoise.atomic import exclusive, write_text
 from resnoise.compare import Announce
 from resnoise.config import ExecutionConfig, Extensions, Recipe, require_timesteps
-from resnoise.datasets import batches
 from resnoise.difference import differences
 from resnoise.errors import ConfigError
 from resnoise.grid import DataOptions
@@ -27,9 +26,7 @@ from resnoise.methods.conversion import ConversionMethod
 from resnoise.provenance import provenance
 from resnoise.report.ablation import ablation_page
 from resnoise.runs import train_in
-from resnoise.simulate import predictions
 
-BACKEND = "reference"
 _LEVELS = (2, 4, 8)
 _INDUCTION_TIMESTEPS = (1, 2, 4)
 _RAMP = 0.25
@@ -162,7 +159,7 @@ def _rows(
     variant: Variant, job: Job, best: Path, timesteps: Sequence[int]
 ) -> Iterator[dict[str, Any]]:
     network, info = job.load(best), checkpoint.read_info(best)
-    accuracies = validation_accuracies(job, network, max(timesteps))
+    accuracies = simulated_accuracies(job, network, job.data.validation, max(timesteps))
     thresholds = [layer.threshold.item() for layer in activations(network).values()]
     for t in timesteps:
         yield {
@@ -179,16 +176,6 @@ def _rows(
             "checkpoint_sha256": info.sha256,
             "start_sha256": info.start,
         }
-
-
-@torch.inference_mode()
-def validation_accuracies(job: Job, network: torch.nn.Module, timesteps: int) -> list[float]:
-    """Share of validation images that the spiking network has right after 1..T steps."""
-    simulation = job.method.simulation(network, BACKEND)
-    right = torch.zeros(timesteps, dtype=torch.int64)
-    for images, labels in batches(job.data.validation, job.recipe.batch_size):
-        right += (predictions(simulation(images, timesteps)) == labels).sum(1)
-    return (right.double() / len(job.data.validation)).tolist()
 
 
 def _write(out: Path, ablation: Ablation, frame: pd.DataFrame) -> list[Path]:

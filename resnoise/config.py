@@ -215,6 +215,7 @@ class ExecutionConfig:
         compile: train through `torch.compile`, and simulate the neurons of any backend through it.
         checkpoint_time: keep nothing of the neurons' loop over time for the backward pass of a
             direct training, and run it again instead: less memory, more time, the same gradients.
+        keep_epochs: keep the weights of every epoch, as `epoch-NNNN.json` beside `best.json`.
         workers: processes that load data; 0 loads in the training process.
     """
 
@@ -223,6 +224,7 @@ class ExecutionConfig:
     channels_last: bool = True
     compile: bool = False
     checkpoint_time: bool = False
+    keep_epochs: bool = False
     workers: int = 0
 
     def __post_init__(self) -> None:

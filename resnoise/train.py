@@ -24,6 +24,7 @@ from resnoise.spiking import SpikingLayer
 
 CALIBRATION_IMAGES = 512
 CHECK_LOSS_EVERY = 20
+EPOCH = "epoch-{}"
 _MOMENTUM = "momentum/"
 
 Progress = Callable[[int, int, str], None]
@@ -167,6 +168,9 @@ class Trainer:
             checkpoint.write(self.best, self._info(), weights)
         else:
             checkpoint.amend(self.best, self.history)
+        if self.execution.keep_epochs:
+            kept = EPOCH.format(f"{self.epochs_done:04}")
+            checkpoint.write(self.last.with_name(f"{kept}.json"), self._info(), weights)
         momenta = {
             f"{_MOMENTUM}{name}": self.optimiser.state[parameter]["momentum_buffer"]
             for name, parameter in self.network.named_parameters()

@@ -1,4 +1,4 @@
-"""The command line: `resnoise train | convert | evaluate | compare | ablate | report | check`."""
+"""The command line; `resnoise --help` lists its verbs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 
 from rich.console import Console
 
-from resnoise.cli import check, peers  # noqa: F401 - they add their commands to the app
+from resnoise.cli import check, peers, studies  # noqa: F401 - they add their commands to the app
 from resnoise.cli.commands import app
 from resnoise.errors import ResnoiseError
 

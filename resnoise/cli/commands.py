@@ -183,45 +183,6 @@ def compare(
 
 
 @app.command()
-@grouped
-def ablate(
-    *,
-    out: Annotated[Path, typer.Option(help="folder for ablation.md and ablation.csv")],
-    methods: Annotated[str, typer.Option(help="of `resnoise list`, commas between")] = "nq,qcfs",
-    start: Annotated[
-        str, typer.Option(help="method that the rows of start_from go on from")
-    ] = "qcfs",
-    dataset: options.Dataset = "digits",
-    architecture: Annotated[str | None, typer.Option(help="see `resnoise list`")] = None,
-    timesteps: options.Timesteps = "1,2,4,8",
-    seeds: Annotated[str, typer.Option(help="commas between")] = "0,1,2",
-    place: options.DataPlace,
-    changes: options.RecipeChanges,
-    running: options.Running,
-) -> None:
-    """Train with one thing of the recipe changed at a time; tell validation accuracy alone."""
-    from resnoise.ablation import Ablation, variants
-    from resnoise.ablation import ablate as run_ablation
-    from resnoise.cli.display import console, progress_bars
-
-    recipes = {name: changes.recipe(name, dataset) for name in options.words(methods)}
-    ablation = Ablation(
-        data=place.options(dataset),
-        architecture=architecture or default_architecture(dataset),
-        variants=variants(recipes, start),
-        timesteps=options.integers(timesteps, "--timesteps"),
-        seeds=options.integers(seeds, "--seeds"),
-        runs=running.runs,
-        execution=running.execution(),
-    )
-    options.use_threads(running.threads, dataset)
-    with progress_bars() as announce:
-        written = run_ablation(ablation, out, announce)
-    for path in written:
-        console.print(str(path), highlight=False, soft_wrap=True)
-
-
-@app.command()
 def report(
     directory: Annotated[Path, typer.Argument(help="folder with records.json")],
     reference: Annotated[

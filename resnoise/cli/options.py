@@ -173,6 +173,12 @@ class Running:
             rich_help_panel=_RUN,
         ),
     ] = False
+    keep_epochs: Annotated[
+        bool,
+        typer.Option(
+            "--keep-epochs", help="keep every epoch, for `selection`", rich_help_panel=_RUN
+        ),
+    ] = False
     workers: Annotated[
         int, typer.Option(help="processes that load images", rich_help_panel=_RUN)
     ] = 0
@@ -188,6 +194,7 @@ class Running:
             bf16=self.bf16,
             compile=self.compile,
             checkpoint_time=self.checkpoint_time,
+            keep_epochs=self.keep_epochs,
             workers=self.workers,
         )
 

@@ -1,0 +1,75 @@
+"""Commands that ask what a choice is worth: of a recipe's switch, of the epoch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resnoise.cli import options
+from resnoise.cli.commands import app, default_architecture
+from resnoise.cli.groups import grouped
+
+
+@app.command()
+@grouped
+def ablate(
+    *,
+    out: Annotated[Path, typer.Option(help="folder for ablation.md and ablation.csv")],
+    methods: Annotated[str, typer.Option(help="of `resnoise list`, commas between")] = "nq,qcfs",
+    start: Annotated[
+        str, typer.Option(help="method that the rows of start_from go on from")
+    ] = "qcfs",
+    dataset: options.Dataset = "digits",
+    architecture: Annotated[str | None, typer.Option(help="see `resnoise list`")] = None,
+    timesteps: options.Timesteps = "1,2,4,8",
+    seeds: Annotated[str, typer.Option(help="commas between")] = "0,1,2",
+    place: options.DataPlace,
+    changes: options.RecipeChanges,
+    running: options.Running,
+) -> None:
+    """Train with one thing of the recipe changed at a time; tell validation accuracy alone."""
+    from resnoise.ablation import Ablation, variants
+    from resnoise.ablation import ablate as run_ablation
+    from resnoise.cli.display import console, progress_bars
+
+    recipes = {name: changes.recipe(name, dataset) for name in options.words(methods)}
+    ablation = Ablation(
+        data=place.options(dataset),
+        architecture=architecture or default_architecture(dataset),
+        variants=variants(recipes, start),
+        timesteps=options.integers(timesteps, "--timesteps"),
+        seeds=options.integers(seeds, "--seeds"),
+        runs=running.runs,
+        execution=running.execution(),
+    )
+    options.use_threads(running.threads, dataset)
+    with progress_bars() as announce:
+        written = run_ablation(ablation, out, announce)
+    for path in written:
+        console.print(str(path), highlight=False, soft_wrap=True)
+
+
+@app.command()
+@grouped
+def selection(
+    *,
+    trainings: Annotated[
+        list[Path], typer.Argument(help="folders of trainings with --keep-epochs")
+    ],
+    out: Annotated[Path, typer.Option(help="folder for selection.md and selection.csv")],
+    timesteps: options.Timesteps = "1,2,4",
+    place: options.DataPlace,
+    threads: options.Threads = None,
+) -> None:
+    """Tell what choosing the epoch by test accuracy, as published code does, would report."""
+    from resnoise.cli.display import console, progress_bars
+    from resnoise.selection import compare_choices
+
+    options.use_threads(threads, "")
+    steps = options.integers(timesteps, "--timesteps")
+    with progress_bars() as announce:
+        written = compare_choices(trainings, place.options(), steps, out, announce)
+    for path in written:
+        console.print(str(path), highlight=False, soft_wrap=True)

@@ -1,0 +1,125 @@
+"""What choosing the epoch by test accuracy, as published code does, does to the figures.
+
+This package chooses by validation accuracy. Here alone the epochs of one training are all looked at
+on the test split, to measure what the other choice would have reported of the same training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from resnoise import checkpoint
+from resnoise.accuracy import simulated_accuracies, source_accuracy
+from resnoise.atomic import exclusive, write_text
+from resnoise.config import require_timesteps
+from resnoise.errors import CheckpointError
+from resnoise.grid import DataOptions
+from resnoise.provenance import provenance
+from resnoise.report.selection import selection_page
+from resnoise.runs import job_of
+from resnoise.train import EPOCH, Progress
+
+Rule = Callable[[pd.DataFrame], pd.Series]
+
+
+def examine(
+    directory: Path, data: DataOptions, timesteps: Sequence[int], progress: Progress
+) -> pd.DataFrame:
+    """Validation and test accuracies of every epoch that a training kept.
+
+    Args:
+        directory: of a training with `keep_epochs`.
+        data: where the data set is.
+        timesteps: every T to simulate.
+        progress: told of every epoch.
+
+    Returns:
+        A row an epoch: `method, epoch, validation_accuracy, source_accuracy`, and `T=1`, ...
+
+    Raises:
+        CheckpointError: no epoch was kept, or the method has no network without spikes.
+    """
+    require_timesteps("timesteps", timesteps)
+    paths = sorted(directory.glob(EPOCH.format("*") + ".json"))
+    if not paths:
+        raise CheckpointError(
+            f"expected {directory} to hold epochs, as `resnoise train --keep-epochs` writes them, "
+            "but found none"
+        )
+    job = job_of(paths[0], data)
+    rows = []
+    for done, path in enumerate(paths, start=1):
+        info, network = checkpoint.read_info(path), job.load(path)
+        source = job.method.source(network)
+        if source is None:
+            raise CheckpointError(
+                f"{path} is of method {info.method}, which trains no network without spikes"
+            )
+        accuracies = simulated_accuracies(job, network, job.data.test, max(timesteps))
+        rows.append(
+            {
+                "dataset": job.data.name,
+                "architecture": job.architecture,
+                "method": info.method,
+                "epoch": info.epoch,
+                "validation_accuracy": info.validation_accuracy,
+                "source_accuracy": source_accuracy(source, job.data.test, job.recipe.batch_size),
+                **{f"T={steps}": accuracies[steps - 1] for steps in timesteps},
+                "test_images": len(job.data.test),
+                "checkpoint_sha256": info.sha256,
+            }
+        )
+        progress(done, len(paths), f"epoch {info.epoch}")
+    return pd.DataFrame(rows)
+
+
+def choices(epochs: pd.DataFrame) -> pd.DataFrame:
+    """The epochs that different rules choose; of equal epochs the later one.
+
+    Args:
+        epochs: of one training, from `examine`.
+
+    Returns:
+        The rows of `epochs` that are chosen, with the column `chosen_by` in front.
+    """
+    steps = [name for name in epochs.columns if name.startswith("T=")]
+    rules = {
+        "validation accuracy": "validation_accuracy",
+        "test accuracy without spikes": "source_accuracy",
+        **{f"test accuracy at {name}": name for name in steps},
+    }
+    latest_first = epochs.sort_values("epoch", ascending=False)
+    chosen = pd.DataFrame([latest_first.loc[latest_first[by].idxmax()] for by in rules.values()])
+    chosen.insert(0, "chosen_by", list(rules))
+    return chosen.reset_index(drop=True)
+
+
+def compare_choices(
+    directories: Sequence[Path],
+    data: DataOptions,
+    timesteps: Sequence[int],
+    out: Path,
+    announce: Callable[[str], Progress],
+) -> list[Path]:
+    """Write `selection.md`, and `selection.csv` with a line for each epoch.
+
+    Args:
+        directories: of trainings with `keep_epochs`, of one data set and architecture.
+        data: where the data set is.
+        timesteps: every T to simulate.
+        out: folder of the tables.
+        announce: told of every training.
+
+    Raises:
+        CheckpointError: a directory holds no epochs.
+        StorageError: `out` cannot be written to.
+    """
+    frames = [examine(path, data, timesteps, announce(path.name)) for path in directories]
+    paths = [out / "selection.md", out / "selection.csv"]
+    with exclusive(out):
+        write_text(paths[0], selection_page([choices(frame) for frame in frames], provenance()))
+        write_text(paths[1], pd.concat(frames).to_csv(index=False, lineterminator="\n"))
+    return paths

@@ -1,0 +1,84 @@
+"""What choosing by test accuracy would report: which epochs the rules choose, and their figures."""
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from resnoise.cli import app
+from resnoise.errors import CheckpointError
+from resnoise.evaluate import evaluate
+from resnoise.grid import DataOptions
+from resnoise.runs import job_of, training_of
+from resnoise.selection import choices, examine
+
+DIGITS = DataOptions("digits")
+
+
+def run(*arguments):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory):
+    """Directory of a training that kept its epochs."""
+    runs = tmp_path_factory.mktemp("runs")
+    run("train", "--method", "nq", "--epochs", 3, "--keep-epochs", "--runs", runs)
+    (best,) = runs.glob("**/best.json")
+    return best.parent
+
+
+def test_every_rule_chooses_by_its_own_column():
+    epochs = pd.DataFrame(
+        {
+            "epoch": [1, 2, 3, 4],
+            "validation_accuracy": [0.5, 0.8, 0.8, 0.7],
+            "source_accuracy": [0.9, 0.7, 0.6, 0.8],
+            "T=1": [0.2, 0.3, 0.4, 0.5],
+            "T=2": [0.3, 0.9, 0.5, 0.6],
+        }
+    )
+    chosen = choices(epochs)
+    assert dict(zip(chosen.chosen_by, chosen.epoch, strict=True)) == {
+        "validation accuracy": 3,  # the later of equal ones, as in training
+        "test accuracy without spikes": 1,
+        "test accuracy at T=1": 4,
+        "test accuracy at T=2": 2,
+    }
+    assert chosen["T=2"].tolist() == [0.5, 0.3, 0.6, 0.9]
+
+
+def test_the_figures_of_an_epoch_are_those_of_its_evaluation(training):
+    epochs = examine(training, DIGITS, (1, 2), lambda *progress: None)
+    assert epochs.epoch.tolist() == [1, 2, 3]
+    for row in epochs.to_dict("records"):
+        path = training / f"epoch-{row['epoch']:04}.json"
+        job = job_of(path, DIGITS)
+        records = evaluate(job, path, "reference", training_of(job, "reference", (1, 2)))
+        assert [row["T=1"], row["T=2"]] == [record.accuracy for record in records]
+        assert row["source_accuracy"] == records[0].ann_accuracy
+        assert row["validation_accuracy"] == records[0].validation_accuracy
+
+
+def test_the_epoch_that_validation_chooses_is_the_one_that_training_keeps(training):
+    best = job_of(training / "best.json", DIGITS)
+    records = evaluate(
+        best, training / "best.json", "reference", training_of(best, "reference", (1,))
+    )
+    chosen = choices(examine(training, DIGITS, (1,), lambda *progress: None)).iloc[0]
+    assert chosen.epoch == records[0].best_epoch
+    assert chosen["T=1"] == records[0].accuracy
+
+
+def test_the_command_writes_both_tables(training, tmp_path):
+    run("selection", training, training, "--out", tmp_path, "--timesteps", "1,2")
+    page = (tmp_path / "selection.md").read_text()
+    assert page.count("| validation accuracy |") == 2
+    assert "digits, digits-cnn" in page
+    assert len(pd.read_csv(tmp_path / "selection.csv")) == 6
+
+
+def test_a_training_that_kept_no_epochs(tmp_path):
+    with pytest.raises(CheckpointError, match="--keep-epochs"):
+        examine(tmp_path, DIGITS, (1,), print)
