@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from resnoise.config import ActivationConfig, require_number, require_positive_int
+from resnoise.config import ActivationConfig, require_number
 from resnoise.noise import add_noise
 from resnoise.operators import BATCH_NORMS
 
@@ -104,7 +104,6 @@ class QuantisedReLU(nn.Module):
 
     def __init__(self, config: ActivationConfig) -> None:
         super().__init__()
-        require_positive_int("levels", config.levels)
         self.levels = config.levels
         self.noise: NoiseMode = "training"
         self.generator: torch.Generator | None = None
