@@ -128,6 +128,7 @@ def evaluate(
                 latency_batch=len(first),
                 latency_batch1_ms=1e3 * single_time.median_s,
                 overhead_ratio=overhead_ratio(batch_time, plain_time, total),
+                compiled=execution.compile,
                 peak_memory_mib=peak_memory_mib(lambda t=timesteps: simulation(first, t), device),
                 **activity._asdict(),
                 parameters=size.parameters,

@@ -107,6 +107,9 @@ class Record(_Schema):
     overhead_ratio: NotNegative | None = Field(
         None, description="R(T): time of T SNN steps over T times one ANN forward pass"
     )
+    compiled: bool = Field(
+        default=False, description="whether neurons and ANN were timed through torch.compile"
+    )
     peak_memory_mib: NotNegative | None = Field(None, description="peak memory, MiB")
     firing_rate: Fraction = Field(description="spikes a neuron a time step")
     firing_rates: dict[str, Fraction] = Field(description="the same, layer by layer")

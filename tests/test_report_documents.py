@@ -10,6 +10,7 @@ from resnoise.report.render import escape_latex
 from resnoise.report.table import p_value, scaled, significant
 from resnoise.store import frame_from_records
 from tests.comparisons import record, store
+from tests.made_up import make_record
 
 
 def test_bold_and_marks_follow_the_tests(folds, tmp_path):
@@ -46,6 +47,20 @@ def test_summary_for_the_terminal(folds):
     line = table[(table["method"] == "pre") & (table["backend"] == "norse")].iloc[0]
     assert (line["dataset"], line["τ"], line["T=1"]) == ("digits", "1", "96.7 ±2.1 ▲")
     assert list(table["method"][:2]) == ["nq", "nq"]
+
+
+def test_what_was_compiled_is_said(tmp_path):
+    for compiled, expected in (
+        ((False, False), None),
+        ((True, True), "through torch.compile: all."),
+        ((False, True), "through torch.compile: qcfs."),
+    ):
+        out = tmp_path / str(compiled)
+        methods = zip(("nq", "qcfs"), compiled, strict=True)
+        records = [make_record(method=name, compiled=flag) for name, flag in methods]
+        write_report(store(out, records))
+        document = (out / "comparison.md").read_text()
+        assert (expected in document) if expected else ("torch.compile" not in document)
 
 
 def test_names_are_escaped(tmp_path):

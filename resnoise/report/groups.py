@@ -140,6 +140,7 @@ def _summary(records: Sequence[Record]) -> dict[str, object]:
             for name in ("ann_accuracy", "ann_noisy_accuracy", "agreement")
         },
         **{name: _median(records, name) for name in COSTS},
+        "compiled": any(record.compiled for record in records),
     }
 
 

@@ -176,9 +176,18 @@ def cost_table(frame: pd.DataFrame) -> Table:
             "source network predict the same; energy: 4.6 pJ a MAC and 0.9 pJ an AC (45 nm, "
             "Horowitz, ISSCC 2014), an estimate from counts, not a measurement.",
             "Pre-simulation steps τ are in every latency, count and energy.",
+            *_timed_compiled(frame),
         ],
         latex=False,
     )
+
+
+def _timed_compiled(frame: pd.DataFrame) -> list[str]:
+    compiled = frame["compiled"].astype(bool)
+    if not compiled.any():
+        return []
+    labels = "all" if compiled.all() else _spoken(sorted(set(frame.loc[compiled, "label"])))
+    return [f"Neurons, and the ANN of R(T), were timed through torch.compile: {labels}."]
 
 
 def summaries(contests: Sequence[Contest], reference_method: str) -> list[str]:
