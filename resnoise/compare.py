@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from resnoise import checkpoint
+from resnoise import checkpoint, methods
 from resnoise.atomic import exclusive, write_text
 from resnoise.config import ExecutionConfig, require_positive_int
 from resnoise.datasets import ImageData, batches
@@ -102,12 +102,17 @@ def compare(
 
 
 def _refuse_other_recipes(store: RecordStore, grid: Grid) -> None:
-    keys = {key: cell for cell in grid.cells() for key in grid.keys(cell)}
+    """Rows of a table are of one recipe each, whatever seeds, T and backends they were made for."""
     for record in store.load():
-        if record.key not in keys:
+        recipe = grid.recipes.get(record.method)
+        elsewhere = (
+            record.dataset != grid.data.dataset or record.architecture not in grid.architectures
+        )
+        if recipe is None or elsewhere:
             continue
-        expected = grid.recipes[record.method].to_json()
-        for name, (now, before) in differences(expected, record.recipe).items():
+        if record.levels != methods.get(record.method).levels(recipe):
+            continue  # a row of its own
+        for name, (now, before) in differences(recipe.to_json(), record.recipe).items():
             raise RecordError(
                 f"{store.path} holds {record.method} of another recipe: {name} is "
                 f"{before}, now {now}; use another --out"
@@ -161,7 +166,9 @@ def _training_label(cell: Cell) -> str:
 
 def _write_training_record(out: Path, job: Job, path: Path) -> None:
     """Write history and final residual error of a training for the report, once."""
-    name = f"{slug(job.data.name)}-{job.architecture}-seed{job.seed}-{job.training}.json"
+    levels = job.method.levels(job.recipe)
+    training = f"{job.training}-L{levels}" if levels else job.training
+    name = f"{slug(job.data.name)}-{job.architecture}-seed{job.seed}-{training}.json"
     target = out / "trainings" / name
     if target.exists():
         return
@@ -171,6 +178,7 @@ def _write_training_record(out: Path, job: Job, path: Path) -> None:
         dataset=job.data.name,
         architecture=job.architecture,
         seed=job.seed,
+        levels=levels,
         history=checkpoint.read_info(path).history,
         residual=_residual(job, path),
     )

@@ -46,11 +46,15 @@ def require_number(
 
 
 def require_timesteps(name: str, values: Sequence[int]) -> None:
-    """Raise `ConfigError` unless `values` is a non-empty sequence of integers larger than 0."""
+    """Raise `ConfigError` unless `values` are one or more different integers larger than 0."""
     if not values:
         raise ConfigError(f"expected argument `{name}` to name at least one number of time steps")
     for value in values:
         require_positive_int(name, value)
+    if len(set(values)) < len(values):
+        raise ConfigError(
+            f"expected argument `{name}` to name each number once, but got {list(values)}"
+        )
 
 
 @dataclass(frozen=True)

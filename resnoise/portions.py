@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from resnoise.errors import ConfigError
 from resnoise.neuron import IFState
 from resnoise.side_by_side import Simulate, simulate_parts
 from resnoise.spiking import SpikingNetwork
@@ -25,18 +26,21 @@ class Limits(NamedTuple):
     Attributes:
         image_steps: images times steps.
         bytes: of the largest tensor between two layers.
+        stretch: steps at a time, and a multiple of it where there are few images: a step of many
+            images takes fewer calls than many steps of one.
     """
 
     image_steps: int
     bytes: int
+    stretch: int
 
 
 MIB = 2**20
 # Measured on two cores with 1 MiB of L2 each and 32 MiB of L3, `docs/speed.md` has the figures:
 # below 64 image-steps the cost of a call shows, above it that of the memory.
-CPU = Limits(image_steps=64, bytes=16 * MIB)
+CPU = Limits(image_steps=64, bytes=16 * MIB, stretch=8)
 # An accelerator hides its memory behind many threads and wants work in large pieces.
-ACCELERATOR = Limits(image_steps=2**16, bytes=1024 * MIB)
+ACCELERATOR = Limits(image_steps=2**16, bytes=1024 * MIB, stretch=64)
 
 
 class Portion(NamedTuple):
@@ -61,7 +65,8 @@ def portion(network: SpikingNetwork, images: Tensor, timesteps: int) -> Portion:
     """
     limits = CPU if images.device.type == "cpu" else ACCELERATOR
     image_steps = min(limits.image_steps, limits.bytes // network.bytes_per_image_step(images))
-    steps = max(1, min(timesteps, image_steps))
+    stretches = max(1, image_steps // len(images) // limits.stretch)
+    steps = max(1, min(timesteps, image_steps, stretches * limits.stretch))
     return Portion(images=max(1, image_steps // steps), steps=steps)
 
 
@@ -78,7 +83,12 @@ def over_images(
 
     Returns:
         Logits of all images, tensor of shape `[T, N, classes]`.
+
+    Raises:
+        ConfigError: there is no image.
     """
+    if len(images) == 0:
+        raise ConfigError(f"expected at least one image, but got shape {tuple(images.shape)}")
     count = math.ceil(len(images) / portion(network, images, timesteps).images)
     # A whole number of rounds, so that no thread waits while another has the last part.
     threads = torch.get_num_threads()

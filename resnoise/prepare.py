@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 import warnings
 from collections.abc import Callable
 
@@ -17,6 +18,14 @@ from resnoise.operators import describe, is_affine
 
 _RELU_FUNCTIONS = {F.relu, F.relu_, torch.relu, torch.relu_}
 _RELU_METHODS = {"relu", "relu_"}
+
+# What writes over its input would also write over what others keep of it, such as spike counts.
+_OUT_OF_PLACE = {
+    "add_": "add",
+    "sub_": "sub",
+    operator.iadd: operator.add,
+    operator.isub: operator.sub,
+}
 
 _MAX_TO_AVG: dict[type[nn.Module], type[nn.Module]] = {
     nn.MaxPool1d: nn.AvgPool1d,
@@ -69,13 +78,13 @@ def prepare(model: nn.Module, config: ActivationConfig | None = None) -> fx.Grap
         )
     for node in relus:
         if _is_in_place(node, modules):
-            # Whoever reads the input later reads what was written over it.
-            node.all_input_nodes[0].replace_all_uses_with(
-                node, delete_user_cb=lambda user, relu=node: relu < user
-            )
+            _hand_result_to_later_readers(node)
         _replace(network, node, QuantisedReLU(config), _free_name(network, node))
     for node in list(network.graph.nodes):
         _average_instead_of_maximum(network, node, modules)
+        if node.target in _OUT_OF_PLACE:
+            _hand_result_to_later_readers(node)
+            node.target = _OUT_OF_PLACE[node.target]
         if node.op == "call_method" and node.target == "view":
             node.target = "reshape"  # the same, for tensors in channels-last memory too
     network.delete_all_unused_submodules()
@@ -137,6 +146,13 @@ def _is_in_place(relu: fx.Node, modules: dict[str, nn.Module]) -> bool:
         relu.target in (F.relu_, torch.relu_, "relu_")
         or True in relu.args[1:]
         or relu.kwargs.get("inplace", False)
+    )
+
+
+def _hand_result_to_later_readers(in_place: fx.Node) -> None:
+    """Whoever reads the input later reads what was written over it."""
+    in_place.all_input_nodes[0].replace_all_uses_with(
+        in_place, delete_user_cb=lambda user: in_place < user
     )
 
 

@@ -237,6 +237,7 @@ class TrainingRecord(_Schema):
     dataset: Name
     architecture: Name
     seed: Count
+    levels: Positive | None = Field(None, description="L; None if not quantised, or not noted")
     history: list[Epoch]
     residual: Residual | None = None
 

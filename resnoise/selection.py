@@ -40,7 +40,8 @@ def examine(
         A row an epoch: `method, epoch, validation_accuracy, source_accuracy`, and `T=1`, ...
 
     Raises:
-        CheckpointError: no epoch was kept, or the method has no network without spikes.
+        CheckpointError: the last or the best epoch of the training was not kept, or the method has
+            no network without spikes.
     """
     require_timesteps("timesteps", timesteps)
     paths = sorted(directory.glob(EPOCH.format("*") + ".json"))
@@ -50,6 +51,7 @@ def examine(
             "but found none"
         )
     job = job_of(paths[0], data)
+    _require_chosen_epoch(paths, job.recipe.epochs)
     rows = []
     for done, path in enumerate(paths, start=1):
         info, network = checkpoint.read_info(path), job.load(path)
@@ -64,6 +66,8 @@ def examine(
                 "dataset": job.data.name,
                 "architecture": job.architecture,
                 "method": info.method,
+                "seed": job.seed,
+                "training": directory.name,
                 "epoch": info.epoch,
                 "validation_accuracy": info.validation_accuracy,
                 "source_accuracy": source_accuracy(source, job.data.test, job.recipe.batch_size),
@@ -74,6 +78,18 @@ def examine(
         )
         progress(done, len(paths), f"epoch {info.epoch}")
     return pd.DataFrame(rows)
+
+
+def _require_chosen_epoch(paths: Sequence[Path], epochs: int) -> None:
+    """Without the epoch that training chose, the rules would be compared with another."""
+    infos = [checkpoint.read_info(path) for path in paths]
+    last = infos[-1]
+    if last.epoch < epochs or last.best_epoch not in [info.epoch for info in infos]:
+        raise CheckpointError(
+            f"expected {paths[0].parent} to hold epochs up to {epochs}, and the best of them, but "
+            f"it holds {len(infos)} of {infos[0].epoch} to {last.epoch}; train with --keep-epochs "
+            "from the start, to the end"
+        )
 
 
 def choices(epochs: pd.DataFrame) -> pd.DataFrame:
@@ -94,6 +110,7 @@ def choices(epochs: pd.DataFrame) -> pd.DataFrame:
     latest_first = epochs.sort_values("epoch", ascending=False)
     chosen = pd.DataFrame([latest_first.loc[latest_first[by].idxmax()] for by in rules.values()])
     chosen.insert(0, "chosen_by", list(rules))
+    chosen["among"] = f"{epochs.epoch.min()} to {epochs.epoch.max()}"
     return chosen.reset_index(drop=True)
 
 
@@ -114,10 +131,16 @@ def compare_choices(
         announce: told of every training.
 
     Raises:
-        CheckpointError: a directory holds no epochs.
+        CheckpointError: a directory does not hold what `examine` needs, or they are of several
+            data sets or architectures.
         StorageError: `out` cannot be written to.
     """
     frames = [examine(path, data, timesteps, announce(path.name)) for path in directories]
+    places = {(frame.dataset[0], frame.architecture[0]) for frame in frames}
+    if len(places) > 1:
+        raise CheckpointError(
+            f"expected trainings of one data set and architecture, but got {sorted(places)}"
+        )
     paths = [out / "selection.md", out / "selection.csv"]
     with exclusive(out):
         write_text(paths[0], selection_page([choices(frame) for frame in frames], provenance()))

@@ -13,7 +13,6 @@ import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -46,11 +45,12 @@ def simulate_parts(
         return [simulate(network, part) for part in parts]
     idle = [network, *_replicas(network, threads - 1)]
     inference = torch.is_inference_mode_enabled()
+    autocast = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
 
     def work(part: Tensor) -> Tensor:
         replica = idle.pop()
         try:
-            with torch.inference_mode(inference):
+            with torch.inference_mode(inference), torch.autocast("cpu", autocast[1], autocast[0]):
                 return simulate(replica, part)
         finally:
             idle.append(replica)
@@ -78,15 +78,26 @@ def _is_observed(network: SpikingNetwork) -> bool:
 
 def _replicas(network: SpikingNetwork, count: int) -> list[SpikingNetwork]:
     """Copies with modules of their own, since a library's neurons may keep state in theirs."""
-    tensors = list(chain(network.parameters(), network.buffers()))
-    made_of = (*network.modules(), *tensors, *_hooks(network))
+    if _hooks(network):
+        # Not kept: hooks may lead back to the network, which would then keep itself alive.
+        return [_replica(network) for _ in range(count)]
+    made_of = (*network.modules(), *_tensors(network))
+    settings = [(layer.compiled, layer.checkpointed) for layer in network.spiking_layers.values()]
     known = _MADE.get(network)
-    if known is None or not _same(known.made_of, made_of):
+    if known is None or known.settings != settings or not _same(known.made_of, made_of):
         # Through weak references: what is gone cannot be mistaken for what came after it.
-        known = _MADE[network] = _Made([weakref.ref(part) for part in made_of], [])
+        known = _MADE[network] = _Made([weakref.ref(part) for part in made_of], settings, [])
     while len(known.replicas) < count:
-        known.replicas.append(copy.deepcopy(network, {id(tensor): tensor for tensor in tensors}))
+        known.replicas.append(_replica(network))
     return known.replicas[:count]
+
+
+def _replica(network: SpikingNetwork) -> SpikingNetwork:
+    return copy.deepcopy(network, {id(tensor): tensor for tensor in _tensors(network)})
+
+
+def _tensors(network: SpikingNetwork) -> list[Tensor]:
+    return [*network.parameters(), *network.buffers()]
 
 
 def _same(references: Sequence[weakref.ref], parts: Sequence[object]) -> bool:
@@ -96,9 +107,10 @@ def _same(references: Sequence[weakref.ref], parts: Sequence[object]) -> bool:
 
 
 class _Made(NamedTuple):
-    """Copies of a network, and what it was made of when they were made."""
+    """Copies of a network, and what it was made of and set to when they were made."""
 
     made_of: list[weakref.ref]
+    settings: list[tuple[bool, ...]]
     replicas: list[SpikingNetwork]
 
 
@@ -110,11 +122,12 @@ _MADE: weakref.WeakKeyDictionary[SpikingNetwork, _Made] = weakref.WeakKeyDiction
 @lru_cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     """Threads whose operations each stay on one core."""
+    before = torch.get_num_threads()
     started = threading.Barrier(threads + 1)
     pool = ThreadPoolExecutor(threads, "simulate", torch.set_num_threads, (1,))
     for _ in range(threads):
         pool.submit(started.wait)
     started.wait()
     # A thread's setting is also what threads made later start from; those are not ours.
-    torch.set_num_threads(threads)
+    torch.set_num_threads(before)
     return pool

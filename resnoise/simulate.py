@@ -46,6 +46,9 @@ def simulate(network: SpikingNetwork, images: Tensor, timesteps: int) -> Tensor:
 
     Returns:
         Logits of every step, tensor of shape `[T, N, classes]`.
+
+    Raises:
+        ConfigError: T is below 1, or there is no image.
     """
     require_positive_int("timesteps", timesteps)
     return over_images(

@@ -111,8 +111,9 @@ def _run(
 
 @lru_cache
 def _compiled_run() -> Callable[..., tuple[Tensor, IFState]]:
-    # One kernel a number of steps and kind of state: more than the 8 that PyTorch would stop at.
-    return torch.compile(_run, dynamic=True, recompile_limit=64)
+    # One kernel for each library, number of steps and kind of state: more than the 8 that PyTorch
+    # would stop at.
+    return torch.compile(_run, dynamic=True, recompile_limit=256)
 
 
 def _each(state: IFState | None, change: Callable[[Tensor], Tensor]) -> IFState | None:

@@ -10,6 +10,7 @@ from benchmarks import accuracy, cifar, common, direct, energy, imports, latency
 from resnoise import backends
 from resnoise.metrics import ActivityMeter
 from resnoise.metrics.reach import conversion_gap, timesteps_to_reach
+from tests.made_up import make_record
 
 SUITES = (accuracy, cifar, direct, energy, imports, latency, memory, training)
 CLASSES = [
@@ -60,6 +61,24 @@ def test_energy_is_skipped_on_a_commit_whose_meter_has_another_interface(monkeyp
 def test_cells_that_are_not_there_are_skipped():
     with pytest.raises(SkipNotImplemented, match="nq"):
         accuracy.look_up({}, "nq", "norse", 1)
+
+
+def test_methods_of_other_timesteps_have_cells_of_their_own():
+    def record(method, timesteps, accuracy):
+        return make_record(
+            method=method, timesteps=timesteps, correct=[1] * accuracy + [0] * (10 - accuracy),
+            ann_accuracy=0.9 if method == "nq" else None,
+        )  # fmt: skip
+
+    figures = accuracy.figures_of(
+        [record("nq", 1, 8), record("nq", 2, 9), record("nq", 4, 9), record("direct", 2, 7)]
+    )
+    assert figures.timesteps_to_source == {("nq", "norse"): 2}
+    assert set(figures.cells) == {
+        ("nq", "norse", 1), ("nq", "norse", 2), ("nq", "norse", 4), ("direct", "norse", 2)
+    }  # fmt: skip
+    assert figures.cells["nq", "norse", 1] == pytest.approx((0.2, 0.1))
+    assert figures.cells["direct", "norse", 2].conversion_gap is None
 
 
 def test_accuracy_is_skipped_on_a_commit_without_comparisons(monkeypatch):

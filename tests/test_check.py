@@ -1,7 +1,10 @@
 """The gate on trees with planted faults, on trees it cannot measure, and as a user calls it."""
 
+import os
 import shutil
 import subprocess
+import sys
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,9 +65,38 @@ def test_a_group_that_a_tree_lacks_does_not_cost_the_others(tree):
 
 
 def test_times_come_from_both_trees(tree):
-    ratios = time_in_turns(ROOT, tree, print, launches=2, rounds=2)
+    ratios, lost = time_in_turns(ROOT, tree, print, launches=2, rounds=2)
+    assert not lost
     assert {"neuron loop, reference", "simulation", "training step"} <= set(ratios)
     assert all(ratio.estimate > 0 for ratio in ratios.values())
+
+
+def test_what_the_working_tree_can_no_longer_run_is_named(tree):
+    (tree / "resnoise" / "induction.py").write_text("")
+    _, lost = time_in_turns(tree, ROOT, print, launches=2, rounds=2)
+    assert "induction" in lost
+
+
+def test_each_tree_is_timed_with_its_own_modules(tree):
+    """Also those that it imports when it runs."""
+    script = f"""
+        import sys
+        sys.path.insert(0, {str(ROOT / "resnoise" / "check")!r})
+        import probe
+        probe.forget_editable_installs()
+        ours, theirs = probe.Tree(), probe.Tree(probe.Path({str(tree)!r}))
+        for which, place in ((ours, {str(ROOT)!r}), (theirs, {str(tree)!r}), (ours, {str(ROOT)!r})):
+            which.seconds("conversion")
+            file = sys.modules["resnoise.backends.reference"].__file__
+            assert file.startswith(place), (file, place)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_of_two_trees_that_are_timed_the_broken_one_is_named(tree):

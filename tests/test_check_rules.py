@@ -7,6 +7,7 @@ from scipy import stats
 from resnoise.check.figures import Figure, Kind, Measurement
 from resnoise.check.ratio import Ratio, ratio_of
 from resnoise.check.rules import Status, judge, judge_ratio, lower_p
+from resnoise.errors import CheckError
 
 
 def judged(kind, before, now):
@@ -38,14 +39,23 @@ def test_each_kind_has_its_bound(kind, before, now, status):
 
 
 def test_only_worse_and_changed_shut_the_gate():
-    assert {status for status in Status if status.fails} == {Status.WORSE, Status.CHANGED}
+    shut = {status for status in Status if status.fails}
+    assert shut == {Status.WORSE, Status.CHANGED, Status.LOST}
 
 
-def test_a_figure_of_one_side_alone_is_listed_and_passes():
+def test_a_figure_that_is_new_passes_and_one_that_is_lost_does_not():
     figure = Figure("new", Kind.COUNT, 3)
-    for before, now in (({}, {"new": figure}), ({"new": figure}, {})):
+    for before, now, status in (
+        ({}, {"new": figure}, Status.MISSING),
+        ({"new": figure}, {}, Status.LOST),
+    ):
         (verdict,) = judge(before, now)
-        assert verdict.status is Status.MISSING
+        assert verdict.status is status
+
+
+def test_other_numbers_of_seeds_are_not_compared():
+    with pytest.raises(CheckError, match="10 seeds as before, but got 5"):
+        judged(Kind.SEEDS, [0.9] * 10, [0.9] * 5)
 
 
 def test_paired_p_value_is_that_of_scipy():

@@ -103,6 +103,13 @@ def test_compare_refuses_another_recipe_in_the_same_folder(compared):
     assert "learning_rate is 0.05, now 0.01; use another --out" in done.stderr
 
 
+def test_compare_refuses_another_recipe_for_other_cells_of_the_same_rows(compared):
+    folder, _, arguments = compared
+    for change in (["--seeds", "1"], ["--timesteps", "3"], ["--methods", "nq"]):
+        done = resnoise(*arguments, *change, "--learning-rate", "0.01", cwd=folder, status=1)
+        assert "learning_rate is 0.05, now 0.01; use another --out" in done.stderr
+
+
 def best(folder, method="nq"):
     return next((folder / "runs/digits/digits-cnn/seed0").glob(f"{method}-*/best.json"))
 

@@ -93,6 +93,8 @@ def test_timesteps():
         require_timesteps("timesteps", ())
     with pytest.raises(ConfigError, match=r"`timesteps`.*but got 0"):
         require_timesteps("timesteps", (4, 0))
+    with pytest.raises(ConfigError, match=r"each number once, but got \[4, 1, 4\]"):
+        require_timesteps("timesteps", (4, 1, 4))
 
 
 @pytest.mark.parametrize(

@@ -259,6 +259,31 @@ def test_shortcuts_in_place():
     assert measure(network, x, 4).acs == (3 * first + 5 * (first + second)) / 2
 
 
+class ShortcutOntoSpikes(nn.Module):
+    """Adds to the tensor that a layer of neurons put out, in place or not."""
+
+    def __init__(self, in_place):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(4, 5)
+        self.in_place = in_place
+
+    def forward(self, x):
+        first = torch.relu(self.a(x))
+        second = torch.relu(self.b(first))
+        added = second.add_(first) if self.in_place else second + first
+        return self.c(added)
+
+
+def test_what_is_written_over_spikes_is_counted():
+    measured = []
+    for in_place in (False, True):
+        torch.manual_seed(0)
+        network = spiking(ShortcutOntoSpikes(in_place), threshold=0.3)
+        measured.append(measure(network, images(20, 3), 4))
+    assert measured[0].synops_effective == measured[1].synops_effective
+    assert measured[0].acs == measured[1].acs
+
+
 def test_weights_on_weights_are_macs_at_every_step():
     torch.manual_seed(0)
     network = spiking(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 4), nn.Linear(4, 5)))

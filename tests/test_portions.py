@@ -1,15 +1,18 @@
 """A simulation in portions, on one thread or several, is the simulation."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from networks import images, plain, source
 
 from baselines.srp import AfterPresimulation
-from resnoise import backends, portions
+from resnoise import backends, portions, side_by_side
 from resnoise.convert import convert
 from resnoise.metrics import ActivityMeter
 from resnoise.portions import Limits, Portion, portion
 from resnoise.simulate import simulate
+from resnoise.spiking import compile_neurons_
 
 IMAGES, TIMESTEPS = 11, 7
 
@@ -35,7 +38,7 @@ def two_threads():
 
 
 def limit(monkeypatch, image_steps):
-    monkeypatch.setattr(portions, "CPU", Limits(image_steps, 2**30))
+    monkeypatch.setattr(portions, "CPU", Limits(image_steps, 2**30, TIMESTEPS))
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,30 @@ def test_portions_keep_to_the_limit(monkeypatch, network, x, image_steps, expect
     assert portion(network, x, TIMESTEPS) == expected
 
 
+@pytest.mark.parametrize(
+    ("count", "timesteps", "expected"),
+    [
+        (100, 32, Portion(8, 8)),
+        (7, 32, Portion(8, 8)),
+        (100, 4, Portion(16, 4)),
+        (1, 4, Portion(16, 4)),
+        (1, 32, Portion(2, 32)),
+        (1, 100, Portion(1, 64)),
+        (3, 100, Portion(4, 16)),
+    ],
+)
+def test_many_images_are_taken_few_steps_at_a_time(network, count, timesteps, expected):
+    assert portion(network, images(count, 2, 4, 4).double(), timesteps) == expected
+
+
+@pytest.mark.parametrize("stretch", [1, 2, 3])
+def test_the_stretch_does_not_change_the_result(monkeypatch, network, x, stretch):
+    with torch.inference_mode():
+        whole, _ = network(x, TIMESTEPS)
+    monkeypatch.setattr(portions, "CPU", Limits(2 * stretch, 2**30, stretch))
+    assert torch.allclose(simulate(network, x, TIMESTEPS), whole, atol=1e-12)
+
+
 def test_a_large_layer_makes_small_portions(monkeypatch, network, x):
     size = network.bytes_per_image_step(x)
     widest = max(
@@ -54,9 +81,9 @@ def test_a_large_layer_makes_small_portions(monkeypatch, network, x):
         for layer, current in currents(network, x[:1])
     )
     assert size == widest
-    monkeypatch.setattr(portions, "CPU", Limits(1000, 3 * size))
+    monkeypatch.setattr(portions, "CPU", Limits(1000, 3 * size, TIMESTEPS))
     assert portion(network, x, TIMESTEPS) == Portion(1, 3)
-    monkeypatch.setattr(portions, "CPU", Limits(1000, size - 1))
+    monkeypatch.setattr(portions, "CPU", Limits(1000, size - 1, TIMESTEPS))
     assert portion(network, x, TIMESTEPS) == Portion(1, 1)
 
 
@@ -138,6 +165,46 @@ def test_activity_is_counted_in_all_threads(monkeypatch, network, x, two_threads
     with meter.counting():
         simulate(network, x, TIMESTEPS)
     assert portioned == meter.activity(TIMESTEPS)
+
+
+def test_few_images_leave_the_number_of_threads_alone(network, two_threads):
+    torch.set_num_threads(4)
+    simulate(network, images(3, 2, 4, 4).double(), TIMESTEPS)
+    assert torch.get_num_threads() == 4
+
+
+def test_copies_are_kept_from_one_simulation_to_the_next(monkeypatch, network, x, two_threads):
+    limit(monkeypatch, TIMESTEPS)
+    copied = []
+    monkeypatch.setattr(side_by_side, "_replica", lambda n: copied.append(n) or deepcopy(n))
+    for _ in range(3):
+        simulate(network, x, TIMESTEPS)
+    assert len(copied) == 1
+
+
+def test_copies_follow_the_network_in_being_compiled(monkeypatch, network, x, two_threads):
+    limit(monkeypatch, TIMESTEPS)
+    simulate(network, x, TIMESTEPS)
+    compile_neurons_(network)
+    (replica,) = side_by_side._replicas(network, 1)
+    assert all(layer.compiled for layer in replica.spiking_layers.values())
+
+
+def test_copies_that_are_observed_are_not_kept(monkeypatch, network, x, two_threads):
+    limit(monkeypatch, TIMESTEPS)
+    meter = ActivityMeter(network)
+    with meter.counting():
+        simulate(network, x, TIMESTEPS)
+    assert network not in side_by_side._MADE  # whose values would lead back to it
+
+
+def test_autocast_reaches_the_threads(monkeypatch, x, two_threads):
+    limit(monkeypatch, TIMESTEPS)
+    network = convert(source(plain()))
+    with torch.autocast("cpu", torch.bfloat16):
+        together = simulate(network, x.float(), TIMESTEPS)
+        torch.set_num_threads(1)
+        assert torch.equal(simulate(network, x.float(), TIMESTEPS), together)
 
 
 def test_no_gradients_in_threads(monkeypatch, network, x, two_threads):

@@ -1,5 +1,6 @@
 """Preparing models: which ReLUs and pools are replaced, and what is refused by name."""
 
+import operator
 import warnings
 
 import pytest
@@ -32,6 +33,12 @@ class Model(nn.Module):
 
     def forward(self, x):
         return self.fc(torch.flatten(self.body(self, self.conv(x)), 1))
+
+
+def _written_over(h, other):
+    """Who reads a tensor after it was added to reads the sum."""
+    h.add_(other)
+    return h + other
 
 
 def images(count=5):
@@ -212,6 +219,9 @@ def test_reshaping_each_image_is_fine_in_any_memory_layout(shape, method):
         lambda m, h: F.relu(h).flatten(-1),
         lambda m, h: F.relu(h).mean(-1),
         lambda m, h: F.adaptive_avg_pool2d(F.relu(h), 1),
+        lambda m, h: F.relu(h).add_(F.relu(-h)),
+        lambda m, h: operator.isub(F.relu(h), F.relu(-h)),
+        lambda m, h: _written_over(F.relu(h), F.relu(-h)),
     ],
 )
 def test_affine_operations_are_taken(body):

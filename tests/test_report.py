@@ -83,6 +83,19 @@ def test_mixed_provenance_is_shown(tmp_path):
     assert "data, sha256 | " + "d" * 64 in text
 
 
+def test_a_row_of_several_recipes_is_said(tmp_path):
+    recipes = {"seed": 0, "recipe": {"epochs": 30}}, {"seed": 1, "recipe": {"epochs": 60}}
+    write_report(store(tmp_path, [record("nq", 270, **changes) for changes in recipes]))
+    text = (tmp_path / "comparison.md").read_text()
+    assert "nq with L = 4 on digits, smallnet was trained by 2 recipes" in text
+
+
+def test_every_network_counts_in_the_provenance(tmp_path):
+    records = [record("nq", 270, levels=n, checkpoint_sha256=str(n) * 64) for n in (4, 8)]
+    write_report(store(tmp_path, records))
+    assert "| 2 trainings, " in (tmp_path / "comparison.md").read_text()
+
+
 def test_a_reference_method_without_records_is_said(tmp_path):
     write_report(store(tmp_path, [record("qcfs", 240)]), reference_method="other")
     assert "no record of other" in (tmp_path / "comparison.md").read_text()

@@ -1,15 +1,18 @@
 """What choosing by test accuracy would report: which epochs the rules choose, and their figures."""
 
+import shutil
+
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from resnoise import checkpoint
 from resnoise.cli import app
 from resnoise.errors import CheckpointError
 from resnoise.evaluate import evaluate
 from resnoise.grid import DataOptions
 from resnoise.runs import job_of, training_of
-from resnoise.selection import choices, examine
+from resnoise.selection import choices, compare_choices, examine
 
 DIGITS = DataOptions("digits")
 
@@ -72,11 +75,28 @@ def test_the_epoch_that_validation_chooses_is_the_one_that_training_keeps(traini
 
 
 def test_the_command_writes_both_tables(training, tmp_path):
-    run("selection", training, training, "--out", tmp_path, "--timesteps", "1,2")
+    run("selection", training, "--out", tmp_path, "--timesteps", "1,2")
     page = (tmp_path / "selection.md").read_text()
-    assert page.count("| validation accuracy |") == 2
+    assert page.count("| nq | 0 | validation accuracy |") == 1
     assert "digits, digits-cnn" in page
-    assert len(pd.read_csv(tmp_path / "selection.csv")) == 6
+    assert "among epochs 1 to 3." in page
+    assert len(pd.read_csv(tmp_path / "selection.csv")) == 3
+
+
+def test_a_training_that_did_not_keep_its_best_epoch(training, tmp_path):
+    best = checkpoint.read_info(training / "best.json").epoch
+    for missing in {best, 3}:
+        part = shutil.copytree(training, tmp_path / str(missing))
+        (part / f"epoch-{missing:04}.json").unlink()
+        with pytest.raises(CheckpointError, match="--keep-epochs from the start"):
+            examine(part, DIGITS, (1,), print)
+
+
+def test_trainings_of_several_architectures(training, tmp_path):
+    run("train", "--epochs", 1, "--keep-epochs", "--runs", tmp_path, "--architecture", "vgg11")
+    (other,) = tmp_path.glob("**/best.json")
+    with pytest.raises(CheckpointError, match="one data set and architecture"):
+        compare_choices([training, other.parent], DIGITS, (1,), tmp_path, lambda name: print)
 
 
 def test_a_training_that_kept_no_epochs(tmp_path):

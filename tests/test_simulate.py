@@ -47,6 +47,12 @@ def test_prediction_at_t_is_that_of_the_mean_over_steps_1_to_t():
     assert not np.array_equal(got.numpy(), logits.argmax(-1).numpy())
 
 
+def test_there_must_be_images():
+    network = convert(source(plain()))
+    with pytest.raises(ConfigError, match=r"at least one image, but got shape \(0, 2, 4, 4\)"):
+        simulate(network, images(0, 2, 4, 4), 2)
+
+
 def test_timesteps_are_checked():
     with pytest.raises(ConfigError, match="`timesteps`"):
         simulate(convert(source(plain())), images(1, 2, 4, 4), 0)

@@ -64,6 +64,7 @@ class SoftReset(nn.Module):
     def forward(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
         """See `resnoise.backends.Neuron`."""
         threshold = self.neurons.threshold
+        at_rest = self.neurons.mem
         v, gate = state or self.start(current[0], threshold)
         spikes = []
         try:
@@ -76,7 +77,7 @@ class SoftReset(nn.Module):
         finally:
             # The library's neuron keeps what it computed last; nothing may stay between calls, not
             # even after the exception by which a checkpoint ends a second run early.
-            self.neurons.mem = v.new_empty(0)
+            self.neurons.mem = at_rest
             self.neurons.reset = None
         return torch.stack(spikes), IFState(v, gate)
 

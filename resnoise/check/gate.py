@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from resnoise import backends
 from resnoise.check import reference, trees
 from resnoise.check.figures import Measurement
 from resnoise.check.ratio import time_in_turns
-from resnoise.check.rules import Status, Verdict, judge, judge_ratio
+from resnoise.check.rules import Status, Verdict, judge, judge_lost_time, judge_ratio
 from resnoise.errors import CheckError
 from resnoise.provenance import provenance
 
@@ -36,7 +37,7 @@ class Comparison:
     verdicts: list[Verdict]
 
     def __post_init__(self) -> None:
-        if all(verdict.status is Status.MISSING for verdict in self.verdicts):
+        if all(verdict.status in (Status.MISSING, Status.LOST) for verdict in self.verdicts):
             raise CheckError(
                 "the two sides have no figure in common, so nothing was compared; name a younger "
                 "base, or record a new reference with `resnoise check --record`"
@@ -61,8 +62,13 @@ def check_against_reference(path: Path, parts: Sequence[str], progress: Progress
     parts = [part for part in parts if part != "time"]
     if not parts:
         raise CheckError("times are compared with a base in the same run; name one with --base")
-    # Parts that were not asked for are no loss.
-    wanted = [f for f in before.figures if _part(f.name) in parts]
+    missing = backends.missing()
+    if "exact" in parts:
+        notes += [f"backend {name}: not installed here: {hint}" for name, hint in missing.items()]
+    # What was not asked for, or cannot be had here, is no loss.
+    wanted = [
+        f for f in before.figures if _part(f.name) in parts and _backend(f.name) not in missing
+    ]
     now = _measure_working_tree(parts, progress)
     verdicts = judge(replace(before, figures=wanted).by_name(), now.by_name())
     return Comparison(reference.describe(before, path), notes, verdicts)
@@ -86,8 +92,9 @@ def check_against_base(name: str, parts: Sequence[str], progress: Progress) -> C
             verdicts += judge(before.by_name(), now.by_name())
             notes += [f"the base cannot give {item}: {why}" for item, why in before.failed.items()]
         if "time" in parts:
-            ratios = time_in_turns(root, base, progress)
-            verdicts += [judge_ratio(*item) for item in ratios.items()]
+            times = time_in_turns(root, base, progress)
+            verdicts += [judge_ratio(*item) for item in times.ratios.items()]
+            verdicts += [judge_lost_time(name) for name in times.lost]
     return Comparison(f"commit {commit}, measured on this machine", notes, verdicts)
 
 
@@ -110,6 +117,11 @@ def _measure_working_tree(parts: Sequence[str], progress: Progress) -> Measureme
         group, reason = next(iter(measurement.failed.items()))
         raise CheckError(f"the working tree does not run: {group}: {reason}")
     return measurement
+
+
+def _backend(figure: str) -> str:
+    """The backend that a figure is of, such as `norse` of `grid, norse: digest of logits`."""
+    return figure.partition(":")[0].split(", ")[1] if ", " in figure else ""
 
 
 def _part(figure: str) -> str:

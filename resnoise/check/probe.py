@@ -5,7 +5,8 @@ measured alike: `resnoise.check` is taken from here, everything else from the tr
 
     probe.py figures CHECKPOINT PART...   a `Measurement` as JSON on stdout
     probe.py time BASE ROUNDS             CPU seconds of each workload of this tree and of the tree
-                                          BASE, called in turns, as JSON on stdout
+                                          BASE, called in turns, and the names of those that BASE
+                                          alone can run, as JSON on stdout
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 HERE = Path(__file__).resolve().parent
 
@@ -74,39 +75,66 @@ def time_in_turns(base: Path, rounds: int) -> str:
 
     Both trees are imported into one process, where what disturbs one call disturbs the next alike.
     """
-    ours = _workloads()
-    for name in [n for n in sys.modules if n.partition(".")[0] in ("resnoise", "baselines")]:
-        del sys.modules[name]
-    sys.path.insert(0, str(base))
-    take_check_from_here()
-    theirs = _workloads()
+    ours = Tree()
+    theirs = Tree(base)
     return json.dumps(
         {
-            name: [_pair(ours[name], theirs[name], turn) for turn in range(rounds)]
-            for name in ours
-            if name in theirs
+            "seconds": {
+                name: [_pair(ours, theirs, name, turn) for turn in range(rounds)]
+                for name in ours.workloads
+                if name in theirs.workloads
+            },
+            "lost": [name for name in theirs.workloads if name not in ours.workloads],
         }
     )
 
 
-def _workloads() -> dict[str, Callable[[], object]]:
-    from resnoise.check.timed import workloads
+class Tree:
+    """A tree whose modules are the imported ones while it runs, since code imports late, too.
 
-    return workloads()
+    Args:
+        root: where it is; None is the tree that PYTHONPATH names.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.path = [str(root), *sys.path] if root else list(sys.path)
+        self.modules: dict[str, ModuleType] = {}
+        self._enter_()
+        take_check_from_here()
+        from resnoise.check.timed import workloads
+
+        self.workloads = workloads()
+        self.modules = _modules_of_a_tree()
+
+    def seconds(self, name: str) -> float:
+        """CPU seconds of one call of a workload: waiting for the processor does not count."""
+        self._enter_()
+        start = time.process_time()
+        self.workloads[name]()
+        spent = time.process_time() - start
+        self.modules = _modules_of_a_tree()
+        return spent
+
+    def _enter_(self) -> None:
+        for name in _modules_of_a_tree():
+            del sys.modules[name]
+        sys.modules.update(self.modules)
+        sys.path[:] = self.path
 
 
-def _pair(ours: Callable[[], object], theirs: Callable[[], object], turn: int) -> list[float]:
+def _modules_of_a_tree() -> dict[str, ModuleType]:
+    return {
+        name: module
+        for name, module in sys.modules.items()
+        if name.partition(".")[0] in ("resnoise", "baselines")
+    }
+
+
+def _pair(ours: Tree, theirs: Tree, name: str, turn: int) -> list[float]:
     """Seconds of the two, of which each comes first every other time."""
     if turn % 2:
-        return [_seconds(ours), _seconds(theirs)]
-    return [_seconds(theirs), _seconds(ours)][::-1]
-
-
-def _seconds(function: Callable[[], object]) -> float:
-    # CPU time: waiting while other processes have the processor does not count.
-    start = time.process_time()
-    function()
-    return time.process_time() - start
+        return [ours.seconds(name), theirs.seconds(name)]
+    return [theirs.seconds(name), ours.seconds(name)][::-1]
 
 
 def main() -> None:
@@ -114,12 +142,12 @@ def main() -> None:
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     forget_editable_installs()
-    take_check_from_here()
     command, *arguments = sys.argv[1:]
     place, *rest = arguments
     if command == "time":
         replies.write(time_in_turns(Path(place), int(rest[0])))
     else:
+        take_check_from_here()
         replies.write(measure(Path(place), rest))
 
 

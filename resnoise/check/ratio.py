@@ -38,6 +38,18 @@ class Ratio(NamedTuple):
     high: float
 
 
+class Times(NamedTuple):
+    """What was timed.
+
+    Attributes:
+        ratios: by workload.
+        lost: workloads that the base can run and the working tree cannot.
+    """
+
+    ratios: dict[str, Ratio]
+    lost: list[str]
+
+
 def ratio_of(log_ratios: Sequence[float]) -> Ratio:
     """The ratio that launches agree on, by Student's t on its logarithm.
 
@@ -57,7 +69,7 @@ def time_in_turns(
     *,
     launches: int = LAUNCHES,
     rounds: int = ROUNDS,
-) -> dict[str, Ratio]:
+) -> Times:
     """Time every workload that both trees have.
 
     Args:
@@ -67,20 +79,17 @@ def time_in_turns(
         launches: how often the process is started, at least 2.
         rounds: calls of each tree's function a launch.
 
-    Returns:
-        The ratio by workload.
-
     Raises:
         CheckError: the process died, or the trees have no workload in common.
     """
     log_ratios: dict[str, list[float]] = {}
     for launch in range(launches):
         progress(f"times, launch {launch + 1} of {launches}")
-        seconds = json.loads(probe(tree, "time", str(base), str(rounds + WARMUP)))
-        if not seconds:
+        timed = json.loads(probe(tree, "time", str(base), str(rounds + WARMUP)))
+        if not timed["seconds"]:
             raise CheckError("the two trees have no timed workload in common; name a younger base")
-        for name, pairs in seconds.items():
+        for name, pairs in timed["seconds"].items():
             # Of calls next to each other, so that what drifts cancels.
             ratios = [math.log(ours / theirs) for ours, theirs in pairs[WARMUP:]]
             log_ratios.setdefault(name, []).append(median(ratios))
-    return {name: ratio_of(values) for name, values in log_ratios.items()}
+    return Times({name: ratio_of(values) for name, values in log_ratios.items()}, timed["lost"])

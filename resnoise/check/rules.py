@@ -13,6 +13,7 @@ from scipy import stats
 
 from resnoise.check.figures import Figure, Kind
 from resnoise.check.ratio import Ratio
+from resnoise.errors import CheckError
 from resnoise.statistics import holm
 
 CLOSE = 2e-3
@@ -36,12 +37,13 @@ class Status(StrEnum):
     BETTER = "better"
     WORSE = "WORSE"
     CHANGED = "CHANGED"
+    LOST = "LOST"
     MISSING = "n/a"
 
     @property
     def fails(self) -> bool:
         """Whether the gate stays shut."""
-        return self in (Status.WORSE, Status.CHANGED)
+        return self in (Status.WORSE, Status.CHANGED, Status.LOST)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def judge(before: dict[str, Figure], now: dict[str, Figure]) -> list[Verdict]:
     for name in [*before, *(name for name in now if name not in before)]:
         if name not in before or name not in now:
             sides = (_text(side[name].value) if name in side else "" for side in (before, now))
-            verdicts.append(Verdict(name, *sides, "not on both sides", Status.MISSING))
+            status = Status.LOST if name in before else Status.MISSING
+            verdicts.append(Verdict(name, *sides, "no longer there", status))
             continue
         old, new = before[name], now[name]
         if new.kind is Kind.SEEDS:
@@ -71,6 +74,11 @@ def judge(before: dict[str, Figure], now: dict[str, Figure]) -> list[Verdict]:
             bound, status = _RULES[new.kind](old.value, new.value)
         verdicts.append(Verdict(name, _text(old.value), _text(new.value), bound, status))
     return verdicts
+
+
+def judge_lost_time(name: str) -> Verdict:
+    """The working tree cannot run what the base can."""
+    return Verdict(f"time: {name}", "1", "", "no longer there", Status.LOST)
 
 
 def judge_ratio(name: str, ratio: Ratio) -> Verdict:
@@ -134,7 +142,15 @@ def lower_p(before: Sequence[float], now: Sequence[float]) -> float:
     Args:
         before: accuracy by seed.
         now: accuracy of the same seeds.
+
+    Raises:
+        CheckError: there are not as many seeds on both sides.
     """
+    if len(before) != len(now):
+        raise CheckError(
+            f"expected accuracies of {len(before)} seeds as before, but got {len(now)}; record a "
+            "new reference with `resnoise check --record`"
+        )
     loss = np.subtract(before, now)
     if np.ptp(loss) == 0:  # no spread to measure by, as where nothing changed
         return float(loss[0] <= 0)

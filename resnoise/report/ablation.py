@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from resnoise.provenance import Provenance
+from resnoise.report.facts import made_with
 from resnoise.report.render import markdown_table
 from resnoise.report.table import Cell, Table, cells, percent
 
@@ -27,7 +28,6 @@ def ablation_page(
         found = (_over_seeds(at.get_group(step)) for step in steps)
         rows.append(cells(method, change or "as it is", *found, group["seed"].nunique()))
     images = sorted(frame["validation_images"].unique())
-    commit = provenance.git_commit[:12] or "unknown"
     table = Table(
         name="ablation",
         title=f"Ablation on {dataset}, {architecture}: validation accuracy (%)",
@@ -41,8 +41,7 @@ def ablation_page(
             "best epoch, by accuracy at T = induction.timesteps, and gave the noise: compare rows, "
             "not with test accuracies. Test images were not looked at.",
             "A row with start_from trains twice as long, its predecessor's epochs included.",
-            f"Commit {commit}{' (dirty)' if provenance.git_dirty else ''}, "
-            f"torch {provenance.torch_version}, {provenance.machine}.",
+            made_with(provenance),
         ],
     )
     return markdown_table(table, heading="#")

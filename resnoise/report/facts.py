@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 
 import pandas as pd
 
+from resnoise.provenance import Provenance
 from resnoise.records import Record
 from resnoise.report.table import Table, cells
 
@@ -16,9 +18,9 @@ def provenance_table(records: Sequence[Record]) -> Table:
     def every(read: Callable[[Record], object]) -> str:
         return ", ".join(dict.fromkeys(str(read(record)) for record in records))
 
-    trainings = {(record.training, record.seed): record for record in records}
+    trainings = {record.checkpoint_sha256: record for record in records}
     seconds = sum(record.train_seconds for record in trainings.values())
-    weights = dict.fromkeys(record.checkpoint_sha256[:12] for record in trainings.values())
+    weights = [digest[:12] for digest in trainings]
     facts = {
         "commit": every(_commit),
         "resnoise": every(lambda record: record.resnoise_version),
@@ -119,6 +121,11 @@ def warnings(records: Sequence[Record], reference_method: str) -> list[str]:
         found.append(
             "Some records were made with uncommitted changes (dirty): no commit reproduces them."
         )
+    for row, recipes in _recipes(records).items():
+        if len(recipes) > 1:
+            found.append(
+                f"{row} was trained by {len(recipes)} recipes: its figures are not of one method."
+            )
     places = dict.fromkeys(
         f"{record.machine}, {record.device}, {record.threads} threads" for record in records
     )
@@ -132,5 +139,20 @@ def warnings(records: Sequence[Record], reference_method: str) -> list[str]:
     return found
 
 
-def _commit(record: Record) -> str:
-    return (record.git_commit[:12] or "unknown") + (" (dirty)" if record.git_dirty else "")
+def made_with(provenance: Provenance) -> str:
+    """Code, library and machine, as the last note of a table."""
+    return f"Commit {_commit(provenance)}, torch {provenance.torch_version}, {provenance.machine}."
+
+
+def _recipes(records: Sequence[Record]) -> dict[str, set[str]]:
+    """Recipes by what a row of a table is of."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        row = f"{record.method} with L = {record.levels}" if record.levels else record.method
+        place = f"{row} on {record.dataset}, {record.architecture}"
+        found.setdefault(place, set()).add(json.dumps(record.recipe, sort_keys=True))
+    return found
+
+
+def _commit(made: Record | Provenance) -> str:
+    return (made.git_commit[:12] or "unknown") + (" (dirty)" if made.git_dirty else "")

@@ -99,6 +99,9 @@ def make_report(
             and training.residual is not None
         ]
         residuals.sort(key=lambda training: training.method != reference_method)
+        levels = sorted({training.levels for training in residuals if training.levels})
+        # Errors of different L are not of one distribution, so a figure shows one of them.
+        residuals = [t for t in residuals if len(levels) < 2 or t.levels == levels[0]]
         sections.append(
             Section(
                 dataset,
@@ -106,7 +109,7 @@ def make_report(
                 frame,
                 contests,
                 summaries(contests, reference_method),
-                _remarks(here, residuals),
+                _remarks(here, residuals, levels),
                 list(_tables(frame, contests, reference_method)),
                 list(_figures(f"{dataset}-{architecture}", frame, residuals)),
                 provenance_table(here),
@@ -121,10 +124,14 @@ def make_report(
     )
 
 
-def _remarks(records: Sequence[Record], residuals: Sequence[TrainingRecord]) -> list[str]:
+def _remarks(
+    records: Sequence[Record], residuals: Sequence[TrainingRecord], levels: Sequence[int]
+) -> list[str]:
     remarks = [f"Backends: {sentence}" for sentence in backend_parity(records)]
     if not residuals:
         remarks.append("No training recorded its residual error, so its figures are left out.")
+    if len(levels) > 1:
+        remarks.append(f"The figures of the residual error show L = {levels[0]}.")
     return remarks
 
 

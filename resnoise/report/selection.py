@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from resnoise.provenance import Provenance
+from resnoise.report.facts import made_with
 from resnoise.report.render import markdown_table
 from resnoise.report.table import Cell, Table, cells, percent, points
 
@@ -23,6 +24,7 @@ def selection_page(trainings: Sequence[pd.DataFrame], provenance: Provenance) ->
     rows = [
         cells(
             choice["method"],
+            int(choice["seed"]),
             choice["chosen_by"],
             int(choice["epoch"]),
             *(_beside(choice[name], chosen.iloc[0][name]) for name in figures),
@@ -34,15 +36,15 @@ def selection_page(trainings: Sequence[pd.DataFrame], provenance: Provenance) ->
         name="selection",
         title=f"Which epoch is chosen, {facts['dataset']}, {facts['architecture']}: "
         "test accuracy (%)",
-        columns=("method", "chosen by", "epoch", "ANN", *figures[1:]),
+        columns=("method", "seed", "chosen by", "epoch", "ANN", *figures[1:]),
         rows=rows,
-        labels=2,
+        labels=3,
         notes=[
-            "Every row of a method is of the same training; in small print, the difference to the "
-            "epoch that validation chooses, in points.",
+            "Every row of a method and seed is of the same training; in small print, the "
+            "difference to the epoch that validation chooses, in points. Chosen among epochs "
+            f"{', '.join(dict.fromkeys(chosen['among'].iloc[0] for chosen in trainings))}.",
             f"On {facts['test_images']} test images, noise off, reference backend.",
-            f"Commit {provenance.git_commit[:12] or 'unknown'}, torch {provenance.torch_version}, "
-            f"{provenance.machine}.",
+            made_with(provenance),
         ],
     )
     return markdown_table(table, heading="#")

@@ -203,6 +203,8 @@ def summaries(contests: Sequence[Contest], reference_method: str) -> list[str]:
         ]
         for equal, steps in (("equal_timesteps", "T"), ("equal_steps", "τ+T")):
             chosen = [contest for contest in held if getattr(contest, equal)]
+            if not chosen:
+                continue
             if equal == "equal_steps" and all(contest.equal_timesteps for contest in chosen):
                 continue  # without pre-simulation this repeats the sentence before
             finding = _finding(chosen, equal, steps)
