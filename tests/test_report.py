@@ -125,6 +125,28 @@ def test_published_figures_stand_apart_with_their_sources(folds, tmp_path):
     assert '<a href="https://example.org/a_b">' in page
 
 
+def test_measured_stands_beside_published_of_the_same_method_and_levels(folds, tmp_path):
+    figures = [
+        ("NQ", "4", 1, 92.5),
+        ("NQ", "8", 1, 99.0),
+        ("NQ", "4", 16, 95.0),
+        ("Close", "4", 8, 1),
+    ]
+    published = pd.DataFrame(
+        [
+            {"method": method, "levels": levels, "timesteps": steps, "accuracy": accuracy}
+            for method, levels, steps, accuracy in figures
+        ]
+    ).assign(dataset="digits", architecture="smallnet", metric="snn", source="A paper", note=None)
+    write_report(store(tmp_path, folds), published=published)
+    text = (tmp_path / "comparison.md").read_text()
+    table = text.partition("### Measured here beside published")[2].partition("###")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ") and "---" not in line]
+    assert rows[1:] == [
+        f"| nq | {backend} | 4 | \\[1\\] | 90.00 (−2.50) | – |" for backend in ("norse", "snntorch")
+    ]
+
+
 def test_empty_comparisons_are_refused(tmp_path):
     with pytest.raises(RecordError, match=r"no records.*resnoise compare"):
         write_report(tmp_path)

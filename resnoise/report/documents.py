@@ -25,8 +25,7 @@ def markdown_document(report: Report) -> str:
         parts.append(f"## {escape_markdown(f'{section.dataset}, {section.architecture}')}")
         parts.append(markdown_list([*section.summaries, *section.remarks]))
         parts += [markdown_table(table) for table in section.tables]
-        if section.published is not None:
-            parts.append(markdown_table(section.published))
+        parts += [markdown_table(table) for table in section.published]
         parts.append(markdown_table(section.provenance))
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 

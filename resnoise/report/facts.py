@@ -1,11 +1,9 @@
-"""What a reader needs to judge the numbers: where they come from, and what others published."""
+"""What a reader needs to judge the numbers: where they come from."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-
-import pandas as pd
 
 from resnoise.provenance import Provenance
 from resnoise.records import Record
@@ -49,61 +47,6 @@ def provenance_table(records: Sequence[Record]) -> Table:
         columns=("what", "value"),
         rows=[cells(name, value) for name, value in facts.items()],
         labels=2,
-        latex=False,
-    )
-
-
-def published_table(published: pd.DataFrame, dataset: str, architecture: str) -> Table | None:
-    """What papers report for a data set and architecture; None if they report nothing.
-
-    Args:
-        published: columns `method, dataset, architecture, levels, metric, timesteps, accuracy,
-            source, note`, accuracy in per cent, metric `ann` or `snn`.
-        dataset: name of the data set, as in the records.
-        architecture: name of the architecture, as in the records.
-    """
-    chosen = published[
-        (published["dataset"] == dataset) & (published["architecture"] == architecture)
-    ]
-    if chosen.empty:
-        return None
-    sources = list(dict.fromkeys(chosen["source"]))
-    steps = sorted(chosen["timesteps"].dropna().astype(int).unique())
-    rows = []
-    for (method, levels, source), group in chosen.groupby(
-        ["method", "levels", "source"], sort=False, dropna=False
-    ):
-        ann = group.loc[group["metric"] == "ann", "accuracy"]
-        snn = group[group["metric"] == "snn"].set_index("timesteps")["accuracy"]
-        found = (f"{snn[step]:.2f}" if step in snn.index else None for step in steps)
-        rows.append(
-            cells(
-                method,
-                f"[{sources.index(source) + 1}]",
-                levels,
-                f"{ann.iloc[0]:.2f}" if len(ann) else None,
-                *found,
-            )
-        )
-    remarks = [
-        f"{method} [{sources.index(source) + 1}]: {note}."
-        for method, source, note in chosen[["method", "source", "note"]]
-        .dropna()
-        .drop_duplicates()
-        .itertuples(index=False)
-    ]
-    return Table(
-        name="published",
-        title="Published by others, not measured here: accuracy (%)",
-        columns=("method", "source", "L", "ANN", *(f"T={step}" for step in steps)),
-        rows=rows,
-        labels=2,
-        notes=[
-            "Read in the sources below; other training budgets, augmentations and code, so compare "
-            "trends with the measured tables, not digits.",
-            *remarks,
-            *(f"[{number}] {source}" for number, source in enumerate(sources, start=1)),
-        ],
         latex=False,
     )
 

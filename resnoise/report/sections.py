@@ -11,10 +11,11 @@ import pandas as pd
 from resnoise.errors import RecordError
 from resnoise.records import Record, RecordKey, TrainingRecord
 from resnoise.report.contests import Contest, hold_contests
-from resnoise.report.facts import provenance_table, published_table, warnings
+from resnoise.report.facts import provenance_table, warnings
 from resnoise.report.grid import backend_parity, describe_missing, missing_cells
 from resnoise.report.groups import comparison_frame, group_records
 from resnoise.report.plots import accuracy_figure, latency_figure
+from resnoise.report.published import published_tables
 from resnoise.report.residuals import histogram_figure, sigma_figure
 from resnoise.report.svg import assign_looks, draw_svg
 from resnoise.report.table import Table
@@ -55,7 +56,7 @@ class Section:
     tables: list[Table]
     figures: list[Figure]
     provenance: Table
-    published: Table | None
+    published: list[Table]
 
     @property
     def name(self) -> str:
@@ -113,7 +114,9 @@ def make_report(
                 list(_tables(frame, contests, reference_method)),
                 list(_figures(f"{dataset}-{architecture}", frame, residuals)),
                 provenance_table(here),
-                None if published is None else published_table(published, dataset, architecture),
+                []
+                if published is None
+                else list(published_tables(published, frame, dataset, architecture)),
             )
         )
     return Report(

@@ -1,0 +1,109 @@
+"""What others published, alone and beside what was measured here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from resnoise.report.table import Cell, Table, cells, percent, points
+
+
+def published_tables(
+    published: pd.DataFrame, frame: pd.DataFrame, dataset: str, architecture: str
+) -> Iterator[Table]:
+    """What papers report for a data set and architecture, if they do.
+
+    Args:
+        published: columns `method, dataset, architecture, levels, metric, timesteps, accuracy,
+            source, note`, accuracy in per cent, metric `ann` or `snn`.
+        frame: what was measured, from `comparison_frame`.
+        dataset: name of the data set, as in the records.
+        architecture: name of the architecture, as in the records.
+    """
+    chosen = published[
+        (published["dataset"] == dataset) & (published["architecture"] == architecture)
+    ]
+    if chosen.empty:
+        return
+    sources = list(dict.fromkeys(chosen["source"]))
+    measured = _beside(chosen, frame, sources)
+    if measured.rows:
+        yield measured
+    yield _alone(chosen, sources)
+
+
+def _beside(chosen: pd.DataFrame, frame: pd.DataFrame, sources: list[str]) -> Table:
+    """Rows of `frame` whose method and L a source reports at any T."""
+    steps = sorted(frame["timesteps"].unique())
+    rows = []
+    for (label, backend), group in frame.groupby(["label", "backend"], sort=False):
+        line = group.iloc[0]
+        same = chosen[
+            (chosen["method"].str.lower() == line["method"])
+            & (chosen["levels"] == str(line["levels"]))
+            & (chosen["metric"] == "snn")
+        ]
+        accuracies = group.set_index("timesteps")["accuracy"]
+        for source, reported in same.groupby("source", sort=False):
+            theirs = reported.set_index("timesteps")["accuracy"]
+            if accuracies.index.isin(theirs.index).any():
+                place = f"[{sources.index(source) + 1}]"
+                found = (_difference(accuracies.get(step), theirs.get(step)) for step in steps)
+                rows.append(cells(label, backend, line["levels"], place, *found))
+    return Table(
+        name="beside-published",
+        title="Measured here beside published: accuracy (%) and difference (points)",
+        columns=("method", "backend", "L", "published", *(f"T={step}" for step in steps)),
+        rows=rows,
+        labels=2,
+        notes=["In small print: measured less published, of the source named in the next table."],
+        latex=False,
+    )
+
+
+def _difference(measured: float | None, published: float | None) -> Cell | None:
+    if measured is None or published is None:
+        return None
+    return Cell(percent(measured, 2), spread=f"({points(measured - published / 100)})")
+
+
+def _alone(chosen: pd.DataFrame, sources: list[str]) -> Table:
+    steps = sorted(chosen["timesteps"].dropna().astype(int).unique())
+    rows = []
+    for (method, levels, source), group in chosen.groupby(
+        ["method", "levels", "source"], sort=False, dropna=False
+    ):
+        ann = group.loc[group["metric"] == "ann", "accuracy"]
+        snn = group[group["metric"] == "snn"].set_index("timesteps")["accuracy"]
+        found = (f"{snn[step]:.2f}" if step in snn.index else None for step in steps)
+        rows.append(
+            cells(
+                method,
+                f"[{sources.index(source) + 1}]",
+                levels,
+                f"{ann.iloc[0]:.2f}" if len(ann) else None,
+                *found,
+            )
+        )
+    remarks = [
+        f"{method} [{sources.index(source) + 1}]: {note}."
+        for method, source, note in chosen[["method", "source", "note"]]
+        .dropna()
+        .drop_duplicates()
+        .itertuples(index=False)
+    ]
+    return Table(
+        name="published",
+        title="Published by others, not measured here: accuracy (%)",
+        columns=("method", "source", "L", "ANN", *(f"T={step}" for step in steps)),
+        rows=rows,
+        labels=2,
+        notes=[
+            "Read in the sources below; other training budgets, augmentations and code, so compare "
+            "trends with the measured tables, not digits.",
+            *remarks,
+            *(f"[{number}] {source}" for number, source in enumerate(sources, start=1)),
+        ],
+        latex=False,
+    )
