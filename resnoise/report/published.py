@@ -34,14 +34,14 @@ def published_tables(
 
 
 def _beside(chosen: pd.DataFrame, frame: pd.DataFrame, sources: list[str]) -> Table:
-    """Rows of `frame` whose method and L a source reports at any T."""
+    """Rows of `frame` whose method a source reports, of the same L or without saying which."""
     steps = sorted(frame["timesteps"].unique())
     rows = []
     for (label, backend), group in frame.groupby(["label", "backend"], sort=False):
         line = group.iloc[0]
         same = chosen[
             (chosen["method"].str.lower() == line["method"])
-            & (chosen["levels"] == str(line["levels"]))
+            & ((chosen["levels"] == str(line["levels"])) | chosen["levels"].isna())
             & (chosen["metric"] == "snn")
         ]
         accuracies = group.set_index("timesteps")["accuracy"]
@@ -57,7 +57,10 @@ def _beside(chosen: pd.DataFrame, frame: pd.DataFrame, sources: list[str]) -> Ta
         columns=("method", "backend", "L", "published", *(f"T={step}" for step in steps)),
         rows=rows,
         labels=2,
-        notes=["In small print: measured less published, of the source named in the next table."],
+        notes=[
+            "In small print: measured less published, of the source named in the next table; where "
+            "that table gives no L, the source gives none."
+        ],
         latex=False,
     )
 
