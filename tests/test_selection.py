@@ -93,7 +93,7 @@ def test_a_training_that_did_not_keep_its_best_epoch(training, tmp_path):
 
 
 def test_trainings_of_several_architectures(training, tmp_path):
-    run("train", "--epochs", 1, "--keep-epochs", "--runs", tmp_path, "--architecture", "vgg11")
+    run("train", "--epochs", 1, "--keep-epochs", "--runs", tmp_path, "--architecture", "resnet20")
     (other,) = tmp_path.glob("**/best.json")
     with pytest.raises(CheckpointError, match="one data set and architecture"):
         compare_choices([training, other.parent], DIGITS, (1,), tmp_path, lambda name: print)
