@@ -16,7 +16,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from resnoise.config import ActivationConfig, require_number
-from resnoise.noise import add_noise
+from resnoise.noise import add_noise, draw_seed
 from resnoise.operators import BATCH_NORMS
 
 # λ = softplus(ρ) with this sharpness: ρ itself to float32 precision above λ = 2 (so that published
@@ -92,7 +92,9 @@ class QuantisedReLU(nn.Module):
         error_counts: histogram of the residual error that ε is distributed as, buffer of shape
             `[HISTOGRAM_BINS]`; None if ε is Gaussian.
         noise: `"training"`, `"always"` or `"never"`.
-        generator: source of the noise; None takes torch's default generator.
+        noise_seed: decides the noise of the next forward pass, which moves it on; int64 tensor of
+            shape `()` on the CPU, or None until torch's default generator draws it. Not in
+            checkpoints.
 
     Source: Huang et al., arXiv 2404.17456.
     """
@@ -106,13 +108,13 @@ class QuantisedReLU(nn.Module):
         super().__init__()
         self.levels = config.levels
         self.noise: NoiseMode = "training"
-        self.generator: torch.Generator | None = None
         self.raw_threshold = nn.Parameter(torch.empty(()))
         self.register_buffer("sigma", torch.zeros(()))
         self.register_buffer("ramp", torch.ones(()), persistent=False)
         self.register_buffer("mean_error", None)
         self.register_buffer("error_counts", None)
         self.set_threshold_(1.0 if config.threshold == "data" else config.threshold)
+        self.noise_seed: Tensor | None = None
 
     @property
     def threshold(self) -> Tensor:
@@ -132,6 +134,10 @@ class QuantisedReLU(nn.Module):
         require_number("sigma", value)
         self.sigma.fill_(value)
 
+    def seed_noise_(self, generator: torch.Generator) -> None:
+        """Start the noise anew, from a draw of `generator`."""
+        self.noise_seed = draw_seed(generator)
+
     @property
     def is_noisy(self) -> bool:
         return self.noise == "always" or (self.noise == "training" and self.training)
@@ -142,10 +148,10 @@ class QuantisedReLU(nn.Module):
             return a
         if self.mean_error is not None:
             a = a - (self.ramp * self.mean_error).to(a.dtype)
-        # To look at σ would stop an accelerator; adding 0 to everything costs it less.
-        if z.device.type != "cpu" or self.sigma > 0:
-            return add_noise(a, self.ramp * self.sigma, self.generator, self.error_counts)
-        return a
+        seed = draw_seed() if self.noise_seed is None else self.noise_seed
+        # Not in place, so that a compiler need not copy it.
+        self.noise_seed = seed + 1
+        return add_noise(a, self.ramp * self.sigma, seed, self.error_counts)
 
     def extra_repr(self) -> str:
         return f"levels={self.levels}, threshold={self.threshold.item():.4g}"

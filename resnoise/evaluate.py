@@ -179,8 +179,9 @@ def _evaluate_source(network: nn.Module | None, images: _Images, seed: int) -> _
     layers = activations(network).values()
     if not any(layer.sigma > 0 for layer in layers):
         return _Source(accuracy, None, predicted)
+    noise = generator_for(seed, "evaluation noise")
     for layer in layers:
-        layer.generator = generator_for(seed, "evaluation noise", device=images.device.type)
+        layer.seed_noise_(noise)
     with noise_mode(network, "always"):
         noisy = torch.cat([network(batch).argmax(-1).cpu() for batch in images])
     return _Source(accuracy, (noisy == images.labels).double().mean().item(), predicted)

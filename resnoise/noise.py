@@ -32,6 +32,7 @@ _POINTS = 2**16
 _AXES = 4
 _POINTS_PER_WORD = 4
 _TABLES = 128
+_SEEDS = 2**63 - 1
 # Elements at a time: few enough that bits and draws stay in the cache.
 _CHUNK = 2**18
 # One element of this type is one point: copying it is several times faster than copying a row.
@@ -42,77 +43,77 @@ _POINT_TYPE = {
 }
 
 
-@torch.compiler.disable
-def add_noise(
-    x: Tensor,
-    sigma: Tensor,
-    generator: torch.Generator | None = None,
-    counts: Tensor | None = None,
-) -> Tensor:
-    """`x + σ·ε` with a draw of `noise_like` for ε; the gradient passes to `x` alone.
-
-    Args:
-        x: tensor of any shape.
-        sigma: σ, tensor of shape `()`, in the unit of `x`.
-        generator: as for `noise_like`.
-        counts: as for `noise_like`.
-    """
-    return _AddNoise.apply(x, sigma, generator, counts)
+def draw_seed(generator: torch.Generator | None = None) -> Tensor:
+    """A seed, int64 tensor of shape `()`; without a generator, from torch's default one."""
+    return torch.randint(_SEEDS, (), generator=generator)
 
 
-class _AddNoise(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx,
-        x: Tensor,
-        sigma: Tensor,
-        generator: torch.Generator | None,
-        counts: Tensor | None,
-    ) -> Tensor:
-        noisy = torch.empty_like(x)
-        if not _is_fast(x) or noisy.stride() != x.stride():
-            return torch.addcmul(x, noise_like(x, generator, counts), sigma.to(x.dtype))
-        # The draws of one chunk are still in the cache when they are scaled and added.
-        start = 0
-        for draws in _drawn(_memory(noisy), generator, counts):
-            here = _memory(x)[start : start + len(draws)]
-            torch.add(here, draws, alpha=sigma.item(), out=draws)
-            start += len(draws)
-        return noisy
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None, None]:
-        return grad, None, None, None
-
-
-@torch.compiler.disable
-def noise_like(
-    like: Tensor, generator: torch.Generator | None = None, counts: Tensor | None = None
-) -> Tensor:
+def noise_like(like: Tensor, seed: Tensor, counts: Tensor | None = None) -> Tensor:
     """Draws of mean 0 and variance 1, independent as the module describes.
 
     Args:
         like: gives shape, type, device and memory format of the result.
-        generator: its state decides the draw and moves on; None takes torch's default generator.
-            On a CUDA device it must be a generator of that device.
+        seed: decides the draw, int64 tensor of shape `()` on the CPU; different seeds, also
+            consecutive ones, are independent.
         counts: histogram of residual errors whose distribution the draws have, see
             `resnoise.standardise`, tensor of shape `[B]`; None draws from N(0, 1).
 
     Returns:
         Tensor like `like`, without gradient.
     """
-    noise = torch.empty_like(like)
+    noise = torch.empty_like(like, requires_grad=False)
     if _is_fast(like):
-        for _ in _drawn(_memory(noise), generator, counts):
+        for _ in _drawn(_memory(noise), seed, counts):
             pass
     elif like.device.type == "cpu":
-        noise.copy_(noise_like(torch.empty_like(like, dtype=torch.float32), generator, counts))
-    elif counts is None:
-        noise.normal_(generator=generator)
+        noise.copy_(noise_like(torch.empty_like(like, dtype=torch.float32), seed, counts))
     else:
-        uniform = torch.empty_like(noise, dtype=torch.float32).uniform_(generator=generator)
-        noise.copy_(standardise(counts).at(uniform.double()))
+        generator = torch.Generator(like.device).manual_seed(_integer(seed))
+        if counts is None:
+            noise.normal_(generator=generator)
+        else:
+            uniform = torch.empty_like(noise, dtype=torch.float32).uniform_(generator=generator)
+            noise.copy_(standardise(counts).at(uniform.double()))
     return noise
+
+
+# An operator of its own, which a compiler takes as it is: around it the network is one graph, and
+# the backward pass, where the noise does nothing, is compiled as if there were none.
+@torch.library.custom_op("resnoise::add_noise", mutates_args=())
+def add_noise(x: Tensor, sigma: Tensor, seed: Tensor, counts: Tensor | None = None) -> Tensor:
+    """`x + σ·ε` with a draw of `noise_like` for ε; the gradient passes to `x` alone.
+
+    Args:
+        x: tensor of any shape.
+        sigma: σ, tensor of shape `()`, in the unit of `x`.
+        seed: as for `noise_like`.
+        counts: as for `noise_like`.
+    """
+    # To look at σ would stop an accelerator; adding 0 to everything costs it less.
+    if x.device.type == "cpu" and sigma.item() == 0:
+        return x.clone()
+    noisy = torch.empty_like(x)
+    if not _is_fast(x) or noisy.stride() != x.stride():
+        return torch.addcmul(x, noise_like(x, seed, counts), sigma.to(x.dtype))
+    # The draws of one chunk are still in the cache when they are scaled and added.
+    start = 0
+    scale, source = sigma.item(), _memory(x)
+    for draws in _drawn(_memory(noisy), seed, counts):
+        torch.add(source[start : start + len(draws)], draws, alpha=scale, out=draws)
+        start += len(draws)
+    return noisy
+
+
+@add_noise.register_fake
+def _(x: Tensor, sigma: Tensor, seed: Tensor, counts: Tensor | None = None) -> Tensor:
+    return torch.empty_like(x)
+
+
+def _backward(ctx, grad: Tensor) -> tuple[Tensor, None, None, None]:
+    return grad, None, None, None
+
+
+add_noise.register_autograd(_backward)
 
 
 def _is_fast(x: Tensor) -> bool:
@@ -124,12 +125,14 @@ def _memory(dense: Tensor) -> Tensor:
     return dense.as_strided((dense.numel(),), (1,))
 
 
-def _drawn(
-    memory: Tensor, generator: torch.Generator | None, counts: Tensor | None
-) -> Iterator[Tensor]:
+def _integer(seed: Tensor) -> int:
+    """A seed without a sign: what follows the largest int64 is the smallest."""
+    return int(seed.item()) & _SEEDS
+
+
+def _drawn(memory: Tensor, seed: Tensor, counts: Tensor | None) -> Iterator[Tensor]:
     """Fill a tensor of shape `[n]`, and give each chunk of it once it is filled."""
-    seed = torch.randint(2**63 - 1, (), generator=generator).item()
-    bits = np.random.Generator(np.random.SFC64(seed))
+    bits = np.random.Generator(np.random.SFC64(_integer(seed)))
     table = _points(memory.dtype, None if counts is None else tuple(counts.tolist()))
     for chunk in memory.split(_CHUNK):
         whole = len(chunk) // _AXES * _AXES

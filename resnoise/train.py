@@ -200,9 +200,9 @@ class Trainer:
         """Make everything random in this epoch, and the ramp, depend on seed and epoch alone."""
         seed = self.job.seed
         self.order.manual_seed(generator_for(seed, "order", epoch).initial_seed())
-        noise = generator_for(seed, "noise", epoch, self.device.type)
+        noise = generator_for(seed, "noise", epoch)
         for layer in activations(self.network).values():
-            layer.generator = noise
+            layer.seed_noise_(noise)
             layer.ramp.fill_(noise_ramp(self.job.recipe, epoch))
         # Dropout takes no generator of its own.
         torch.manual_seed(generator_for(seed, "dropout", epoch).initial_seed())

@@ -1,6 +1,9 @@
 """The quantised activation against the printed formula, its gradients, and its residual noise."""
 
+import itertools
 import math
+import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -151,7 +154,7 @@ def test_noise_only_in_training_and_added_after_quantisation_without_clipping():
     z = torch.full((4000,), 5.0)  # everything is clipped to λ
     z[:2000] = -5.0
     module = layer(threshold=2.0, sigma=0.25)
-    module.generator = torch.Generator().manual_seed(1)
+    module.seed_noise_(torch.Generator().manual_seed(1))
     quantised = quantise(z, module.threshold, 4)
     assert torch.equal(module.eval()(z), quantised)
     noisy = module.train()(z).detach()
@@ -265,3 +268,33 @@ def test_fitting_takes_more_elements_than_torch_quantile_can():
 def test_quantile_is_checked(quantile):
     with pytest.raises(ConfigError, match=r"`quantile`.*but got"):
         fit_thresholds_(prepare(nn.Sequential(nn.ReLU())), torch.ones(1, 1), quantile=quantile)
+
+
+def test_each_pass_and_each_layer_has_noise_of_its_own():
+    z = torch.zeros(1000)
+    generator = torch.Generator().manual_seed(0)
+    modules = [layer(sigma=0.5).train(), layer(sigma=0.5).train()]
+    for module in modules:
+        module.seed_noise_(generator)
+    drawn = [module(z).detach() for module in modules for _ in range(2)]
+    for a, b in itertools.combinations(drawn, 2):
+        assert abs(torch.corrcoef(torch.stack([a, b]))[0, 1]) < 5 / math.sqrt(1000)
+    generator.manual_seed(0)
+    modules[0].seed_noise_(generator)
+    assert torch.equal(modules[0](z), drawn[0])
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiler_takes_the_noisy_activation_as_one_graph_and_draws_the_same():
+    z = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    results = []
+    for wrap in (lambda module: module, partial(torch.compile, fullgraph=True)):
+        module = layer(sigma=0.5).train()
+        module.noise_seed = torch.tensor(3)
+        function, leaf = wrap(module), z.clone().requires_grad_()
+        outputs = [function(leaf) for _ in range(2)]
+        (outputs[0] * z).sum().backward()
+        results.append((*outputs, leaf.grad, module.noise_seed))
+    for eager, compiled in zip(*results, strict=True):
+        assert torch.allclose(eager, compiled, rtol=1e-6, atol=1e-6)
+    assert not torch.equal(results[0][0], results[0][1])

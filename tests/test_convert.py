@@ -133,16 +133,16 @@ def test_the_source_network_is_left_as_it_was():
     network = source(plain()).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     code = network.code
-    generator = torch.Generator()
     for layer in activations(network).values():
-        layer.generator = generator
+        layer.seed_noise_(torch.Generator())
+    seeds = [layer.noise_seed for layer in activations(network).values()]
     spiking = convert(network)
     x = images(3, 2, 4, 4)
     logits, _ = spiking(x, 4)
     assert network.training
     assert network.code == code
     assert all(parameter.requires_grad for parameter in network.parameters())
-    assert all(layer.generator is generator for layer in activations(network).values())
+    assert [layer.noise_seed for layer in activations(network).values()] == seeds
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     with torch.no_grad():
         for parameter in network.parameters():

@@ -40,8 +40,8 @@ def by_hand(counts):
 
 
 def draw(shape, counts, seed=0, **options):
-    generator = torch.Generator().manual_seed(seed)
-    return noise_like(torch.empty(shape, **options), generator, torch.tensor(counts))
+    like = torch.empty(shape, **options)
+    return noise_like(like, torch.tensor(seed), torch.tensor(counts))
 
 
 def test_a_histogram_standardised():
@@ -103,8 +103,8 @@ def test_the_activation_in_training(distribution, compensate, ramp):
         counts = torch.arange(HISTOGRAM_BINS)
         layer.error_counts.copy_(counts)
     z = torch.linspace(-1, 3, 1001, requires_grad=True)
-    layer.generator = torch.Generator().manual_seed(0)
-    noise = noise_like(z, torch.Generator().manual_seed(0), counts)
+    layer.seed_noise_(torch.Generator().manual_seed(0))
+    noise = noise_like(z, layer.noise_seed, counts)
     a = layer(z)
     q = quantise(z, layer.threshold, 4)
     assert torch.allclose(a, q + ramp * (0.3 * noise - mean), atol=1e-6)

@@ -10,14 +10,14 @@ import pytest
 import torch
 from scipy import stats
 
-from resnoise.noise import add_noise, noise_like
+from resnoise.noise import add_noise, draw_seed, noise_like
 
 COUNT = 1_000_000
 
 
 def draw(shape, seed=0, **options):
     like = torch.empty(shape, **options)
-    return noise_like(like, torch.Generator().manual_seed(seed))
+    return noise_like(like, torch.tensor(seed))
 
 
 def correlation(a, b):
@@ -78,47 +78,46 @@ def test_neighbours_are_independent(lag):
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_channels_and_images_are_independent(layout):
     x = draw((32, 16, 16, 16), seed=5).contiguous(memory_format=layout)
-    x = noise_like(x, torch.Generator().manual_seed(5)).double().numpy()
+    x = noise_like(x, torch.tensor(5)).double().numpy()
     for axis in (0, 1):
         flat = np.moveaxis(x, axis, 0).reshape(x.shape[axis], -1)
         off = np.corrcoef(flat) - np.eye(len(flat))
         assert np.abs(off).max() < 5.5 / math.sqrt(flat.shape[1])
 
 
-def test_calls_are_independent():
-    generator = torch.Generator().manual_seed(6)
+def test_consecutive_seeds_are_independent():
     like = torch.empty(COUNT // 4)
-    calls = np.stack([noise_like(like, generator).double().numpy() for _ in range(4)])
+    calls = np.stack([noise_like(like, torch.tensor(6 + n)).double().numpy() for n in range(4)])
     off = np.corrcoef(calls) - np.eye(4)
     assert np.abs(off).max() < 5 / math.sqrt(like.numel())
 
 
-def test_the_generators_state_decides_and_moves_on():
-    generator = torch.Generator().manual_seed(7)
+def test_the_seed_decides():
     like = torch.empty(1000)
-    state = generator.get_state()
-    first = noise_like(like, generator)
-    second = noise_like(like, generator)
-    generator.set_state(state)
-    assert torch.equal(noise_like(like, generator), first)
-    assert not torch.equal(first, second)
+    largest = torch.iinfo(torch.int64).max
+    seeds = [torch.tensor(seed) for seed in (0, 7, 8, largest, -largest, -1)]
+    draws = [noise_like(like, seed) for seed in seeds[:-1]]
+    for seed, drawn in zip(seeds, draws, strict=False):
+        assert torch.equal(noise_like(like, seed), drawn)
+    assert len({tuple(drawn.tolist()) for drawn in draws}) == len(draws)
 
 
-def test_a_given_generator_leaves_the_global_ones_alone():
+def test_noise_leaves_the_global_generators_alone():
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
     draw(1000, seed=8)
+    draw_seed(torch.Generator())
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert np.array_equal(np.random.get_state()[1], numpy_state)
 
 
-def test_without_a_generator_torchs_own_decides():
-    like = torch.empty(1000)
+def test_without_a_generator_torchs_own_decides_the_seed():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(9)
-        first, second = noise_like(like), noise_like(like)
+        first, second = draw_seed(), draw_seed()
         torch.manual_seed(9)
-        assert torch.equal(noise_like(like), first)
-    assert not torch.equal(first, second)
+        assert draw_seed() == first
+    assert first != second
+    assert first.dtype == torch.int64
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (3,), (5, 0, 2), (7, 11), (2, 3, 5, 7)])
@@ -146,7 +145,7 @@ def test_bfloat16_is_the_same_draw_rounded():
     ids=["channels_last", "transposed", "strided", "expanded"],
 )
 def test_any_memory_layout(like):
-    x = noise_like(like, torch.Generator().manual_seed(12))
+    x = noise_like(like, torch.tensor(12))
     assert x.shape == like.shape
     assert x.stride() == torch.empty_like(like).stride()
     # Every element has a draw of its own: the same values as in plain memory, in some order.
@@ -155,7 +154,7 @@ def test_any_memory_layout(like):
 
 def test_no_gradient():
     like = torch.empty(10, requires_grad=True)
-    assert not noise_like(like).requires_grad
+    assert not noise_like(like, torch.tensor(0)).requires_grad
 
 
 @pytest.mark.parametrize(
@@ -172,9 +171,22 @@ def test_no_gradient():
 def test_added_noise_is_a_draw_times_sigma(x):
     sigma = torch.tensor(0.3)
     leaf = x.detach().requires_grad_()
-    noisy = add_noise(leaf, sigma, torch.Generator().manual_seed(14))
-    expected = x + sigma * noise_like(x, torch.Generator().manual_seed(14))
+    noisy = add_noise(leaf, sigma, torch.tensor(14))
+    expected = x + sigma * noise_like(x, torch.tensor(14))
     assert torch.allclose(noisy, expected, rtol=1e-6, atol=1e-6)
     noisy.backward(2 * torch.ones_like(x))
     assert torch.equal(leaf.grad, 2 * torch.ones_like(x))
     assert sigma.grad is None
+
+
+def test_the_operator_is_what_a_compiler_expects_of_it():
+    x = torch.randn(2, 3, 4, 5).contiguous(memory_format=torch.channels_last).requires_grad_()
+    for sigma in (0.0, 0.3):
+        torch.library.opcheck(add_noise, (x, torch.tensor(sigma), torch.tensor(3)))
+
+
+def test_noise_of_size_zero_changes_nothing():
+    x = torch.randn(100)
+    quiet = add_noise(x, torch.tensor(0.0), torch.tensor(1))
+    assert torch.equal(quiet, x)
+    assert quiet.data_ptr() != x.data_ptr()

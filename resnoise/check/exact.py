@@ -106,7 +106,7 @@ def noise_figures(checkpoint: Path) -> Iterator[Figure]:
     set_noise_(network, induction)
     for name, layer in activations(network).items():
         yield Figure(f"noise: σ of layer {name}", Kind.CLOSE, layer.sigma.item())
-    layer.generator = torch.Generator().manual_seed(0)
+    layer.seed_noise_(torch.Generator().manual_seed(0))
     with torch.no_grad():
         zeros = torch.zeros(2**18)
         quiet = layer(zeros)

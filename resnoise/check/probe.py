@@ -13,13 +13,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
+from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+import torch
 
 HERE = Path(__file__).resolve().parent
+_REGISTER = torch.library.custom_op
 
 
 def forget_editable_installs() -> None:
@@ -98,6 +104,7 @@ class Tree:
 
     def __init__(self, root: Path | None = None) -> None:
         self.path = [str(root), *sys.path] if root else list(sys.path)
+        self.register = _renamed(f"_of_{root.name}") if root else _REGISTER
         self.modules: dict[str, ModuleType] = {}
         self._enter_()
         take_check_from_here()
@@ -120,6 +127,17 @@ class Tree:
             del sys.modules[name]
         sys.modules.update(self.modules)
         sys.path[:] = self.path
+        torch.library.custom_op = self.register
+
+
+def _renamed(suffix: str) -> Callable[..., Any]:
+    """A `torch.library.custom_op` for the second tree of a process.
+
+    PyTorch has one list of operators for the whole process, where one tree's would replace the
+    other's of the same name.
+    """
+    suffix = re.sub(r"\W", "_", suffix)
+    return lambda name, *function, **options: _REGISTER(name + suffix, *function, **options)
 
 
 def _modules_of_a_tree() -> dict[str, ModuleType]:

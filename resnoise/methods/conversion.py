@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor, fx, nn
 
-from resnoise.activation import fit_thresholds_
+from resnoise.activation import activations, fit_thresholds_
 from resnoise.config import Recipe
 from resnoise.convert import convert
 from resnoise.induction import extend_noise_, induce, set_noise_
@@ -35,6 +35,9 @@ class ConversionMethod(Method):
         network = prepare(model, recipe.activation)
         if self.induces_noise:
             extend_noise_(network, recipe.extensions)
+        else:
+            for layer in activations(network).values():
+                layer.noise = "never"
         return network
 
     def start_(self, network: fx.GraphModule, recipe: Recipe, calibration: Tensor) -> None:
