@@ -31,7 +31,8 @@ _LEVELS = (2, 4, 8)
 _INDUCTION_TIMESTEPS = (1, 2, 4)
 _RAMP = 0.25
 _AVERAGING = 0.75
-_PUBLISHED_THRESHOLD = 8.0
+# From the data, as published, and between the two.
+_THRESHOLDS = ("data", 2.0, 8.0)
 
 
 class Variant(NamedTuple):
@@ -48,15 +49,16 @@ class Variant(NamedTuple):
     recipe: Recipe
 
 
-def variants(recipes: Mapping[str, Recipe], start: str) -> list[Variant]:
+def variants(recipes: Mapping[str, Recipe], start: str, only: Sequence[str] = ()) -> list[Variant]:
     """For each method its recipe as it is, and then with one thing changed at a time.
 
     Args:
         recipes: recipe by name of the method.
         start: method whose training the rows of `start_from` go on from.
+        only: what to change, for example `"activation.levels"`; everything by default.
 
     Raises:
-        ConfigError: a method trains no source network.
+        ConfigError: a method trains no source network, or `only` names what is never changed.
     """
     found = []
     for name, base in recipes.items():
@@ -66,13 +68,22 @@ def variants(recipes: Mapping[str, Recipe], start: str) -> list[Variant]:
         found.append(Variant(name, "", base))
         for recipe in _changed(base, start, method.induces_noise):
             found.append(Variant(name, _change(base, recipe), recipe))
-    return found
+    known = sorted({_changed_name(variant) for variant in found if variant.change})
+    for name in only:
+        if name not in known:
+            raise ConfigError(f"unknown change {name!r}; known: {', '.join(known)}")
+    return [row for row in found if not (only and row.change) or _changed_name(row) in only]
+
+
+def _changed_name(variant: Variant) -> str:
+    return variant.change.partition(" = ")[0]
 
 
 def _changed(base: Recipe, start: str, noisy: bool) -> Iterator[Recipe]:
     activation, induction = base.activation, base.induction
-    other = _PUBLISHED_THRESHOLD if activation.threshold == "data" else "data"
-    yield replace(base, activation=replace(activation, threshold=other))
+    for threshold in _THRESHOLDS:
+        if threshold != activation.threshold:
+            yield replace(base, activation=replace(activation, threshold=threshold))
     for levels in _LEVELS:
         if levels != activation.levels:
             yield replace(base, activation=replace(activation, levels=levels))

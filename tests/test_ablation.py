@@ -25,6 +25,7 @@ def changed(name, base=BASE):
 def test_one_thing_is_changed_at_a_time():
     found = changed("nq")
     assert list(found) == [
+        "activation.threshold = 2.0",
         "activation.threshold = 8.0",
         "activation.levels = 2",
         "activation.levels = 8",
@@ -49,6 +50,21 @@ def test_what_is_on_is_switched_off_and_what_needs_noise_is_left_out_without():
     assert found["extensions.compensate = default"].extensions == Extensions(ramp=0.5)
     assert found["extensions.ramp = default"].extensions == Extensions(compensate=True)
     assert not any("ramp" in change or "compensate" in change for change in changed("qcfs"))
+
+
+def test_only_some_things_are_changed():
+    found = variants({"nq": BASE, "qcfs": BASE}, "qcfs", ["activation.levels", "extensions.ramp"])
+    assert [(row.method, row.change) for row in found] == [
+        ("nq", ""),
+        ("nq", "activation.levels = 2"),
+        ("nq", "activation.levels = 8"),
+        ("nq", "extensions.ramp = 0.25"),
+        ("qcfs", ""),
+        ("qcfs", "activation.levels = 2"),
+        ("qcfs", "activation.levels = 8"),
+    ]
+    with pytest.raises(ConfigError, match="unknown change 'levels'; known: "):
+        variants({"nq": BASE}, "qcfs", ["levels"])
 
 
 def test_methods_that_cannot_be_ablated():

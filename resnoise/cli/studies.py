@@ -21,6 +21,9 @@ def ablate(
     start: Annotated[
         str, typer.Option(help="method that the rows of start_from go on from")
     ] = "qcfs",
+    only: Annotated[
+        str, typer.Option(help="change these alone, for example activation.levels,extensions.ramp")
+    ] = "",
     dataset: options.Dataset = "digits",
     architecture: Annotated[str | None, typer.Option(help="see `resnoise list`")] = None,
     timesteps: options.Timesteps = "1,2,4,8",
@@ -38,7 +41,7 @@ def ablate(
     ablation = Ablation(
         data=place.options(dataset),
         architecture=architecture or default_architecture(dataset),
-        variants=variants(recipes, start),
+        variants=variants(recipes, start, options.words(only)),
         timesteps=options.integers(timesteps, "--timesteps"),
         seeds=options.integers(seeds, "--seeds"),
         runs=running.runs,
