@@ -110,6 +110,16 @@ def over_time(
     steps = portion(network, images, timesteps).steps
     logits = []
     for start in range(0, timesteps, steps):
+        state = None if state is None else _HandedOver(state)
         part, state = network(images, min(steps, timesteps - start), state)
         logits.append(part)
     return torch.cat(logits), state
+
+
+class _HandedOver(list[IFState]):
+    """States of which each is let go of when it is taken, so that it does not outlive its layer."""
+
+    def __getitem__(self, index: int) -> IFState:
+        state = super().__getitem__(index)
+        self[index] = None
+        return state

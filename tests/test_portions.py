@@ -1,5 +1,6 @@
 """A simulation in portions, on one thread or several, is the simulation."""
 
+import weakref
 from copy import deepcopy
 
 import pytest
@@ -10,11 +11,12 @@ from baselines.srp import AfterPresimulation
 from resnoise import backends, portions, side_by_side
 from resnoise.convert import convert
 from resnoise.metrics import ActivityMeter
-from resnoise.portions import Limits, Portion, portion
+from resnoise.portions import Limits, Portion, over_time, portion
 from resnoise.simulate import simulate
 from resnoise.spiking import compile_neurons_
 
 IMAGES, TIMESTEPS = 11, 7
+THREE_STEPS = Limits(3 * IMAGES, 2**30, 3)
 
 
 @pytest.fixture(params=["reference", "norse", "snntorch"])
@@ -106,6 +108,29 @@ def test_the_portion_does_not_change_the_result(monkeypatch, network, x, image_s
         whole, _ = network(x, TIMESTEPS)
     limit(monkeypatch, image_steps)
     assert torch.allclose(simulate(network, x, TIMESTEPS), whole, atol=1e-12)
+
+
+@torch.no_grad()
+def test_the_states_that_a_simulation_starts_from_can_be_used_again(monkeypatch, network, x):
+    monkeypatch.setattr(portions, "CPU", THREE_STEPS)
+    _, middle = network(x, 2)
+    logits, end = over_time(network, x, TIMESTEPS, middle)
+    expected, expected_end = network(x, TIMESTEPS, middle)
+    assert torch.allclose(logits, expected, atol=1e-12)
+    for state, other in zip(end, expected_end, strict=True):
+        assert torch.allclose(state.v, other.v, atol=1e-12)
+
+
+@torch.no_grad()
+def test_a_state_does_not_outlive_its_layer(monkeypatch, network, x):
+    monkeypatch.setattr(portions, "CPU", THREE_STEPS)
+    first, *_, last = network.spiking_layers.values()
+    _, middle = over_time(network, x, 2)  # which also measures the layers, once
+    taken, alive = [], []
+    first.register_forward_hook(lambda layer, args, out: taken.append(weakref.ref(args[2].v)))
+    last.register_forward_hook(lambda layer, args, out: alive.append(taken[-1]() is not None))
+    over_time(network, x, TIMESTEPS, middle)
+    assert alive == [True, False, False]  # the caller has the first
 
 
 @pytest.mark.parametrize("image_steps", [1, 3, 20, 1000])
