@@ -81,6 +81,7 @@ def _changed_name(variant: Variant) -> str:
 
 def _changed(base: Recipe, start: str, noisy: bool) -> Iterator[Recipe]:
     activation, induction = base.activation, base.induction
+    yield replace(base, learning_rate=2 * base.learning_rate)
     for threshold in _THRESHOLDS:
         if threshold != activation.threshold:
             yield replace(base, activation=replace(activation, threshold=threshold))

@@ -25,6 +25,7 @@ def changed(name, base=BASE):
 def test_one_thing_is_changed_at_a_time():
     found = changed("nq")
     assert list(found) == [
+        "learning_rate = 0.1",
         "activation.threshold = 2.0",
         "activation.threshold = 8.0",
         "activation.levels = 2",

@@ -5,7 +5,19 @@ import pytest
 import torch
 from torch import nn
 
-from resnoise import ExecutionConfig, Job, Recipe, convert, evaluate, predictions, simulate, train
+import resnoise.activation
+from resnoise import (
+    ExecutionConfig,
+    Job,
+    Recipe,
+    convert,
+    evaluate,
+    noise,
+    predictions,
+    simulate,
+    train,
+)
+from resnoise.activation import activations
 from resnoise.datasets import load
 from resnoise.methods import Training, get
 
@@ -49,6 +61,20 @@ def test_noise_on_is_reported_apart_from_noise_off(evaluated):
     noisy = {record.ann_noisy_accuracy for record in records}
     assert len(noisy) == 1
     assert None not in noisy
+
+
+def test_every_layer_and_batch_has_noise_of_its_own(evaluated, monkeypatch):
+    job, path, records = evaluated
+    seeds = []
+
+    def add_noise(x, sigma, seed, counts):
+        seeds.append(seed.item())
+        return noise.add_noise(x, sigma, seed, counts)
+
+    monkeypatch.setattr(resnoise.activation, "add_noise", add_noise)
+    again = evaluate(job, path, "reference", Training("nq", (1,)))
+    assert len(set(seeds)) == len(seeds) > len(activations(job.load(path)))
+    assert again[0].ann_noisy_accuracy == records[0].ann_noisy_accuracy
 
 
 def test_test_images_are_named_by_their_place_in_the_data_set(evaluated):
