@@ -91,18 +91,27 @@ def _changed(base: Recipe, start: str, noisy: bool) -> Iterator[Recipe]:
     for timesteps in _INDUCTION_TIMESTEPS:
         if timesteps != induction.timesteps:
             yield replace(base, induction=replace(induction, timesteps=timesteps))
-    switches: dict[str, Any] = {"threshold_weight_decay": False, "start_from": start}
+    on = base.extensions.switched_on()
+    for name, values in _switches(base.extensions, start, noisy).items():
+        for value in [getattr(Extensions(), name)] if name in on else values:
+            yield replace(base, extensions=replace(base.extensions, **{name: value}))
+
+
+def _switches(base: Extensions, start: str, noisy: bool) -> dict[str, list[Any]]:
+    """What each extension is set to where it is off."""
+    switches: dict[str, list[Any]] = {"threshold_weight_decay": [False], "start_from": [start]}
     if noisy:
         switches |= {
-            "ramp": _RAMP,
-            "averaging": _AVERAGING,
-            "distribution": "measured",
-            "compensate": True,
+            "ramp": [_RAMP],
+            "residual": ["local"],
+            "distribution": ["measured"],
         }
-    on = base.extensions.switched_on()
-    for name, value in switches.items():
-        switched = getattr(Extensions(), name) if name in on else value
-        yield replace(base, extensions=replace(base.extensions, **{name: switched}))
+    # The two do not go with a conditional distribution.
+    if noisy and base.distribution != "conditional":
+        switches |= {"averaging": [_AVERAGING], "compensate": [True]}
+    if noisy and not (base.averaging or base.compensate):
+        switches["distribution"].append("conditional")
+    return switches
 
 
 def _change(base: Recipe, recipe: Recipe) -> str:

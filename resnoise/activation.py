@@ -15,8 +15,10 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from resnoise.bits import draw_seed
+from resnoise.conditional_noise import add_conditional_noise
 from resnoise.config import ActivationConfig, require_number
-from resnoise.noise import add_noise, draw_seed
+from resnoise.noise import add_noise
 from resnoise.operators import BATCH_NORMS
 
 # λ = softplus(ρ) with this sharpness: ρ itself to float32 precision above λ = 2 (so that published
@@ -89,8 +91,9 @@ class QuantisedReLU(nn.Module):
             follows from the epoch.
         mean_error: μ, the mean residual error, buffer of shape `()`, in the unit of the activation;
             None if it is not compensated.
-        error_counts: histogram of the residual error that ε is distributed as, buffer of shape
-            `[HISTOGRAM_BINS]`; None if ε is Gaussian.
+        error_counts: histogram of the residual error that the noise is distributed as, buffer of
+            shape `[HISTOGRAM_BINS]`, or `[L + 1, HISTOGRAM_BINS]` for its distribution given the
+            level; None if ε is Gaussian.
         noise: `"training"`, `"always"` or `"never"`.
         noise_seed: decides the noise of the next forward pass, which moves it on; int64 tensor of
             shape `()` on the CPU, or None until torch's default generator draws it. Not in
@@ -143,7 +146,8 @@ class QuantisedReLU(nn.Module):
         return self.noise == "always" or (self.noise == "training" and self.training)
 
     def forward(self, z: Tensor) -> Tensor:
-        a = quantise(z, self.threshold, self.levels)
+        threshold = self.threshold
+        a = quantise(z, threshold, self.levels)
         if not self.is_noisy:
             return a
         if self.mean_error is not None:
@@ -151,6 +155,8 @@ class QuantisedReLU(nn.Module):
         seed = draw_seed() if self.noise_seed is None else self.noise_seed
         # Not in place, so that a compiler need not copy it.
         self.noise_seed = seed + 1
+        if self.error_counts is not None and self.error_counts.dim() == 2:
+            return add_conditional_noise(a, threshold, self.ramp, seed, self.error_counts)
         return add_noise(a, self.ramp * self.sigma, seed, self.error_counts)
 
     def extra_repr(self) -> str:

@@ -19,10 +19,11 @@ from resnoise.difference import differences
 from resnoise.errors import RecordError
 from resnoise.evaluate import evaluate
 from resnoise.grid import Cell, Grid
-from resnoise.induction import HISTOGRAM_EDGES, induce
+from resnoise.induction import induce
 from resnoise.job import Job
 from resnoise.records import TrainingRecord
 from resnoise.report import write_report
+from resnoise.residual import HISTOGRAM_EDGES
 from resnoise.runs import run_directory, train_in
 from resnoise.slug import slug
 from resnoise.store import RecordStore

@@ -14,7 +14,8 @@ from typing import Any, Literal
 from resnoise.errors import ConfigError
 
 AUGMENTATIONS = ("crop", "flip", "autoaugment", "cutout")
-DISTRIBUTIONS = ("gaussian", "measured")
+DISTRIBUTIONS = ("gaussian", "measured", "conditional")
+RESIDUALS = ("end-to-end", "local")
 
 
 def require_positive_int(name: str, value: object) -> None:
@@ -107,7 +108,9 @@ class Extensions:
             and thresholds to start from; `""` starts from scratch.
         ramp: share of the epochs, in [0, 1], over which the noise grows to its full size.
         averaging: share, in [0, 1), of the old σ² in the new one, over epochs.
-        distribution: of the noise, `"gaussian"` or `"measured"`: that of the residual error itself.
+        residual: the error that is measured, `"end-to-end"` or `"local"`: that of one layer alone.
+        distribution: of the noise, `"gaussian"`, `"measured"`: that of the residual error itself,
+            or `"conditional"`: that of the residual error given the level, its mean included.
         compensate: whether the mean residual error is taken off the activation in training.
     """
 
@@ -115,7 +118,8 @@ class Extensions:
     start_from: str = ""
     ramp: float = 0.0
     averaging: float = 0.0
-    distribution: Literal["gaussian", "measured"] = "gaussian"
+    residual: Literal["end-to-end", "local"] = "end-to-end"
+    distribution: Literal["gaussian", "measured", "conditional"] = "gaussian"
     compensate: bool = False
 
     def __post_init__(self) -> None:
@@ -129,10 +133,17 @@ class Extensions:
                 raise ConfigError(f"expected argument `{name}` to be {what}, but got {value!r}")
         require_number("ramp", self.ramp, at_most=1)
         require_number("averaging", self.averaging, below=1)
-        if self.distribution not in DISTRIBUTIONS:
+        for name, known in (("residual", RESIDUALS), ("distribution", DISTRIBUTIONS)):
+            value = getattr(self, name)
+            if value not in known:
+                raise ConfigError(
+                    f"expected argument `{name}` to be one of {', '.join(known)}, but got {value!r}"
+                )
+        if self.distribution == "conditional" and (self.compensate or self.averaging):
             raise ConfigError(
-                f"expected argument `distribution` to be one of {', '.join(DISTRIBUTIONS)}, "
-                f"but got {self.distribution!r}"
+                "the conditional distribution has the mean of the error in it and is measured "
+                "anew after every epoch: expected `compensate` to be False and `averaging` to be "
+                f"0 with it, but got {self.compensate} and {self.averaging:g}"
             )
 
     def switched_on(self) -> dict[str, Any]:

@@ -7,52 +7,33 @@ The error of layer `l` is end to end, each network fed by its own upstream layer
 and the noise of the next epoch has `σ_l = sqrt(mean over batches of var(e_l))`. The paper argues
 that the mean of `e_l` is near zero; it is recorded, and not used unless an extension says so.
 
+Beyond the paper the error can be local, that of one layer of neurons against the activation of the
+mean current it received itself:
+
+    e_l = q((1/T) Σ_t I_l(t)) − θ_l · (1/T) Σ_t s_l(t)
+
 Source: Huang et al., arXiv 2404.17456, section on noise induction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import reduce
 from math import hypot, sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx
 
-from resnoise.activation import activations, evaluating
+from resnoise.activation import QuantisedReLU, activations, evaluating, quantise
 from resnoise.config import Extensions
 from resnoise.convert import convert
 from resnoise.errors import DataError
 from resnoise.portions import portion
+from resnoise.residual import HISTOGRAM_BINS, LayerError, Moments
 from resnoise.simulate import predictions
-
-# Errors of a network with L levels are multiples of λ/L and θ/T. Bins are 1/16 wide and centred on
-# multiples of that, so for the usual powers of two no edge falls on an error.
-HISTOGRAM_BINS = 33
-HISTOGRAM_LIMIT = 33 / 32
-HISTOGRAM_EDGES = tuple((2 * i - HISTOGRAM_BINS) / 32 for i in range(HISTOGRAM_BINS + 1))
-_HISTOGRAM_CHUNK = 2**24  # torch counts in float32, which goes no further
-
-
-class LayerError(NamedTuple):
-    """Residual error of one layer.
-
-    Attributes:
-        mean: of `e_l`, in the unit of the activation.
-        std: standard deviation of `e_l` over everything, in the same unit.
-        sigma: `sqrt(mean over batches of var(e_l))`, the noise it gives.
-        threshold: θ_l, to express the others in.
-        counts: how many `e_l / θ_l` fall in each of `HISTOGRAM_BINS` equal bins between
-            `±HISTOGRAM_LIMIT`; all 0 where they were not asked for.
-    """
-
-    mean: float
-    std: float
-    sigma: float
-    threshold: float
-    counts: tuple[int, ...]
+from resnoise.spiking import SpikingLayer
 
 
 class Induction(NamedTuple):
@@ -67,71 +48,13 @@ class Induction(NamedTuple):
     layers: dict[str, LayerError]
 
 
-class _Moments:
-    """Running moments of one layer's error over batches, in float64."""
-
-    def __init__(self) -> None:
-        self.finished = _Sums(0, 0.0, 0.0)
-        self.batch = _Sums(0, 0.0, 0.0)
-        self.variances = 0.0
-        self.batches = 0
-        self.counts = torch.zeros(HISTOGRAM_BINS, dtype=torch.int64)
-
-    def add(self, error: Tensor) -> None:
-        """Add errors of some images of a batch."""
-        # Several times faster than `torch.var_mean`; means are far below the deviations, so
-        # nothing is lost to cancellation.
-        total, norm = error.sum().item(), torch.linalg.vector_norm(error).item()
-        self.batch += _Sums(error.numel(), total, norm**2)
-
-    def count(self, error: Tensor, threshold: Tensor) -> None:
-        """Add the same errors to the histogram."""
-        scaled = error.float() / threshold
-        for part in scaled.flatten().split(_HISTOGRAM_CHUNK):
-            counts = torch.histc(part, HISTOGRAM_BINS, -HISTOGRAM_LIMIT, HISTOGRAM_LIMIT)
-            self.counts += counts.to(self.counts)
-
-    def end_batch(self) -> None:
-        self.variances += self.batch.variance
-        self.batches += 1
-        self.finished += self.batch
-        self.batch = _Sums(0, 0.0, 0.0)
-
-    def result(self, threshold: Tensor) -> LayerError:
-        return LayerError(
-            mean=self.finished.mean,
-            std=self.finished.variance**0.5,
-            sigma=(self.variances / self.batches) ** 0.5,
-            threshold=threshold.item(),
-            counts=tuple(self.counts.tolist()),
-        )
-
-
-class _Sums(NamedTuple):
-    """Number of values, their sum and the sum of their squares."""
-
-    number: int
-    total: float
-    squares: float
-
-    def __add__(self, other: _Sums) -> _Sums:
-        return _Sums(*(a + b for a, b in zip(self, other, strict=True)))
-
-    @property
-    def mean(self) -> float:
-        return self.total / self.number
-
-    @property
-    def variance(self) -> float:
-        return max(self.squares / self.number - self.mean**2, 0.0)
-
-
 @torch.inference_mode()
 def induce(
     network: fx.GraphModule,
     batches: Iterable[tuple[Tensor, Tensor]],
     timesteps: int,
     *,
+    local: bool = False,
     histograms: bool = True,
 ) -> Induction:
     """Measure the residual error of a source network on held-out images.
@@ -140,8 +63,9 @@ def induce(
         network: source network; it is left as it was, and its noise is off for the measurement.
         batches: pairs of images `[N, C, H, W]` and labels `[N]`, on the device of the network.
         timesteps: T of the simulation, 4 in the paper.
-        histograms: whether to count the errors in `LayerError.counts` too, which takes about as
-            long as the simulation.
+        local: whether each layer's error is its own, instead of end to end.
+        histograms: whether to count the errors in `LayerError.level_counts` too, which takes about
+            as long as the simulation.
 
     Returns:
         The accuracy of the spiking network at 1..T steps, and the residual error of every layer.
@@ -150,26 +74,30 @@ def induce(
         DataError: there are no batches.
     """
     spiking = convert(network)
-    thresholds = {name: layer.threshold for name, layer in spiking.spiking_layers.items()}
-    moments = {name: _Moments() for name in thresholds}
+    neurons, sources = spiking.spiking_layers, activations(network)
+    moments = {name: Moments(sources[name].levels) for name in neurons}
     correct = torch.zeros(timesteps, dtype=torch.int64)
     images_seen = 0
     for images, labels in batches:
         logits = []
         for part in images.split(portion(spiking, images, timesteps).images):
-            with _outputs(spiking.spiking_layers) as rates:
+            with _calls(neurons) as simulated:
                 logits.append(spiking(part, timesteps)[0])
-            with _outputs(activations(network)) as quantised, evaluating(network):
-                network(part)
-            for name, (output, _) in rates.items():
-                # Adding step to step is several times faster than `mean` along the first axis.
-                rate = reduce(torch.add, output.unflatten(0, (timesteps, -1))) / timesteps
-                error = quantised[name] - rate
+            with _calls({} if local else sources) as computed, evaluating(network):
+                if not local:
+                    network(part)
+            for name, layer in neurons.items():
+                (current, *_), (output, _) = simulated[name]
+                if local:
+                    quantised = _quantised(layer, sources[name], current, timesteps)
+                else:
+                    quantised = computed[name][1]
+                error = quantised - _mean_over_time(output, timesteps)
                 moments[name].add(error)
                 if histograms:
-                    moments[name].count(error, thresholds[name])
-        for layer in moments.values():
-            layer.end_batch()
+                    moments[name].count(error, quantised, layer.threshold)
+        for layer_moments in moments.values():
+            layer_moments.end_batch()
         logits = torch.cat(logits, dim=1)
         correct += (predictions(logits) == labels).sum(1).cpu()
         images_seen += len(labels)
@@ -177,8 +105,23 @@ def induce(
         raise DataError("expected held-out images to measure the residual error on, but got none")
     return Induction(
         tuple((correct.double() / images_seen).tolist()),
-        {name: moments[name].result(thresholds[name]) for name in thresholds},
+        {name: moments[name].result(layer.threshold) for name, layer in neurons.items()},
     )
+
+
+def _mean_over_time(folded: Tensor, timesteps: int) -> Tensor:
+    """From `[T·N, ...]` to `[N, ...]`."""
+    # Adding step to step is several times faster than `mean` along the first axis.
+    return reduce(torch.add, folded.unflatten(0, (timesteps, -1))) / timesteps
+
+
+def _quantised(
+    neurons: SpikingLayer, source: QuantisedReLU, current: Tensor, timesteps: int
+) -> Tensor:
+    """The activation of the mean current that neurons received."""
+    if not neurons.constant_input:
+        current = _mean_over_time(current, timesteps)
+    return quantise(current, neurons.threshold, source.levels)
 
 
 def extend_noise_(network: fx.GraphModule, extensions: Extensions) -> None:
@@ -186,10 +129,12 @@ def extend_noise_(network: fx.GraphModule, extensions: Extensions) -> None:
     for layer in activations(network).values():
         if extensions.compensate:
             layer.mean_error = torch.zeros(())
-        if extensions.distribution == "measured":
+        if extensions.distribution != "gaussian":
+            by_level = extensions.distribution == "conditional"
+            shape = (layer.levels + 1, HISTOGRAM_BINS) if by_level else (HISTOGRAM_BINS,)
             # No error was measured yet: all are in the bin of 0.
-            layer.error_counts = torch.zeros(HISTOGRAM_BINS, dtype=torch.int64)
-            layer.error_counts[HISTOGRAM_BINS // 2] = 1
+            layer.error_counts = torch.zeros(shape, dtype=torch.int64)
+            layer.error_counts[..., HISTOGRAM_BINS // 2] = 1
 
 
 @torch.no_grad()
@@ -213,20 +158,24 @@ def set_noise_(network: fx.GraphModule, induction: Induction, averaging: float =
         if layer.mean_error is not None:
             layer.mean_error.fill_(error.mean)
         if layer.error_counts is not None:
-            layer.error_counts.copy_(torch.tensor(error.counts))
+            by_level = layer.error_counts.dim() == 2
+            counts = error.level_counts if by_level else error.counts
+            layer.error_counts.copy_(torch.tensor(counts))
 
 
 @contextmanager
-def _outputs(layers: dict[str, torch.nn.Module]) -> Iterator[dict[str, Tensor]]:
-    """Within the context, collect by name what `layers` return."""
-    outputs: dict[str, Tensor] = {}
+def _calls(
+    layers: Mapping[str, torch.nn.Module],
+) -> Iterator[dict[str, tuple[tuple[Any, ...], Any]]]:
+    """Within the context, collect by name what `layers` are called with and what they return."""
+    calls: dict[str, tuple[tuple[Any, ...], Any]] = {}
 
     def keep(name: str):
-        return lambda module, inputs, output: outputs.__setitem__(name, output)
+        return lambda module, inputs, output: calls.__setitem__(name, (inputs, output))
 
     handles = [layer.register_forward_hook(keep(name)) for name, layer in layers.items()]
     try:
-        yield outputs
+        yield calls
     finally:
         for handle in handles:
             handle.remove()

@@ -4,13 +4,13 @@
 the convolution beside it. Here 16 random bits, from NumPy's SFC64 generator, pick four draws at
 once from a table of 65,536 points of the four-dimensional normal distribution.
 
-Why this is good enough: the bits are independent draws of a generator that passes PractRand and
-BigCrush, so different points are independent. Along each of its four axes the table holds the
-midpoints of 65,536 equal slices of probability, each once: symmetric (the mean is exactly 0),
-variance 0.99998, kurtosis within 0.001 of a Gaussian's, and cut at 4.3 σ, which a true Gaussian
-passes once in 65,000 draws. The points are a scrambled Sobol sequence, spread so evenly that the
-four draws of one point are uncorrelated to 1e-4, and their squares to 1e-3. The noise stands for a
-residual error that is bounded by the threshold anyway.
+Why this is good enough: the bits are independent (`resnoise.bits`), so different points are. Along
+each of its four axes the table holds the midpoints of 65,536 equal slices of probability, each
+once: symmetric (the mean is exactly 0), variance 0.99998, kurtosis within 0.001 of a Gaussian's,
+and cut at 4.3 σ, which a true Gaussian passes once in 65,000 draws. The points are a scrambled
+Sobol sequence, spread so evenly that the four draws of one point are uncorrelated to 1e-4, and
+their squares to 1e-3. The noise stands for a residual error that is bounded by the threshold
+anyway.
 
 Noise distributed as a measured error is drawn the same way, from a table with the quantiles of that
 distribution in place of the Gaussian's.
@@ -22,30 +22,20 @@ import math
 from collections.abc import Iterator
 from functools import lru_cache
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from resnoise.bits import CHUNK, VALUES, Bits, in_memory_order, integer
 from resnoise.standardise import standardise
 
-_POINTS = 2**16
 _AXES = 4
-_POINTS_PER_WORD = 4
 _TABLES = 128
-_SEEDS = 2**63 - 1
-# Elements at a time: few enough that bits and draws stay in the cache.
-_CHUNK = 2**18
 # One element of this type is one point: copying it is several times faster than copying a row.
 _POINT_TYPE = {
     torch.bfloat16: torch.int64,
     torch.float16: torch.int64,
     torch.float32: torch.complex128,
 }
-
-
-def draw_seed(generator: torch.Generator | None = None) -> Tensor:
-    """A seed, int64 tensor of shape `()`; without a generator, from torch's default one."""
-    return torch.randint(_SEEDS, (), generator=generator)
 
 
 def noise_like(like: Tensor, seed: Tensor, counts: Tensor | None = None) -> Tensor:
@@ -63,12 +53,12 @@ def noise_like(like: Tensor, seed: Tensor, counts: Tensor | None = None) -> Tens
     """
     noise = torch.empty_like(like, requires_grad=False)
     if _is_fast(like):
-        for _ in _drawn(_memory(noise), seed, counts):
+        for _ in _drawn(in_memory_order(noise), seed, counts):
             pass
     elif like.device.type == "cpu":
         noise.copy_(noise_like(torch.empty_like(like, dtype=torch.float32), seed, counts))
     else:
-        generator = torch.Generator(like.device).manual_seed(_integer(seed))
+        generator = torch.Generator(like.device).manual_seed(integer(seed))
         if counts is None:
             noise.normal_(generator=generator)
         else:
@@ -97,8 +87,8 @@ def add_noise(x: Tensor, sigma: Tensor, seed: Tensor, counts: Tensor | None = No
         return torch.addcmul(x, noise_like(x, seed, counts), sigma.to(x.dtype))
     # The draws of one chunk are still in the cache when they are scaled and added.
     start = 0
-    scale, source = sigma.item(), _memory(x)
-    for draws in _drawn(_memory(noisy), seed, counts):
+    scale, source = sigma.item(), in_memory_order(x)
+    for draws in _drawn(in_memory_order(noisy), seed, counts):
         torch.add(source[start : start + len(draws)], draws, alpha=scale, out=draws)
         start += len(draws)
     return noisy
@@ -120,35 +110,18 @@ def _is_fast(x: Tensor) -> bool:
     return x.device.type == "cpu" and x.dtype in _POINT_TYPE
 
 
-def _memory(dense: Tensor) -> Tensor:
-    """All elements in the order of memory: draws are exchangeable, so any order will do."""
-    return dense.as_strided((dense.numel(),), (1,))
-
-
-def _integer(seed: Tensor) -> int:
-    """A seed without a sign: what follows the largest int64 is the smallest."""
-    return int(seed.item()) & _SEEDS
-
-
 def _drawn(memory: Tensor, seed: Tensor, counts: Tensor | None) -> Iterator[Tensor]:
     """Fill a tensor of shape `[n]`, and give each chunk of it once it is filled."""
-    bits = np.random.Generator(np.random.SFC64(_integer(seed)))
+    bits = Bits(seed)
     table = _points(memory.dtype, None if counts is None else tuple(counts.tolist()))
-    for chunk in memory.split(_CHUNK):
+    for chunk in memory.split(CHUNK):
         whole = len(chunk) // _AXES * _AXES
         points = chunk[:whole].view(table.dtype)
-        torch.index_select(table, 0, _draws(bits, len(points)), out=points)
+        torch.index_select(table, 0, bits.draw(len(points)), out=points)
         if whole < len(chunk):
-            last = table[_draws(bits, 1)].view(memory.dtype)
+            last = table[bits.draw(1)].view(memory.dtype)
             chunk[whole:] = last[: len(chunk) - whole]
         yield chunk
-
-
-def _draws(bits: np.random.Generator, count: int) -> Tensor:
-    """Uniform draws from 0 to 65535, int32 tensor of shape `[count]`."""
-    words = -(-count // _POINTS_PER_WORD)
-    drawn = bits.integers(0, 2**64 - 1, size=words, dtype=np.uint64, endpoint=True)
-    return torch.from_numpy(drawn.view(np.uint16))[:count].to(torch.int32)
 
 
 # A table of a measured distribution, of a megabyte, serves one layer for one epoch.
@@ -160,7 +133,7 @@ def _points(dtype: torch.dtype, counts: tuple[int, ...] | None) -> Tensor:
 
 def _coordinates(counts: tuple[int, ...] | None = None) -> Tensor:
     """Points of the distribution in four dimensions, `[65536, 4]`."""
-    slices = (torch.arange(_POINTS, dtype=torch.float64) + 0.5) / _POINTS
+    slices = (torch.arange(VALUES, dtype=torch.float64) + 0.5) / VALUES
     if counts is None:
         return (math.sqrt(2.0) * torch.erfinv(2 * slices - 1))[_ranks()]
     return standardise(torch.tensor(counts)).at(slices)[_ranks()]
@@ -171,4 +144,4 @@ def _ranks() -> Tensor:
     """Which slice each coordinate of each point is in, `[65536, 4]`."""
     sobol = torch.quasirandom.SobolEngine(_AXES, scramble=True, seed=0)
     # By rank, because a sequence of 2¹⁶ points has exactly one in each slice of each axis.
-    return sobol.draw(_POINTS, dtype=torch.float64).argsort(0).argsort(0)
+    return sobol.draw(VALUES, dtype=torch.float64).argsort(0).argsort(0)

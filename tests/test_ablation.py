@@ -35,8 +35,10 @@ def test_one_thing_is_changed_at_a_time():
         "extensions.threshold_weight_decay = False",
         "extensions.start_from = qcfs",
         "extensions.ramp = 0.25",
-        "extensions.averaging = 0.75",
+        "extensions.residual = local",
         "extensions.distribution = measured",
+        "extensions.distribution = conditional",
+        "extensions.averaging = 0.75",
         "extensions.compensate = True",
     ]
     assert found["extensions.compensate = True"] == dataclasses.replace(
@@ -50,6 +52,11 @@ def test_what_is_on_is_switched_off_and_what_needs_noise_is_left_out_without():
     found = changed("nq", base)
     assert found["extensions.compensate = default"].extensions == Extensions(ramp=0.5)
     assert found["extensions.ramp = default"].extensions == Extensions(compensate=True)
+    assert not any("conditional" in change for change in found)
+    base = dataclasses.replace(BASE, extensions=Extensions(distribution="conditional"))
+    found = changed("nq", base)
+    assert found["extensions.distribution = default"].extensions == Extensions()
+    assert not any("compensate" in change or "averaging" in change for change in found)
     assert not any("ramp" in change or "compensate" in change for change in changed("qcfs"))
 
 

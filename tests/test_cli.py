@@ -240,7 +240,8 @@ def test_ablate_writes_a_row_for_each_change(tmp_path):
 
 SWITCHES = [
     "--induction-timesteps", "2", "--no-threshold-weight-decay", "--start-from", "qcfs",
-    "--ramp", "0.5", "--averaging", "0.5", "--distribution", "measured", "--compensate",
+    "--ramp", "0.5", "--averaging", "0.5", "--residual", "local", "--distribution", "measured",
+    "--compensate",
 ]  # fmt: skip
 
 
@@ -253,6 +254,7 @@ def test_switches_reach_the_recipe(tmp_path):
         "start_from": "qcfs",
         "ramp": 0.5,
         "averaging": 0.5,
+        "residual": "local",
         "distribution": "measured",
         "compensate": True,
     }
@@ -262,7 +264,7 @@ def test_switches_reach_the_recipe(tmp_path):
 
 def test_a_switch_of_another_value(tmp_path):
     done = resnoise("train", "--distribution", "cauchy", cwd=tmp_path, status=1)
-    assert "`distribution` to be one of gaussian, measured, but got 'cauchy'" in done.stderr
+    assert "one of gaussian, measured, conditional, but got 'cauchy'" in done.stderr
 
 
 def test_trainings_side_by_side_start_from_one_that_is_trained_once(tmp_path):

@@ -107,12 +107,23 @@ def test_timesteps():
         ("ramp", 1.5, "to be a number not negative and at most 1, but got 1.5"),
         ("averaging", 1.0, "to be a number not negative and smaller than 1, but got 1.0"),
         ("averaging", -0.1, "to be a number not negative and smaller than 1, but got -0.1"),
-        ("distribution", "cauchy", "to be one of gaussian, measured, but got 'cauchy'"),
+        ("residual", "global", "to be one of end-to-end, local, but got 'global'"),
+        (
+            "distribution",
+            "cauchy",
+            "to be one of gaussian, measured, conditional, but got 'cauchy'",
+        ),
     ],
 )
 def test_extensions(name, value, message):
     with pytest.raises(ConfigError, match=re.escape(f"expected argument `{name}` {message}")):
         Extensions(**{name: value})
+
+
+@pytest.mark.parametrize("other", [{"compensate": True}, {"averaging": 0.5}])
+def test_what_does_not_go_with_a_conditional_distribution(other):
+    with pytest.raises(ConfigError, match="expected `compensate` to be False and `averaging`"):
+        Extensions(distribution="conditional", **other)
 
 
 def test_extensions_are_off_at_first_and_named_when_on():
@@ -147,7 +158,17 @@ def test_errors_are_caught_as_one():
             activation=ActivationConfig(levels=8, threshold=2.0),
             induction=InductionConfig(timesteps=2),
         ),
-        Recipe(extensions=Extensions(False, "qcfs", 0.25, 0.75, "measured", True)),
+        Recipe(
+            extensions=Extensions(
+                threshold_weight_decay=False,
+                start_from="qcfs",
+                ramp=0.25,
+                averaging=0.75,
+                residual="local",
+                distribution="measured",
+                compensate=True,
+            )
+        ),
         Recipe(extensions=Extensions(compensate=True)),
     ],
 )

@@ -13,8 +13,9 @@ from resnoise.activation import activations
 from resnoise.config import ActivationConfig
 from resnoise.convert import convert
 from resnoise.errors import DataError
-from resnoise.induction import HISTOGRAM_BINS, HISTOGRAM_EDGES, induce, set_noise_
+from resnoise.induction import induce, set_noise_
 from resnoise.prepare import prepare
+from resnoise.residual import HISTOGRAM_BINS, HISTOGRAM_EDGES, Moments
 from resnoise.simulate import predictions, simulate
 
 TIMESTEPS = 4
@@ -34,47 +35,80 @@ def held_out():
     return [(x[:8], y[:8]), (x[8:], y[8:])]
 
 
-def errors_by_hand(network, x):
-    """Each layer's residual error e_l, each network fed by its own upstream layers."""
+def quantised_by_hand(layer, z):
+    clipped = torch.clamp(z / layer.threshold, 0, 1)
+    return layer.threshold / layer.levels * torch.floor(layer.levels * clipped + 0.5)
+
+
+def activations_by_hand(network, x):
+    """Each layer's activation, fed by the activations before it."""
     network.eval()
-    quantised, summed = {}, {}
-    h = x
+    quantised, h = {}, x
     for name, module in network.named_children():
         if name in activations(network):
-            threshold, levels = module.threshold, module.levels
-            clipped = torch.clamp(h / threshold, 0, 1)
-            h = quantised[name] = threshold / levels * torch.floor(levels * clipped + 0.5)
+            h = quantised[name] = quantised_by_hand(module, h)
         else:
             h = module(h)
+    network.train()
+    return quantised
+
+
+def simulated_by_hand(network, x):
+    """Mean input current and mean output current of each layer of neurons."""
+    network.eval()
     layers = neurons_by_hand(network)
+    received, sent = dict.fromkeys(layers, 0), dict.fromkeys(layers, 0)
     for _ in range(TIMESTEPS):
         h = x
         for name, module in network.named_children():
-            h = layers[name](h) if name in layers else module(h)
             if name in layers:
-                summed[name] = summed.get(name, 0) + h
+                received[name] = received[name] + h / TIMESTEPS
+                h = layers[name](h)
+                sent[name] = sent[name] + h / TIMESTEPS
+            else:
+                h = module(h)
     network.train()
-    return {name: (quantised[name] - summed[name] / TIMESTEPS).detach().numpy() for name in summed}
+    return received, sent
 
 
-def test_residual_error_by_hand(network, held_out):
-    got = induce(network, held_out, TIMESTEPS)
-    first, second = (errors_by_hand(network, x) for x, _ in held_out)
+def errors_by_hand(network, x, local=False):
+    """Each layer's activation and residual error e_l."""
+    received, sent = simulated_by_hand(network, x)
+    quantised = activations_by_hand(network, x)
+    if local:
+        sources = activations(network)
+        quantised = {name: quantised_by_hand(sources[name], received[name]) for name in sent}
+    return {
+        name: (quantised[name].detach().numpy(), (quantised[name] - sent[name]).detach().numpy())
+        for name in sent
+    }
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_residual_error_by_hand(network, held_out, local):
+    got = induce(network, held_out, TIMESTEPS, local=local)
+    first, second = (errors_by_hand(network, x, local) for x, _ in held_out)
     assert list(got.layers) == ["2", "5", "9"]
     for name, error in got.layers.items():
-        variances = [
-            ((e[name] - e[name].mean()) ** 2).mean() for e in (first, second)
-        ]  # each over all elements of one batch
-        everything = np.concatenate([first[name].ravel(), second[name].ravel()])
+        # Each over all elements of one batch.
+        variances = [((e - e.mean()) ** 2).mean() for _, e in (first[name], second[name])]
+        pairs = zip(first[name], second[name], strict=True)
+        quantised, everything = (np.concatenate([a.ravel(), b.ravel()]) for a, b in pairs)
         assert error.sigma == pytest.approx(math.sqrt(np.mean(variances)), rel=1e-5)
         assert error.mean == pytest.approx(everything.mean(), rel=1e-4, abs=1e-7)
-        assert error.std == pytest.approx(everything.std(), rel=1e-5)
-        assert error.threshold == pytest.approx(activations(network)[name].threshold.item())
-        counts, _ = np.histogram(everything / error.threshold, HISTOGRAM_EDGES)
+        assert error.std == pytest.approx(everything.std(), rel=1e-5, abs=1e-7)
+        threshold, levels = error.threshold, activations(network)[name].levels
+        assert threshold == pytest.approx(activations(network)[name].threshold.item())
+        counts, _ = np.histogram(everything / threshold, HISTOGRAM_EDGES)
         assert error.counts == tuple(counts)
         assert sum(error.counts) == everything.size
+        level = np.rint(quantised / threshold * levels)
+        for k, counted in enumerate(error.level_counts):
+            counts, _ = np.histogram(everything[level == k] / threshold, HISTOGRAM_EDGES)
+            assert counted == tuple(counts)
+        assert len(error.level_counts) == levels + 1
     assert got.layers["2"].std == pytest.approx(0, abs=1e-6)  # T = L: the first layer has none
-    for name in ("5", "9"):
+    for name in ("5",) if local else ("5", "9"):
         assert got.layers[name].sigma > 0.01
         assert got.layers[name].sigma != pytest.approx(got.layers[name].std, rel=1e-3)
 
@@ -92,6 +126,20 @@ def test_the_error_is_end_to_end():
     for layer in got.layers.values():
         assert layer.mean == pytest.approx(0.0)
         assert layer.std == pytest.approx(0.25)
+
+
+def test_the_local_error_is_that_of_one_layer():
+    model = nn.Sequential(nn.ReLU(), nn.Linear(1, 1), nn.ReLU())
+    network = prepare(model, ActivationConfig(levels=4, threshold=1.0))
+    with torch.no_grad():
+        network.get_submodule("1").weight.fill_(1.0)
+        network.get_submodule("1").bias.fill_(0.0)
+    batches = [(torch.tensor([[0.25]]), torch.zeros(1, dtype=torch.long))]
+    # From v(0) = 1/2, 1/4 at each of two steps gives one spike: q = 1/4, but the rate is 1/2. The
+    # second layer passes the spike on: that its rate is too high is no error of its own.
+    for local, expected in [(False, [-0.25, -0.25]), (True, [-0.25, 0.0])]:
+        layers = induce(network, batches, 2, local=local).layers.values()
+        assert [layer.mean for layer in layers] == pytest.approx(expected)
 
 
 def test_accuracy_is_that_of_a_simulation(network, held_out):
@@ -143,12 +191,11 @@ def test_histogram_edges_fall_on_no_error(levels):
 
 
 def test_counts_are_exact_beyond_float32():
-    from resnoise.induction import _Moments
-
     count = 2**24 + 2**20 + 7  # float32 counts to 2**24
-    moments = _Moments()
-    moments.count(torch.zeros(1).expand(count), torch.tensor(1.0))
-    assert moments.counts.sum() == count
+    moments = Moments(levels=4)
+    zeros = torch.zeros(1).expand(count)
+    moments.count(zeros, zeros, torch.tensor(1.0))
+    assert moments.level_counts[0].sum() == count
 
 
 def test_no_batches(network):

@@ -10,7 +10,8 @@ import pytest
 import torch
 from scipy import stats
 
-from resnoise.noise import add_noise, draw_seed, noise_like
+from resnoise.bits import draw_seed
+from resnoise.noise import add_noise, noise_like
 
 COUNT = 1_000_000
 

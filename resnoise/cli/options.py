@@ -11,6 +11,7 @@ import typer
 from resnoise.config import (
     AUGMENTATIONS,
     DISTRIBUTIONS,
+    RESIDUALS,
     ExecutionConfig,
     Extensions,
     Recipe,
@@ -113,9 +114,13 @@ class RecipeChanges:
     averaging: Annotated[
         float | None, typer.Option(help="share of the old σ² in the new", rich_help_panel=_BEYOND)
     ] = None
+    residual: Annotated[
+        str | None,
+        typer.Option(help=f"error: {' or '.join(RESIDUALS)}", rich_help_panel=_BEYOND),
+    ] = None
     distribution: Annotated[
         str | None,
-        typer.Option(help=f"of the noise: {' or '.join(DISTRIBUTIONS)}", rich_help_panel=_BEYOND),
+        typer.Option(help=f"of the noise: {', '.join(DISTRIBUTIONS)}", rich_help_panel=_BEYOND),
     ] = None
     compensate: Annotated[
         bool | None,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from resnoise.config import Recipe
-from resnoise.induction import LayerError
+from resnoise.residual import LayerError
 from resnoise.simulate import Simulation
 
 

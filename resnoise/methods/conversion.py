@@ -52,7 +52,8 @@ class ConversionMethod(Method):
             network,
             batches,
             recipe.induction.timesteps,
-            histograms=self.induces_noise and extensions.distribution == "measured",
+            local=extensions.residual == "local",
+            histograms=self.induces_noise and extensions.distribution != "gaussian",
         )
         if self.induces_noise:
             set_noise_(network, induction, extensions.averaging)
