@@ -200,7 +200,9 @@ def _rows(
 
 
 def _write(out: Path, ablation: Ablation, frame: pd.DataFrame) -> list[Path]:
-    page = ablation_page(frame, ablation.data.dataset, ablation.architecture, provenance())
+    recipes = {row.method: row.recipe for row in ablation.variants if not row.change}
+    dataset, architecture = ablation.data.dataset, ablation.architecture
+    page = ablation_page(frame, dataset, architecture, recipes, provenance())
     paths = [out / "ablation.md", out / "ablation.csv"]
     with exclusive(out):
         write_text(paths[0], page)

@@ -14,7 +14,7 @@ def differences(expected: Mapping[str, Any], got: Mapping[str, Any]) -> dict[str
 
     A value that only one side names differs, and is `ABSENT` on the other.
     """
-    ours, theirs = _flat(expected), _flat(got)
+    ours, theirs = flat(expected), flat(got)
     return {
         name: (ours.get(name, ABSENT), theirs.get(name, ABSENT))
         for name in [*ours, *(name for name in theirs if name not in ours)]
@@ -22,9 +22,10 @@ def differences(expected: Mapping[str, Any], got: Mapping[str, Any]) -> dict[str
     }
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values in one mapping, by dotted names."""
+    found: dict[str, Any] = {}
     for name, value in values.items():
         nested = isinstance(value, Mapping)
-        flat |= _flat(value, f"{prefix}{name}.") if nested else {prefix + name: value}
-    return flat
+        found |= flat(value, f"{prefix}{name}.") if nested else {prefix + name: value}
+    return found

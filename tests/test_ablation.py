@@ -134,6 +134,7 @@ def test_the_table_is_of_the_best_checkpoints_on_validation_images(small, tmp_pa
         assert info.validation_accuracy == pytest.approx(row.validation_accuracy)
         assert bool(row.start_sha256) == ("start_from" in row.change)
         assert row.validation_images == 22
+    assert "nq as it is: epochs = 2, batch\\_size = " in page.read_text()
     for line in page.read_text().splitlines():
         if line.startswith("| nq | as it is |"):
             of_row = at_four[(at_four.method == "nq") & (at_four.change == "")]

@@ -38,11 +38,11 @@ def test_declared_methods_have_the_names_they_are_declared_under():
 
 
 @pytest.mark.parametrize("plus", [NQPlus, QCFSPlus])
-def test_plus_changes_extensions_alone(plus):
+def test_plus_changes_extensions_and_induction_alone(plus):
     base = Recipe(epochs=3)
     recipe = plus().recipe(base)
     assert recipe.extensions.switched_on()
-    assert replace(recipe, extensions=base.extensions) == base
+    assert replace(recipe, extensions=base.extensions, induction=base.induction) == base
 
 
 def test_unknown_method_names_the_known_ones():

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
+from resnoise.config import Recipe
+from resnoise.difference import flat
 from resnoise.provenance import Provenance
 from resnoise.report.facts import made_with
 from resnoise.report.render import markdown_table
@@ -11,7 +15,11 @@ from resnoise.report.table import Cell, Table, cells, percent
 
 
 def ablation_page(
-    frame: pd.DataFrame, dataset: str, architecture: str, provenance: Provenance
+    frame: pd.DataFrame,
+    dataset: str,
+    architecture: str,
+    recipes: Mapping[str, Recipe],
+    provenance: Provenance,
 ) -> str:
     """An ablation as Markdown: a row for each variant, mean and spread over seeds at each T.
 
@@ -19,6 +27,7 @@ def ablation_page(
         frame: columns `method, change, seed, timesteps, validation_accuracy, validation_images`.
         dataset: name of the data set.
         architecture: name of the architecture.
+        recipes: of each method's first row, by the method's name.
         provenance: code and machine.
     """
     steps = sorted(frame["timesteps"].unique())
@@ -40,11 +49,17 @@ def ablation_page(
             f"On {' or '.join(map(str, images))} validation images a seed, which also chose the "
             "best epoch, by accuracy at T = induction.timesteps, and gave the noise: compare rows, "
             "not with test accuracies. Test images were not looked at.",
+            *(f"{method} as it is: {_described(recipe)}." for method, recipe in recipes.items()),
             "A row with start_from trains twice as long, its predecessor's epochs included.",
             made_with(provenance),
         ],
     )
     return markdown_table(table, heading="#")
+
+
+def _described(recipe: Recipe) -> str:
+    values = flat(recipe.to_json())
+    return ", ".join(f"{name} = {value}" for name, value in values.items())
 
 
 def _over_seeds(accuracies: pd.Series) -> Cell:
