@@ -31,6 +31,7 @@ _LEVELS = (2, 4, 8)
 _INDUCTION_TIMESTEPS = (1, 2, 4)
 _RAMP = 0.25
 _AVERAGING = 0.75
+_NOTHING = "nothing"
 # From the data, as published, and between the two.
 _THRESHOLDS = ("data", 2.0, 8.0)
 
@@ -55,7 +56,8 @@ def variants(recipes: Mapping[str, Recipe], start: str, only: Sequence[str] = ()
     Args:
         recipes: recipe by name of the method.
         start: method whose training the rows of `start_from` go on from.
-        only: what to change, for example `"activation.levels"`; everything by default.
+        only: what to change, for example `"activation.levels"`, or `"nothing"`; everything by
+            default.
 
     Raises:
         ConfigError: a method trains no source network, or `only` names what is never changed.
@@ -68,7 +70,7 @@ def variants(recipes: Mapping[str, Recipe], start: str, only: Sequence[str] = ()
         found.append(Variant(name, "", base))
         for recipe in _changed(base, start, method.induces_noise):
             found.append(Variant(name, _change(base, recipe), recipe))
-    known = sorted({_changed_name(variant) for variant in found if variant.change})
+    known = [_NOTHING, *sorted({_changed_name(variant) for variant in found if variant.change})]
     for name in only:
         if name not in known:
             raise ConfigError(f"unknown change {name!r}; known: {', '.join(known)}")

@@ -11,11 +11,7 @@ from resnoise import methods
 from resnoise.config import Recipe
 
 _DIGITS = Recipe(epochs=15, batch_size=64)
-_PHOTOGRAPHS = Recipe(
-    epochs=60,
-    learning_rate=0.1,
-    augmentation=("crop", "flip", "autoaugment", "cutout"),
-)
+_PHOTOGRAPHS = Recipe(epochs=60, augmentation=("crop", "flip", "autoaugment", "cutout"))
 
 
 def recipe_for(method: str, dataset: str, *, published: bool = False) -> Recipe:

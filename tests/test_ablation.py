@@ -71,7 +71,9 @@ def test_only_some_things_are_changed():
         ("qcfs", "activation.levels = 2"),
         ("qcfs", "activation.levels = 8"),
     ]
-    with pytest.raises(ConfigError, match="unknown change 'levels'; known: "):
+    first_rows = variants({"nq": BASE, "qcfs": BASE}, "qcfs", ["nothing"])
+    assert first_rows == [Variant("nq", "", BASE), Variant("qcfs", "", BASE)]
+    with pytest.raises(ConfigError, match="unknown change 'levels'; known: nothing, activation"):
         variants({"nq": BASE}, "qcfs", ["levels"])
 
 

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 
 from baselines.qcfs import QCFSPlus
 from resnoise import methods
-from resnoise.config import Recipe
+from resnoise.config import ActivationConfig, Recipe
 from resnoise.errors import ConfigError
 from resnoise.methods.plus import NQPlus
 
@@ -38,11 +37,15 @@ def test_declared_methods_have_the_names_they_are_declared_under():
 
 
 @pytest.mark.parametrize("plus", [NQPlus, QCFSPlus])
-def test_plus_changes_extensions_and_induction_alone(plus):
-    base = Recipe(epochs=3)
+def test_plus_gives_a_network_the_same_levels_and_as_much_training(plus):
+    base = Recipe(epochs=3, activation=ActivationConfig(levels=2, threshold=3.0))
     recipe = plus().recipe(base)
-    assert recipe.extensions.switched_on()
-    assert replace(recipe, extensions=base.extensions, induction=base.induction) == base
+    assert recipe != base
+    same = {"epochs", "batch_size", "augmentation", "activation"}
+    assert {name: getattr(recipe, name) for name in same} == {
+        name: getattr(base, name) for name in same
+    }
+    assert not recipe.extensions.start_from
 
 
 def test_unknown_method_names_the_known_ones():

@@ -22,7 +22,8 @@ def ablate(
         str, typer.Option(help="method that the rows of start_from go on from")
     ] = "qcfs",
     only: Annotated[
-        str, typer.Option(help="change these alone, for example activation.levels,extensions.ramp")
+        str,
+        typer.Option(help="change this alone, as activation.levels,extensions.ramp, or nothing"),
     ] = "",
     dataset: options.Dataset = "digits",
     architecture: Annotated[str | None, typer.Option(help="see `resnoise list`")] = None,
