@@ -43,11 +43,12 @@ def add_conditional_noise(
     table = _sent(counts, q.device)
     per_level = (len(counts) - 1) / threshold
     scale = ramp * threshold / _BINS_PER_THRESHOLD
+    noisy = torch.empty_like(q)
     if q.device.type != "cpu":
         generator = torch.Generator(q.device).manual_seed(integer(seed))
         drawn = torch.empty_like(q, dtype=torch.int32).random_(VALUES, generator=generator)
-        return _added(q, drawn, table, per_level, scale)
-    bits, noisy = Bits(seed), torch.empty_like(q)
+        return noisy.copy_(_added(q, drawn, table, per_level, scale))
+    bits = Bits(seed)
     source = q if noisy.stride() == q.stride() else torch.empty_like(q).copy_(q)
     chunks = (in_memory_order(x).split(CHUNK) for x in (source, noisy))
     # What one chunk needs stays in the cache.
