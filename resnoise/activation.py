@@ -145,6 +145,11 @@ class QuantisedReLU(nn.Module):
     def is_noisy(self) -> bool:
         return self.noise == "always" or (self.noise == "training" and self.training)
 
+    @property
+    def is_noise_by_level(self) -> bool:
+        """Whether the noise is drawn from its distribution given the level."""
+        return self.error_counts is not None and self.error_counts.dim() == 2
+
     def forward(self, z: Tensor) -> Tensor:
         threshold = self.threshold
         a = quantise(z, threshold, self.levels)
@@ -155,7 +160,7 @@ class QuantisedReLU(nn.Module):
         seed = draw_seed() if self.noise_seed is None else self.noise_seed
         # Not in place, so that a compiler need not copy it.
         self.noise_seed = seed + 1
-        if self.error_counts is not None and self.error_counts.dim() == 2:
+        if self.is_noise_by_level:
             return add_conditional_noise(a, threshold, self.ramp, seed, self.error_counts)
         return add_noise(a, self.ramp * self.sigma, seed, self.error_counts)
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SEEDS = 2**63 - 1
+_SEEDS = 2**63 - 1
 # Elements at a time: few enough that bits and draws stay in the cache.
 CHUNK = 2**18
 VALUES = 2**16
@@ -18,12 +18,22 @@ _DRAWS_PER_WORD = 4
 
 def draw_seed(generator: torch.Generator | None = None) -> Tensor:
     """A seed, int64 tensor of shape `()`; without a generator, from torch's default one."""
-    return torch.randint(SEEDS, (), generator=generator)
+    return torch.randint(_SEEDS, (), generator=generator)
 
 
-def integer(seed: Tensor) -> int:
+def generator_on(device: torch.device, seed: Tensor) -> torch.Generator:
+    """For devices whose own generator is fast enough, one that starts from a seed."""
+    return torch.Generator(device).manual_seed(_integer(seed))
+
+
+def slices() -> Tensor:
+    """Midpoints of `VALUES` equal slices of probability, float64 tensor of shape `[VALUES]`."""
+    return (torch.arange(VALUES, dtype=torch.float64) + 0.5) / VALUES
+
+
+def _integer(seed: Tensor) -> int:
     """A seed without a sign: what follows the largest int64 is the smallest."""
-    return int(seed.item()) & SEEDS
+    return int(seed.item()) & _SEEDS
 
 
 def in_memory_order(dense: Tensor) -> Tensor:
@@ -40,7 +50,7 @@ class Bits:
     """
 
     def __init__(self, seed: Tensor) -> None:
-        self._generator = np.random.Generator(np.random.SFC64(integer(seed)))
+        self._generator = np.random.Generator(np.random.SFC64(_integer(seed)))
 
     def draw(self, count: int) -> Tensor:
         """Uniform draws from 0 to `VALUES` - 1, int32 tensor of shape `[count]`."""

@@ -13,7 +13,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from resnoise.bits import CHUNK, VALUES, Bits, in_memory_order, integer
+from resnoise.bits import CHUNK, VALUES, Bits, generator_on, in_memory_order, slices
 from resnoise.residual import HISTOGRAM_BINS
 
 _TABLES = 64
@@ -45,7 +45,7 @@ def add_conditional_noise(
     scale = ramp * threshold / _BINS_PER_THRESHOLD
     noisy = torch.empty_like(q)
     if q.device.type != "cpu":
-        generator = torch.Generator(q.device).manual_seed(integer(seed))
+        generator = generator_on(q.device, seed)
         drawn = torch.empty_like(q, dtype=torch.int32).random_(VALUES, generator=generator)
         return noisy.copy_(_added(q, drawn, table, per_level, scale))
     bits = Bits(seed)
@@ -84,13 +84,12 @@ def _sent(level_counts: tuple[tuple[int, ...], ...], device: torch.device) -> Te
 
     Int8 tensor of shape `[(L + 1) * VALUES]`.
     """
-    slices = (torch.arange(VALUES, dtype=torch.float64) + 0.5) / VALUES
     sent = HISTOGRAM_BINS // 2 - torch.arange(HISTOGRAM_BINS, dtype=torch.int8)
     levels = []
     for counts in torch.tensor(level_counts):
         if counts.any():
             cumulative = counts.double().cumsum(0) / counts.sum()
-            levels.append(sent[torch.searchsorted(cumulative, slices, right=True)])
+            levels.append(sent[torch.searchsorted(cumulative, slices(), right=True)])
         else:
             levels.append(torch.zeros(VALUES, dtype=torch.int8))
     return torch.cat(levels).to(device)

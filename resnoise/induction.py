@@ -83,15 +83,16 @@ def induce(
         for part in images.split(portion(spiking, images, timesteps).images):
             with _calls(neurons) as simulated:
                 logits.append(spiking(part, timesteps)[0])
-            with _calls({} if local else sources) as computed, evaluating(network):
-                if not local:
+            if not local:
+                with _calls(sources) as computed, evaluating(network):
                     network(part)
             for name, layer in neurons.items():
                 (current, *_), (output, _) = simulated[name]
-                if local:
-                    quantised = _quantised(layer, sources[name], current, timesteps)
-                else:
-                    quantised = computed[name][1]
+                quantised = (
+                    _quantised(layer, sources[name], current, timesteps)
+                    if local
+                    else computed[name][1]
+                )
                 error = quantised - _mean_over_time(output, timesteps)
                 moments[name].add(error)
                 if histograms:
@@ -158,8 +159,7 @@ def set_noise_(network: fx.GraphModule, induction: Induction, averaging: float =
         if layer.mean_error is not None:
             layer.mean_error.fill_(error.mean)
         if layer.error_counts is not None:
-            by_level = layer.error_counts.dim() == 2
-            counts = error.level_counts if by_level else error.counts
+            counts = error.level_counts if layer.is_noise_by_level else error.counts
             layer.error_counts.copy_(torch.tensor(counts))
 
 

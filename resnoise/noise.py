@@ -25,7 +25,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from resnoise.bits import CHUNK, VALUES, Bits, in_memory_order, integer
+from resnoise.bits import CHUNK, VALUES, Bits, generator_on, in_memory_order, slices
 from resnoise.standardise import standardise
 
 _AXES = 4
@@ -58,7 +58,7 @@ def noise_like(like: Tensor, seed: Tensor, counts: Tensor | None = None) -> Tens
     elif like.device.type == "cpu":
         noise.copy_(noise_like(torch.empty_like(like, dtype=torch.float32), seed, counts))
     else:
-        generator = torch.Generator(like.device).manual_seed(integer(seed))
+        generator = generator_on(like.device, seed)
         if counts is None:
             noise.normal_(generator=generator)
         else:
@@ -133,10 +133,9 @@ def _points(dtype: torch.dtype, counts: tuple[int, ...] | None) -> Tensor:
 
 def _coordinates(counts: tuple[int, ...] | None = None) -> Tensor:
     """Points of the distribution in four dimensions, `[65536, 4]`."""
-    slices = (torch.arange(VALUES, dtype=torch.float64) + 0.5) / VALUES
     if counts is None:
-        return (math.sqrt(2.0) * torch.erfinv(2 * slices - 1))[_ranks()]
-    return standardise(torch.tensor(counts)).at(slices)[_ranks()]
+        return (math.sqrt(2.0) * torch.erfinv(2 * slices() - 1))[_ranks()]
+    return standardise(torch.tensor(counts)).at(slices())[_ranks()]
 
 
 @lru_cache

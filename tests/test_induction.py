@@ -113,13 +113,19 @@ def test_residual_error_by_hand(network, held_out, local):
         assert got.layers[name].sigma != pytest.approx(got.layers[name].std, rel=1e-3)
 
 
-def test_the_error_is_end_to_end():
-    # A second layer whose input differs between the two networks, though its own step is exact.
+def passing_on(levels):
+    """Two layers with λ = 1, of which the second receives what the first sends."""
     model = nn.Sequential(nn.ReLU(), nn.Linear(1, 1), nn.ReLU())
-    network = prepare(model, ActivationConfig(levels=1, threshold=1.0))
+    network = prepare(model, ActivationConfig(levels=levels, threshold=1.0))
     with torch.no_grad():
         network.get_submodule("1").weight.fill_(1.0)
         network.get_submodule("1").bias.fill_(0.0)
+    return network
+
+
+def test_the_error_is_end_to_end():
+    # A second layer whose input differs between the two networks, though its own step is exact.
+    network = passing_on(levels=1)
     x = torch.tensor([[0.25], [0.75]])
     got = induce(network, [(x, torch.zeros(2, dtype=torch.long))], 4)
     # ANN: q(0.25) = 0, q(0.75) = 1. SNN over 4 steps: 1/4 and 3/4 in both layers.
@@ -129,11 +135,7 @@ def test_the_error_is_end_to_end():
 
 
 def test_the_local_error_is_that_of_one_layer():
-    model = nn.Sequential(nn.ReLU(), nn.Linear(1, 1), nn.ReLU())
-    network = prepare(model, ActivationConfig(levels=4, threshold=1.0))
-    with torch.no_grad():
-        network.get_submodule("1").weight.fill_(1.0)
-        network.get_submodule("1").bias.fill_(0.0)
+    network = passing_on(levels=4)
     batches = [(torch.tensor([[0.25]]), torch.zeros(1, dtype=torch.long))]
     # From v(0) = 1/2, 1/4 at each of two steps gives one spike: q = 1/4, but the rate is 1/2. The
     # second layer passes the spike on: that its rate is too high is no error of its own.
