@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from resnoise.config import ActivationConfig, Recipe
 from resnoise.methods.conversion import ConversionMethod
+from resnoise.methods.plus import going_on
 
 
 class QCFS(ConversionMethod):
@@ -30,12 +29,9 @@ class QCFS(ConversionMethod):
 
 
 class QCFSPlus(QCFS):
-    """QCFS with a learning rate of 0.1, as published for it.
-
-    Chosen on validation images of CIFAR-10 (`results/tables/cifar10-ablation-60`), as `nq-plus` is.
-    """
+    """QCFS trained for as long as `nq-plus` is: gone on from in the same way, without noise."""
 
     name = "qcfs-plus"
 
     def recipe(self, base: Recipe) -> Recipe:
-        return replace(base, learning_rate=0.1)
+        return going_on(base)

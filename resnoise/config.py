@@ -104,8 +104,10 @@ class Extensions:
 
     Args:
         threshold_weight_decay: whether weight decay acts on λ too, as published.
-        start_from: method whose training, by the same recipe without extensions, gives the weights
-            and thresholds to start from; `""` starts from scratch.
+        start_from: method whose training, by its own version of this recipe without extensions and
+            with the paper's induction, gives the weights and thresholds to start from; `""` starts
+            from scratch.
+        start_epochs: epochs of that training; 0 for as many as this one has.
         ramp: share of the epochs, in [0, 1], over which the noise grows to its full size.
         averaging: share, in [0, 1), of the old σ² in the new one, over epochs.
         residual: the error that is measured, `"end-to-end"` or `"local"`: that of one layer alone.
@@ -116,6 +118,7 @@ class Extensions:
 
     threshold_weight_decay: bool = True
     start_from: str = ""
+    start_epochs: int = 0
     ramp: float = 0.0
     averaging: float = 0.0
     residual: Literal["end-to-end", "local"] = "end-to-end"
@@ -131,6 +134,13 @@ class Extensions:
             value = getattr(self, name)
             if not isinstance(value, kind):
                 raise ConfigError(f"expected argument `{name}` to be {what}, but got {value!r}")
+        if self.start_epochs:
+            require_positive_int("start_epochs", self.start_epochs)
+            if not self.start_from:
+                raise ConfigError(
+                    f"expected argument `start_from` to name a method where `start_epochs` is "
+                    f"{self.start_epochs}, but got none"
+                )
         require_number("ramp", self.ramp, at_most=1)
         require_number("averaging", self.averaging, below=1)
         for name, known in (("residual", RESIDUALS), ("distribution", DISTRIBUTIONS)):

@@ -10,7 +10,7 @@ from torch import nn
 
 from resnoise import checkpoint, methods, models
 from resnoise.checkpoint import JobInfo
-from resnoise.config import Extensions, Recipe
+from resnoise.config import Extensions, InductionConfig, Recipe
 from resnoise.datasets import ImageData
 from resnoise.errors import DataError
 from resnoise.methods import Method
@@ -63,11 +63,19 @@ class Job:
         Raises:
             ConfigError: the recipe names a method that there is not.
         """
-        name = self.recipe.extensions.start_from
+        extensions = self.recipe.extensions
+        name = extensions.start_from
         if not name:
             return None
-        plain = replace(self.recipe, extensions=Extensions())
-        return replace(self, method=methods.get(name), training=name, recipe=plain)
+        method = methods.get(name)
+        base = replace(
+            self.recipe,
+            epochs=extensions.start_epochs or self.recipe.epochs,
+            induction=InductionConfig(),
+            extensions=Extensions(),
+        )
+        recipe = replace(method.recipe(base), extensions=Extensions())
+        return replace(self, method=method, training=name, recipe=recipe)
 
     def load(self, path: Path) -> nn.Module:
         """The trained network of a checkpoint, in evaluation mode on the CPU.

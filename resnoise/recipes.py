@@ -7,6 +7,8 @@ Learning rates, schedules and starts were chosen on validation images, for all m
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from resnoise import methods
 from resnoise.config import Recipe
 
@@ -14,7 +16,9 @@ _DIGITS = Recipe(epochs=15, batch_size=64)
 _PHOTOGRAPHS = Recipe(epochs=60, augmentation=("crop", "flip", "autoaugment", "cutout"))
 
 
-def recipe_for(method: str, dataset: str, *, published: bool = False) -> Recipe:
+def recipe_for(
+    method: str, dataset: str, *, published: bool = False, epochs: int | None = None
+) -> Recipe:
     """The recipe of a method on a data set.
 
     Args:
@@ -22,11 +26,16 @@ def recipe_for(method: str, dataset: str, *, published: bool = False) -> Recipe:
         dataset: name from `resnoise.datasets`.
         published: the recipe of the method's paper, where it has one, instead of the one that all
             methods share.
+        epochs: instead of those of the recipe that this one is made from.
     """
     chosen = methods.get(method)
     if published and chosen.published is not None:
-        return chosen.published
-    return chosen.recipe(base_recipe(dataset))
+        return _lasting(chosen.published, epochs)
+    return chosen.recipe(_lasting(base_recipe(dataset), epochs))
+
+
+def _lasting(recipe: Recipe, epochs: int | None) -> Recipe:
+    return recipe if epochs is None else replace(recipe, epochs=epochs)
 
 
 def base_recipe(dataset: str) -> Recipe:

@@ -74,7 +74,10 @@ class RecipeChanges:
     ] = False
 
     epochs: Annotated[
-        int | None, typer.Option(help="passes over the data", rich_help_panel=_RECIPE)
+        int | None,
+        typer.Option(
+            help="passes over the data; the plus methods add a sixth", rich_help_panel=_RECIPE
+        ),
     ] = None
     batch_size: Annotated[
         int | None, typer.Option(help="images a step", rich_help_panel=_RECIPE)
@@ -106,6 +109,10 @@ class RecipeChanges:
     start_from: Annotated[
         str | None,
         typer.Option(help="method whose training is gone on from", rich_help_panel=_BEYOND),
+    ] = None
+    start_epochs: Annotated[
+        int | None,
+        typer.Option(help="epochs of that training; 0: as many", rich_help_panel=_BEYOND),
     ] = None
     ramp: Annotated[
         float | None,
@@ -139,9 +146,8 @@ class RecipeChanges:
         """
         from resnoise.recipes import recipe_for
 
-        base = recipe_for(method, dataset, published=self.published)
+        base = recipe_for(method, dataset, published=self.published, epochs=self.epochs)
         schedule: dict[str, Any] = {
-            "epochs": self.epochs,
             "batch_size": self.batch_size,
             "learning_rate": self.learning_rate,
         }

@@ -1,7 +1,7 @@
 """Methods by name, found through the entry point group `resnoise.methods`.
 
 The suite's own and those of other packages are declared the same way, one line each in
-`pyproject.toml`; nothing in `resnoise` knows a baseline by name.
+`pyproject.toml`; nothing in `resnoise` imports a baseline.
 """
 
 from __future__ import annotations
