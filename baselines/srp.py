@@ -1,18 +1,21 @@
 """SRP: silence the neurons that a first simulation leaves with no residual membrane potential.
 
-Hao et al., AAAI 2023, arXiv 2302.02091, on a network that was trained as for QCFS.
+Hao et al., AAAI 2023, arXiv 2302.02091, published for networks of QCFS.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, fx
 
-from baselines.qcfs import QCFS
+from baselines.qcfs import QCFS, QCFSPlus
 from resnoise.convert import convert
 from resnoise.methods import Training
+from resnoise.methods.conversion import ConversionMethod
+from resnoise.methods.plus import NQPlus
 from resnoise.neuron import IFState, initial_state
 from resnoise.portions import over_images, over_time
 from resnoise.simulate import Simulation
@@ -22,17 +25,42 @@ RESIDUAL_TOLERANCE = 1e-3
 """Residual potential in units of θ up to which the authors' code takes it for none."""
 
 
-class SRP(QCFS):
-    """QCFS, simulated for τ = 4 steps more than papers report as T."""
+class Presimulated(ConversionMethod):
+    """SRP on the network of another method, simulated for τ = 4 steps more than papers report as T.
 
-    name = "srp"
+    Attributes:
+        trained_as: the method whose network it is.
+    """
+
     presimulation_steps = 4
+    trained_as: ClassVar[type[ConversionMethod]]
 
     def trainings(self, backend: str, timesteps: Sequence[int]) -> tuple[Training, ...]:
-        return QCFS().trainings(backend, timesteps)
+        return self.trained_as().trainings(backend, timesteps)
 
     def simulation(self, network: fx.GraphModule, backend: str) -> Simulation:
         return AfterPresimulation(convert(network, backend), self.presimulation_steps)
+
+
+class SRP(Presimulated, QCFS):
+    """SRP as published, on the network of QCFS."""
+
+    name = "srp"
+    trained_as = QCFS
+
+
+class SRPPlus(Presimulated, QCFSPlus):
+    """SRP on the network of `qcfs-plus`."""
+
+    name = "srp-plus"
+    trained_as = QCFSPlus
+
+
+class SRPOnNQPlus(Presimulated, NQPlus):
+    """SRP on the network of `nq-plus`."""
+
+    name = "srp-nq-plus"
+    trained_as = NQPlus
 
 
 class AfterPresimulation:

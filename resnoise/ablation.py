@@ -101,7 +101,10 @@ def _changed(base: Recipe, start: str, noisy: bool) -> Iterator[Recipe]:
 
 def _switches(base: Extensions, start: str, noisy: bool) -> dict[str, list[Any]]:
     """What each extension is set to where it is off."""
-    switches: dict[str, list[Any]] = {"threshold_weight_decay": [False], "start_from": [start]}
+    switches: dict[str, list[Any]] = {"threshold_weight_decay": [False]}
+    # What goes on from another training is too short to start from scratch.
+    if not base.start_from:
+        switches["start_from"] = [start]
     if noisy:
         switches |= {
             "ramp": [_RAMP],

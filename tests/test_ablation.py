@@ -58,6 +58,8 @@ def test_what_is_on_is_switched_off_and_what_needs_noise_is_left_out_without():
     assert found["extensions.distribution = default"].extensions == Extensions()
     assert not any("compensate" in change or "averaging" in change for change in found)
     assert not any("ramp" in change or "compensate" in change for change in changed("qcfs"))
+    base = dataclasses.replace(BASE, extensions=Extensions(start_from="qcfs", start_epochs=60))
+    assert not any("start" in change for change in changed("nq", base))
 
 
 def test_only_some_things_are_changed():

@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from baselines.qcfs import QCFS
-from baselines.srp import SRP, gated_start
+from baselines.qcfs import QCFS, QCFSPlus
+from baselines.srp import SRP, SRPOnNQPlus, SRPPlus, gated_start
 from resnoise import backends
 from resnoise.config import ActivationConfig, Recipe
 from resnoise.convert import convert
+from resnoise.methods.plus import NQPlus
 from resnoise.neuron import IFState
 
 THETA = 4.0
@@ -129,6 +130,12 @@ def test_gate_is_open_above_the_tolerance():
     assert start.v.tolist() == [THETA / 2] * 5
 
 
-def test_shares_the_training_of_qcfs():
-    assert SRP().trainings("norse", (1, 4)) == QCFS().trainings("snntorch", (1, 4))
-    assert SRP().recipe(RECIPE) == QCFS().recipe(RECIPE)
+@pytest.mark.parametrize(
+    ("srp", "trained"), [(SRP, QCFS), (SRPPlus, QCFSPlus), (SRPOnNQPlus, NQPlus)]
+)
+def test_shares_the_training_of_its_source(srp, trained):
+    assert srp().trainings("norse", (1, 4)) == trained().trainings("snntorch", (1, 4))
+    assert srp().recipe(RECIPE) == trained().recipe(RECIPE)
+    assert srp().induces_noise == trained().induces_noise
+    assert srp().presimulation_steps == 4
+    assert trained().presimulation_steps == 0

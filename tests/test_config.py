@@ -103,6 +103,7 @@ def test_timesteps():
         ("threshold_weight_decay", 1, "to be True or False, but got 1"),
         ("compensate", "yes", "to be True or False, but got 'yes'"),
         ("start_from", None, "to be the name of a method, or empty, but got None"),
+        ("start_epochs", -1, "to be an integer larger than 0, but got -1"),
         ("ramp", -1, "to be a number not negative and at most 1, but got -1"),
         ("ramp", 1.5, "to be a number not negative and at most 1, but got 1.5"),
         ("averaging", 1.0, "to be a number not negative and smaller than 1, but got 1.0"),
@@ -118,6 +119,11 @@ def test_timesteps():
 def test_extensions(name, value, message):
     with pytest.raises(ConfigError, match=re.escape(f"expected argument `{name}` {message}")):
         Extensions(**{name: value})
+
+
+def test_epochs_of_a_start_need_one():
+    with pytest.raises(ConfigError, match="`start_from` to name a method where `start_epochs` is"):
+        Extensions(start_epochs=3)
 
 
 @pytest.mark.parametrize("other", [{"compensate": True}, {"averaging": 0.5}])
@@ -162,6 +168,7 @@ def test_errors_are_caught_as_one():
             extensions=Extensions(
                 threshold_weight_decay=False,
                 start_from="qcfs",
+                start_epochs=5,
                 ramp=0.25,
                 averaging=0.75,
                 residual="local",

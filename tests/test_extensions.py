@@ -12,7 +12,7 @@ from torch import nn
 
 from resnoise import checkpoint
 from resnoise.activation import QuantisedReLU, activations, quantise
-from resnoise.config import ActivationConfig, Extensions
+from resnoise.config import ActivationConfig, Extensions, InductionConfig
 from resnoise.errors import CheckpointError, ConfigError
 from resnoise.induction import Induction, extend_noise_, set_noise_
 from resnoise.noise import noise_like
@@ -218,6 +218,17 @@ def test_a_training_starts_from_the_best_weights_of_another(tmp_path):
         else:
             assert torch.equal(value, trained[name]), name
     assert started["7.sigma"] > 0
+
+
+def test_the_training_before_has_its_own_epochs_and_the_recipe_of_its_method():
+    extensions = Extensions(start_from="qcfs-plus", start_epochs=12, ramp=0.5)
+    job = tiny_job(epochs=2, batch_size=5, learning_rate=0.3, extensions=extensions)
+    job = dataclasses.replace(
+        job, recipe=dataclasses.replace(job.recipe, induction=InductionConfig(timesteps=7))
+    )
+    plain = dataclasses.replace(job.recipe, induction=InductionConfig(), extensions=Extensions())
+    assert job.predecessor().recipe == dataclasses.replace(plain, epochs=2, learning_rate=0.1)
+    assert job.predecessor().predecessor() is None
 
 
 def stop_after(steps):

@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import dataclasses
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from tiny_job import tiny_job
 
 from baselines.qcfs import QCFSPlus
 from resnoise import methods
@@ -37,15 +39,15 @@ def test_declared_methods_have_the_names_they_are_declared_under():
 
 
 @pytest.mark.parametrize("plus", [NQPlus, QCFSPlus])
-def test_plus_gives_a_network_the_same_levels_and_as_much_training(plus):
-    base = Recipe(epochs=3, activation=ActivationConfig(levels=2, threshold=3.0))
+@pytest.mark.parametrize(("epochs", "further"), [(60, 10), (15, 2), (1, 1)])
+def test_plus_goes_on_from_as_many_epochs_of_qcfs(plus, epochs, further):
+    base = Recipe(epochs=epochs, activation=ActivationConfig(levels=2, threshold=3.0))
     recipe = plus().recipe(base)
-    assert recipe != base
-    same = {"epochs", "batch_size", "augmentation", "activation"}
-    assert {name: getattr(recipe, name) for name in same} == {
-        name: getattr(base, name) for name in same
-    }
-    assert not recipe.extensions.start_from
+    assert (recipe.epochs, recipe.activation) == (further, base.activation)
+    job = dataclasses.replace(tiny_job(), method=plus(), recipe=recipe)
+    before = job.predecessor()
+    assert before.method.name == before.training == "qcfs"
+    assert before.recipe == dataclasses.replace(base, learning_rate=0.1)
 
 
 def test_unknown_method_names_the_known_ones():

@@ -49,15 +49,16 @@ def _cannot(error: ImportError) -> Iterator[Figure]:
 
 
 def _train_and_test(name: str, seed: int) -> list[float]:
-    from resnoise import ExecutionConfig, Job, Recipe, methods, predictions, train
+    from resnoise import ExecutionConfig, Job, Recipe, methods, predictions
     from resnoise.datasets import load
+    from resnoise.runs import train_in
 
     data = load("digits", seed=seed)
     method = methods.get(name)
     recipe = method.recipe(Recipe(epochs=EPOCHS, batch_size=64))
     job = Job(method, name, "digits-cnn", data, recipe, seed)
     with tempfile.TemporaryDirectory() as folder:
-        best = train(job, Path(folder), ExecutionConfig(device="cpu"))
+        best = train_in(Path(folder), job, ExecutionConfig(device="cpu"))
         simulation = job.method.simulation(job.load(best), BACKEND)
     images, labels = data.test.batch(range(len(data.test)))
     right = (predictions(simulation(images, max(TIMESTEPS))) == labels).double().mean(1)

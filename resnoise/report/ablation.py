@@ -50,7 +50,7 @@ def ablation_page(
             "best epoch, by accuracy at T = induction.timesteps, and gave the noise: compare rows, "
             "not with test accuracies. Test images were not looked at.",
             *(f"{method} as it is: {_described(recipe)}." for method, recipe in recipes.items()),
-            "A row with start_from trains twice as long, its predecessor's epochs included.",
+            "A row with start_from has the epochs of its predecessor on top of its own.",
             made_with(provenance),
         ],
     )
