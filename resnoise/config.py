@@ -108,6 +108,7 @@ class Extensions:
             with the paper's induction, gives the weights and thresholds to start from; `""` starts
             from scratch.
         start_epochs: epochs of that training; 0 for as many as this one has.
+        start_learning_rate: peak of its schedule; 0 for the same as of this one.
         ramp: share of the epochs, in [0, 1], over which the noise grows to its full size.
         averaging: share, in [0, 1), of the old σ² in the new one, over epochs.
         residual: the error that is measured, `"end-to-end"` or `"local"`: that of one layer alone.
@@ -119,6 +120,7 @@ class Extensions:
     threshold_weight_decay: bool = True
     start_from: str = ""
     start_epochs: int = 0
+    start_learning_rate: float = 0.0
     ramp: float = 0.0
     averaging: float = 0.0
     residual: Literal["end-to-end", "local"] = "end-to-end"
@@ -136,10 +138,12 @@ class Extensions:
                 raise ConfigError(f"expected argument `{name}` to be {what}, but got {value!r}")
         if self.start_epochs:
             require_positive_int("start_epochs", self.start_epochs)
-            if not self.start_from:
+        require_number("start_learning_rate", self.start_learning_rate)
+        for name in ("start_epochs", "start_learning_rate"):
+            if getattr(self, name) and not self.start_from:
                 raise ConfigError(
-                    f"expected argument `start_from` to name a method where `start_epochs` is "
-                    f"{self.start_epochs}, but got none"
+                    f"expected argument `start_from` to name a method where `{name}` is "
+                    f"{getattr(self, name)}, but got none"
                 )
         require_number("ramp", self.ramp, at_most=1)
         require_number("averaging", self.averaging, below=1)

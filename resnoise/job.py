@@ -71,6 +71,7 @@ class Job:
         base = replace(
             self.recipe,
             epochs=extensions.start_epochs or self.recipe.epochs,
+            learning_rate=extensions.start_learning_rate or self.recipe.learning_rate,
             induction=InductionConfig(),
             extensions=Extensions(),
         )

@@ -240,8 +240,8 @@ def test_ablate_writes_a_row_for_each_change(tmp_path):
 
 SWITCHES = [
     "--induction-timesteps", "2", "--no-threshold-weight-decay", "--start-from", "qcfs",
-    "--start-epochs", "2", "--ramp", "0.5", "--averaging", "0.5", "--residual", "local",
-    "--distribution", "measured", "--compensate",
+    "--start-epochs", "2", "--start-learning-rate", "0.2", "--ramp", "0.5", "--averaging", "0.5",
+    "--residual", "local", "--distribution", "measured", "--compensate",
 ]  # fmt: skip
 
 
@@ -253,6 +253,7 @@ def test_switches_reach_the_recipe(tmp_path):
         "threshold_weight_decay": False,
         "start_from": "qcfs",
         "start_epochs": 2,
+        "start_learning_rate": 0.2,
         "ramp": 0.5,
         "averaging": 0.5,
         "residual": "local",

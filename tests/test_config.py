@@ -104,6 +104,7 @@ def test_timesteps():
         ("compensate", "yes", "to be True or False, but got 'yes'"),
         ("start_from", None, "to be the name of a method, or empty, but got None"),
         ("start_epochs", -1, "to be an integer larger than 0, but got -1"),
+        ("start_learning_rate", -1, "to be a number not negative, but got -1"),
         ("ramp", -1, "to be a number not negative and at most 1, but got -1"),
         ("ramp", 1.5, "to be a number not negative and at most 1, but got 1.5"),
         ("averaging", 1.0, "to be a number not negative and smaller than 1, but got 1.0"),
@@ -121,9 +122,10 @@ def test_extensions(name, value, message):
         Extensions(**{name: value})
 
 
-def test_epochs_of_a_start_need_one():
-    with pytest.raises(ConfigError, match="`start_from` to name a method where `start_epochs` is"):
-        Extensions(start_epochs=3)
+@pytest.mark.parametrize("name", ["start_epochs", "start_learning_rate"])
+def test_a_setting_of_the_start_needs_one(name):
+    with pytest.raises(ConfigError, match=f"`start_from` to name a method where `{name}` is 3"):
+        Extensions(**{name: 3})
 
 
 @pytest.mark.parametrize("other", [{"compensate": True}, {"averaging": 0.5}])
@@ -169,6 +171,7 @@ def test_errors_are_caught_as_one():
                 threshold_weight_decay=False,
                 start_from="qcfs",
                 start_epochs=5,
+                start_learning_rate=0.25,
                 ramp=0.25,
                 averaging=0.75,
                 residual="local",

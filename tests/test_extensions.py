@@ -221,14 +221,20 @@ def test_a_training_starts_from_the_best_weights_of_another(tmp_path):
 
 
 def test_the_training_before_has_its_own_epochs_and_the_recipe_of_its_method():
-    extensions = Extensions(start_from="qcfs-plus", start_epochs=12, ramp=0.5)
-    job = tiny_job(epochs=2, batch_size=5, learning_rate=0.3, extensions=extensions)
-    job = dataclasses.replace(
-        job, recipe=dataclasses.replace(job.recipe, induction=InductionConfig(timesteps=7))
+    extensions = Extensions(start_from="qcfs-plus", start_epochs=12, start_learning_rate=0.7)
+    plain = tiny_job(epochs=2, batch_size=5).recipe
+    recipe = dataclasses.replace(
+        plain, learning_rate=0.3, induction=InductionConfig(timesteps=7), extensions=extensions
     )
-    plain = dataclasses.replace(job.recipe, induction=InductionConfig(), extensions=Extensions())
-    assert job.predecessor().recipe == dataclasses.replace(plain, epochs=2, learning_rate=0.1)
-    assert job.predecessor().predecessor() is None
+    before = dataclasses.replace(tiny_job(), recipe=recipe).predecessor()
+    # The plus method, given 12 epochs, has two and a learning rate of its own.
+    assert before.recipe == dataclasses.replace(plain, epochs=2, learning_rate=0.02)
+    assert before.predecessor() is None
+    recipe = dataclasses.replace(
+        recipe, extensions=dataclasses.replace(extensions, start_from="qcfs")
+    )
+    before = dataclasses.replace(tiny_job(), recipe=recipe).predecessor()
+    assert before.recipe == dataclasses.replace(plain, epochs=12, learning_rate=0.7)
 
 
 def stop_after(steps):

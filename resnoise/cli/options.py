@@ -114,6 +114,10 @@ class RecipeChanges:
         int | None,
         typer.Option(help="epochs of that training; 0: as many", rich_help_panel=_BEYOND),
     ] = None
+    start_learning_rate: Annotated[
+        float | None,
+        typer.Option(help="peak of its cosine; 0: the same", rich_help_panel=_BEYOND),
+    ] = None
     ramp: Annotated[
         float | None,
         typer.Option(help="share of epochs until the noise is whole", rich_help_panel=_BEYOND),
