@@ -61,6 +61,7 @@ def compare(
     grid: Grid,
     place: Workplace,
     *,
+    reference_method: str = "nq",
     published: pd.DataFrame | None = None,
     announce: Announce = _silence,
 ) -> list[Path]:
@@ -69,6 +70,7 @@ def compare(
     Args:
         grid: what to compare.
         place: where, and how many trainings at a time.
+        reference_method: the method that every other is tested against.
         published: figures to show beside, see `resnoise.report.write_report`.
         announce: told of every training and evaluation.
 
@@ -99,7 +101,9 @@ def compare(
             evaluate(job, path, cell.backend, cell.training, place.execution, progress=progress)
         )
     expected = [key for cell in grid.cells() for key in grid.keys(cell)]
-    return write_report(place.out, published=published, expected=expected)
+    return write_report(
+        place.out, reference_method=reference_method, published=published, expected=expected
+    )
 
 
 def _refuse_other_recipes(store: RecordStore, grid: Grid) -> None:

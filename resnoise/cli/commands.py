@@ -144,6 +144,7 @@ def compare(
     architectures: Annotated[str | None, typer.Option(help="see `resnoise list`")] = None,
     timesteps: options.Timesteps = _DEFAULT_TIMESTEPS,
     seeds: Annotated[str | None, typer.Option(help="for digits: folds, default 0,1,2,3,4")] = None,
+    reference: options.Reference = "nq",
     jobs: Annotated[int, typer.Option(help="trainings at a time")] = 1,
     place: options.DataPlace,
     changes: options.RecipeChanges,
@@ -174,9 +175,16 @@ def compare(
     options.use_threads(running.threads, dataset)
     workplace = Workplace(out, running.runs, running.execution(), jobs)
     with progress_bars() as announce:
-        written = run_comparison(grid, workplace, published=published_figures(), announce=announce)
+        written = run_comparison(
+            grid,
+            workplace,
+            reference_method=reference,
+            published=published_figures(),
+            announce=announce,
+        )
     frame = RecordStore(out).frame()
-    summary = summary_table(frame[frame.dataset == dataset]).drop(columns="dataset")
+    summary = summary_table(frame[frame.dataset == dataset], reference_method=reference)
+    summary = summary.drop(columns="dataset")
     print_table(_method_first(summary), f"{dataset}: accuracy in per cent at T time steps")
     for path in written:
         console.print(str(path), highlight=False, soft_wrap=True)
@@ -185,9 +193,7 @@ def compare(
 @app.command()
 def report(
     directory: Annotated[Path, typer.Argument(help="folder with records.json")],
-    reference: Annotated[
-        str, typer.Option(help="method that the others are tested against")
-    ] = "nq",
+    reference: options.Reference = "nq",
     dataset: Annotated[str | None, typer.Option(help="only this data set")] = None,
 ) -> None:
     """Write tables (Markdown, CSV, LaTeX) and one HTML page from the records of a comparison."""
