@@ -96,6 +96,17 @@ def test_every_network_counts_in_the_provenance(tmp_path):
     assert "| 2 trainings, " in (tmp_path / "comparison.md").read_text()
 
 
+def test_what_trainings_went_on_from_is_in_the_provenance(tmp_path):
+    extensions = {"start_from": "qcfs", "start_epochs": 60}
+    records = [
+        record(name, 270, checkpoint_sha256=digit * 64, recipe={"extensions": extensions})
+        for name, digit in (("nq", "1"), ("qcfs", "2"))
+    ]
+    write_report(store(tmp_path, records))
+    line = "| gone on from | 60 epochs of qcfs (nq, qcfs), whose minutes are not in these |"
+    assert line in (tmp_path / "comparison.md").read_text()
+
+
 def test_a_reference_method_without_records_is_said(tmp_path):
     write_report(store(tmp_path, [record("qcfs", 240)]), reference_method="other")
     assert "no record of other" in (tmp_path / "comparison.md").read_text()
@@ -145,6 +156,9 @@ def test_measured_stands_beside_published_of_the_same_method_and_levels(folds, t
     assert rows[1:] == [
         f"| nq | {backend} | 4 | \\[1\\] | 90.00 (−2.50) | – |" for backend in ("norse", "snntorch")
     ]
+    plus = tmp_path / "plus"
+    write_report(store(plus, [record("nq-plus", 270, timesteps=1)]), published=published)
+    assert "| nq-plus | norse | 4 | \\[1\\] | " in (plus / "comparison.md").read_text()
 
 
 def test_empty_comparisons_are_refused(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from resnoise.provenance import Provenance
 from resnoise.records import Record
@@ -32,6 +32,7 @@ def provenance_table(records: Sequence[Record]) -> Table:
         "data, sha256": every(lambda record: record.data_sha256),
         "weights, sha256": f"{len(weights)}: {', '.join(weights)}",
         "training": f"{len(trainings)} trainings, {seconds / 60:.1f} minutes in all",
+        **_starts(trainings.values()),
         "evaluated": " to ".join(
             dict.fromkeys(
                 (
@@ -85,6 +86,20 @@ def warnings(records: Sequence[Record], reference_method: str) -> list[str]:
 def made_with(provenance: Provenance) -> str:
     """Code, library and machine, as the last note of a table."""
     return f"Commit {_commit(provenance)}, torch {provenance.torch_version}, {provenance.machine}."
+
+
+def _starts(records: Iterable[Record]) -> dict[str, str]:
+    """A line on the trainings that these went on from, if they did."""
+    methods: dict[str, dict[str, None]] = {}
+    for record in records:
+        extensions = record.recipe.get("extensions", {})
+        if name := extensions.get("start_from"):
+            epochs = extensions.get("start_epochs", record.epochs)
+            methods.setdefault(f"{epochs} epochs of {name}", {})[record.method] = None
+    if not methods:
+        return {}
+    starts = "; ".join(f"{start} ({', '.join(found)})" for start, found in methods.items())
+    return {"gone on from": f"{starts}, whose minutes are not in these"}
 
 
 def _recipes(records: Sequence[Record]) -> dict[str, set[str]]:

@@ -34,13 +34,16 @@ def published_tables(
 
 
 def _beside(chosen: pd.DataFrame, frame: pd.DataFrame, sources: list[str]) -> Table:
-    """Rows of `frame` whose method a source reports, of the same L or without saying which."""
+    """Rows of `frame` whose method a source reports, of the same L or without saying which.
+
+    A method that ends in -plus stands beside what is published of the one without.
+    """
     steps = sorted(frame["timesteps"].unique())
     rows = []
     for (label, backend), group in frame.groupby(["label", "backend"], sort=False):
         line = group.iloc[0]
         same = chosen[
-            (chosen["method"].str.lower() == line["method"])
+            (chosen["method"].str.lower() == line["method"].removesuffix("-plus"))
             & ((chosen["levels"] == str(line["levels"])) | chosen["levels"].isna())
             & (chosen["metric"] == "snn")
         ]
