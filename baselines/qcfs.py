@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from resnoise.config import ActivationConfig, Recipe
 from resnoise.methods.conversion import ConversionMethod
-from resnoise.methods.plus import going_on
+from resnoise.methods.plus import fine_tuning
 
 
 class QCFS(ConversionMethod):
@@ -29,9 +29,10 @@ class QCFS(ConversionMethod):
 
 
 class QCFSPlus(QCFS):
-    """QCFS trained for as long as `nq-plus` is: gone on from in the same way, without noise."""
+    """QCFS, fine-tuned for as long as `nq-plus` is, without noise."""
 
     name = "qcfs-plus"
+    published = None
 
     def recipe(self, base: Recipe) -> Recipe:
-        return going_on(base)
+        return fine_tuning(base)

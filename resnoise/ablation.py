@@ -102,8 +102,8 @@ def _changed(base: Recipe, start: str, noisy: bool) -> Iterator[Recipe]:
 def _switches(base: Extensions, start: str, noisy: bool) -> dict[str, list[Any]]:
     """What each extension is set to where it is off."""
     switches: dict[str, list[Any]] = {"threshold_weight_decay": [False]}
-    # What goes on from another training is too short to start from scratch.
-    if not base.start_from:
+    # A fine-tuning is too short to start from scratch.
+    if not (base.start_epochs or base.start_learning_rate):
         switches["start_from"] = [start]
     if noisy:
         switches |= {

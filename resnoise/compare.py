@@ -126,7 +126,12 @@ def _refuse_other_recipes(store: RecordStore, grid: Grid) -> None:
 
 def _train_all(grid: Grid, place: Workplace, cells: Iterable[Cell], announce: Announce) -> None:
     # Methods may share a training, and backends do unless the training is theirs alone.
-    waiting = {(c.architecture, c.seed, c.training.name, grid.recipes[c.method]): c for c in cells}
+    waiting: dict[tuple, Cell] = {}
+    for cell in cells:
+        key = (cell.architecture, cell.seed, cell.training.name, grid.recipes[cell.method])
+        # The checkpoint says who trained it: the method that it is named after, where it is here.
+        if key not in waiting or cell.method == cell.training.name:
+            waiting[key] = cell
     # Two processes must not work at one training, so those that others start from come first.
     for goes_on in (False, True):
         chosen = [

@@ -105,10 +105,10 @@ class Extensions:
     Args:
         threshold_weight_decay: whether weight decay acts on λ too, as published.
         start_from: method whose training, by its own version of this recipe without extensions and
-            with the paper's induction, gives the weights and thresholds to start from; `""` starts
-            from scratch.
+            with the paper's induction, gives the weights and thresholds to start from; it starts
+            from scratch itself, as does this one if `""`.
         start_epochs: epochs of that training; 0 for as many as this one has.
-        start_learning_rate: peak of its schedule; 0 for the same as of this one.
+        start_learning_rate: peak of its schedule; 0 for that of this one.
         ramp: share of the epochs, in [0, 1], over which the noise grows to its full size.
         averaging: share, in [0, 1), of the old σ² in the new one, over epochs.
         residual: the error that is measured, `"end-to-end"` or `"local"`: that of one layer alone.
@@ -136,7 +136,7 @@ class Extensions:
             value = getattr(self, name)
             if not isinstance(value, kind):
                 raise ConfigError(f"expected argument `{name}` to be {what}, but got {value!r}")
-        if self.start_epochs:
+        if self.start_epochs != 0:
             require_positive_int("start_epochs", self.start_epochs)
         require_number("start_learning_rate", self.start_learning_rate)
         for name in ("start_epochs", "start_learning_rate"):

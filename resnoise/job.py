@@ -12,7 +12,7 @@ from resnoise import checkpoint, methods, models
 from resnoise.checkpoint import JobInfo
 from resnoise.config import Extensions, InductionConfig, Recipe
 from resnoise.datasets import ImageData
-from resnoise.errors import DataError
+from resnoise.errors import ConfigError, DataError
 from resnoise.methods import Method
 
 
@@ -61,13 +61,16 @@ class Job:
         """The training whose best weights this one starts from; None if it starts from scratch.
 
         Raises:
-            ConfigError: the recipe names a method that there is not.
+            ConfigError: the recipe names a method that there is not, or one that starts from yet
+                another.
         """
         extensions = self.recipe.extensions
         name = extensions.start_from
         if not name:
             return None
         method = methods.get(name)
+        # What is measured and switched on here is not that method's business; its own recipe says
+        # what is there.
         base = replace(
             self.recipe,
             epochs=extensions.start_epochs or self.recipe.epochs,
@@ -75,7 +78,12 @@ class Job:
             induction=InductionConfig(),
             extensions=Extensions(),
         )
-        recipe = replace(method.recipe(base), extensions=Extensions())
+        recipe = method.recipe(base)
+        if before := recipe.extensions.start_from:
+            raise ConfigError(
+                f"expected `start_from` to name a method that starts from scratch, but got {name}, "
+                f"which starts from {before} itself"
+            )
         return replace(self, method=method, training=name, recipe=recipe)
 
     def load(self, path: Path) -> nn.Module:

@@ -1,6 +1,7 @@
 """Which recipe a method trains with.
 
-All methods are given that of the data set, unless the user asks for the published ones.
+All methods are given that of the data set, unless the user asks for the published ones; the plus
+methods make their own of it.
 
 Learning rates, schedules and starts were chosen on validation images, for all methods alike.
 """
@@ -26,7 +27,10 @@ def recipe_for(
         dataset: name from `resnoise.datasets`.
         published: the recipe of the method's paper, where it has one, instead of the one that all
             methods share.
-        epochs: instead of those of the recipe that this one is made from.
+        epochs: of the recipe that this one is made from, instead of its own.
+
+    Raises:
+        ConfigError: there is no such method.
     """
     chosen = methods.get(method)
     if published and chosen.published is not None:

@@ -188,9 +188,8 @@ class Trainer:
             return
         if start is None:
             raise ConfigError(
-                f"expected argument `start` to be the checkpoint of a training of "
-                f"{predecessor.training} by this recipe, but got none; "
-                "resnoise.runs.train_in trains both"
+                "expected argument `start` to be the checkpoint of `job.predecessor()`, a training "
+                f"of {predecessor.training}, but got none; resnoise.runs.train_in trains both"
             )
         trained = predecessor.load(start).state_dict()
         checkpoint.load_state_(self.network, self.network.state_dict() | trained, start)

@@ -279,6 +279,20 @@ def test_compare_tests_against_the_method_it_is_told(compared, tmp_path):
     assert marked == {"nq": True, "qcfs": False}
 
 
+def test_compare_refuses_a_reference_that_there_is_not_before_it_trains(tmp_path):
+    done = resnoise("compare", "--out", "out", "--reference", "qcsf", cwd=tmp_path, status=1)
+    assert "unknown method 'qcsf'" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_shared_training_is_of_the_method_that_it_is_named_after(tmp_path):
+    resnoise(
+        "compare", "--out", "out", "--methods", "qcfs,srp", "--seeds", "0", "--epochs", "1",
+        "--timesteps", "1", "--backends", "reference", cwd=tmp_path,
+    )  # fmt: skip
+    assert json.loads(best(tmp_path, "qcfs").read_text())["method"] == "qcfs"
+
+
 def test_trainings_side_by_side_start_from_one_that_is_trained_once(tmp_path):
     resnoise(
         "compare", "--out", "out", "--methods", "nq,qcfs", "--start-from", "qcfs", "--jobs", "2",

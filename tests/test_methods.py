@@ -19,6 +19,7 @@ from resnoise import methods
 from resnoise.config import ActivationConfig, Recipe
 from resnoise.errors import ConfigError
 from resnoise.methods.plus import NQPlus
+from resnoise.recipes import recipe_for
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "new-baseline.md"
@@ -40,7 +41,7 @@ def test_declared_methods_have_the_names_they_are_declared_under():
 
 @pytest.mark.parametrize("plus", [NQPlus, QCFSPlus])
 @pytest.mark.parametrize(("epochs", "further"), [(60, 10), (15, 2), (1, 1)])
-def test_plus_goes_on_from_as_many_epochs_of_qcfs(plus, epochs, further):
+def test_plus_is_fine_tuned_from_as_many_epochs_of_qcfs(plus, epochs, further):
     base = Recipe(epochs=epochs, activation=ActivationConfig(levels=2, threshold=3.0))
     recipe = plus().recipe(base)
     assert (recipe.epochs, recipe.activation) == (further, base.activation)
@@ -48,6 +49,11 @@ def test_plus_goes_on_from_as_many_epochs_of_qcfs(plus, epochs, further):
     before = job.predecessor()
     assert before.method.name == before.training == "qcfs"
     assert before.recipe == dataclasses.replace(base, learning_rate=0.1)
+
+
+@pytest.mark.parametrize("method", ["nq-plus", "qcfs-plus", "srp-plus", "srp-nq-plus"])
+def test_plus_has_no_published_recipe(method):
+    assert recipe_for(method, "cifar10", published=True) == recipe_for(method, "cifar10")
 
 
 def test_unknown_method_names_the_known_ones():

@@ -96,14 +96,11 @@ def test_every_network_counts_in_the_provenance(tmp_path):
     assert "| 2 trainings, " in (tmp_path / "comparison.md").read_text()
 
 
-def test_what_trainings_went_on_from_is_in_the_provenance(tmp_path):
-    extensions = {"start_from": "qcfs", "start_epochs": 60}
-    records = [
-        record(name, 270, checkpoint_sha256=digit * 64, recipe={"extensions": extensions})
-        for name, digit in (("nq", "1"), ("qcfs", "2"))
-    ]
+def test_what_trainings_were_fine_tuned_from_is_in_the_provenance(tmp_path):
+    recipe = {"learning_rate": 0.1, "extensions": {"start_from": "qcfs", "start_epochs": 60}}
+    records = [record(name, 270, recipe=recipe) for name in ("nq", "srp")]
     write_report(store(tmp_path, records))
-    line = "| gone on from | 60 epochs of qcfs (nq, qcfs), whose minutes are not in these |"
+    line = "| fine-tuned from | 60 epochs of qcfs at 0.1 (nq, srp), in minutes that"
     assert line in (tmp_path / "comparison.md").read_text()
 
 

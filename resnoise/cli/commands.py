@@ -161,6 +161,7 @@ def compare(
     from resnoise.store import RecordStore
 
     chosen = all_methods.names() if methods is None else options.words(methods)
+    all_methods.get(reference)  # a name that there is not costs no training
     for name, hint in all_backends.missing().items():
         if backends is None:
             console.print(f"backend {name} is left out, it is not installed: {hint}")

@@ -77,7 +77,8 @@ class RecipeChanges:
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="passes over the data; the plus methods add a sixth", rich_help_panel=_RECIPE
+            help="passes over the data; the plus methods fine-tune for a sixth more",
+            rich_help_panel=_RECIPE,
         ),
     ] = None
     batch_size: Annotated[
@@ -109,15 +110,15 @@ class RecipeChanges:
     ] = None
     start_from: Annotated[
         str | None,
-        typer.Option(help="method whose training is gone on from", rich_help_panel=_BEYOND),
+        typer.Option(help="method whose network is fine-tuned", rich_help_panel=_BEYOND),
     ] = None
     start_epochs: Annotated[
         int | None,
-        typer.Option(help="epochs of that training; 0: as many", rich_help_panel=_BEYOND),
+        typer.Option(help="epochs of its training; 0: as many", rich_help_panel=_BEYOND),
     ] = None
     start_learning_rate: Annotated[
         float | None,
-        typer.Option(help="peak of its cosine; 0: the same", rich_help_panel=_BEYOND),
+        typer.Option(help="peak of its cosine; 0: that of this one", rich_help_panel=_BEYOND),
     ] = None
     ramp: Annotated[
         float | None,

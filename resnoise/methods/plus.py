@@ -8,34 +8,36 @@ from typing import Any
 from resnoise.config import Extensions, InductionConfig, Recipe
 from resnoise.methods.nq import NQ
 
-_SHARE = 6
-"""A sixth of the epochs comes on top of those of QCFS."""
+_EPOCHS_OF_QCFS = 6
+"""For each epoch of fine-tuning."""
 
 
 class NQPlus(NQ):
-    """QCFS, and then NQ with the noise that spikes make of an activation.
+    """QCFS, fine-tuned by NQ with the noise that spikes make of an activation.
 
-    The noise is the local error of two steps, by level. Chosen on validation images of CIFAR-10
-    (`results/tables/cifar10-ablation-plus`).
+    The noise is the local error of two steps, by level; it grows over the first quarter of the
+    epochs.
     """
 
     name = "nq-plus"
+    published = None
 
     def recipe(self, base: Recipe) -> Recipe:
         return replace(
-            going_on(base, ramp=0.25, residual="local", distribution="conditional"),
+            fine_tuning(base, ramp=0.25, residual="local", distribution="conditional"),
             induction=InductionConfig(timesteps=2),
         )
 
 
-def going_on(base: Recipe, **extensions: Any) -> Recipe:
-    """The recipe of a method that goes on from QCFS, for a sixth of the epochs that QCFS had.
+def fine_tuning(base: Recipe, **extensions: Any) -> Recipe:
+    """The recipe of a method that is fine-tuned from QCFS.
 
-    The learning rate of QCFS is 0.1, which it is published with, and then a fifth of it.
+    QCFS trains for the epochs of `base` at 0.1, its published learning rate; the fine-tuning for a
+    sixth as many, at least one, at a fifth of that.
     """
     return replace(
         base,
-        epochs=max(1, base.epochs // _SHARE),
+        epochs=max(1, base.epochs // _EPOCHS_OF_QCFS),
         learning_rate=0.02,
         extensions=Extensions(
             start_from="qcfs", start_epochs=base.epochs, start_learning_rate=0.1, **extensions

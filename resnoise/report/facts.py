@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from resnoise.provenance import Provenance
 from resnoise.records import Record
@@ -32,7 +32,7 @@ def provenance_table(records: Sequence[Record]) -> Table:
         "data, sha256": every(lambda record: record.data_sha256),
         "weights, sha256": f"{len(weights)}: {', '.join(weights)}",
         "training": f"{len(trainings)} trainings, {seconds / 60:.1f} minutes in all",
-        **_starts(trainings.values()),
+        **_starts(records),
         "evaluated": " to ".join(
             dict.fromkeys(
                 (
@@ -88,18 +88,20 @@ def made_with(provenance: Provenance) -> str:
     return f"Commit {_commit(provenance)}, torch {provenance.torch_version}, {provenance.machine}."
 
 
-def _starts(records: Iterable[Record]) -> dict[str, str]:
-    """A line on the trainings that these went on from, if they did."""
+def _starts(records: Sequence[Record]) -> dict[str, str]:
+    """A line on the trainings that these were fine-tuned from, if they were."""
     methods: dict[str, dict[str, None]] = {}
     for record in records:
         extensions = record.recipe.get("extensions", {})
         if name := extensions.get("start_from"):
             epochs = extensions.get("start_epochs", record.epochs)
-            methods.setdefault(f"{epochs} epochs of {name}", {})[record.method] = None
+            rate = extensions.get("start_learning_rate", record.recipe["learning_rate"])
+            start = f"{epochs} epochs of {name} at {rate:g}"
+            methods.setdefault(start, {})[record.method] = None
     if not methods:
         return {}
     starts = "; ".join(f"{start} ({', '.join(found)})" for start, found in methods.items())
-    return {"gone on from": f"{starts}, whose minutes are not in these"}
+    return {"fine-tuned from": f"{starts}, in minutes that are counted where it is a row alone"}
 
 
 def _recipes(records: Sequence[Record]) -> dict[str, set[str]]:

@@ -8,6 +8,9 @@ import pandas as pd
 
 from resnoise.report.table import Cell, Table, cells, percent, points
 
+_PLUS = "-plus"
+_PLUS_NOTE = "What ends in -plus stands beside the method without, published by another recipe."
+
 
 def published_tables(
     published: pd.DataFrame, frame: pd.DataFrame, dataset: str, architecture: str
@@ -34,16 +37,13 @@ def published_tables(
 
 
 def _beside(chosen: pd.DataFrame, frame: pd.DataFrame, sources: list[str]) -> Table:
-    """Rows of `frame` whose method a source reports, of the same L or without saying which.
-
-    A method that ends in -plus stands beside what is published of the one without.
-    """
+    """Rows of `frame` whose method a source reports, of the same L or without saying which."""
     steps = sorted(frame["timesteps"].unique())
     rows = []
     for (label, backend), group in frame.groupby(["label", "backend"], sort=False):
         line = group.iloc[0]
         same = chosen[
-            (chosen["method"].str.lower() == line["method"].removesuffix("-plus"))
+            chosen["method"].str.lower().isin({line["method"], line["method"].removesuffix(_PLUS)})
             & ((chosen["levels"] == str(line["levels"])) | chosen["levels"].isna())
             & (chosen["metric"] == "snn")
         ]
@@ -62,7 +62,8 @@ def _beside(chosen: pd.DataFrame, frame: pd.DataFrame, sources: list[str]) -> Ta
         labels=2,
         notes=[
             "In small print: measured less published, of the source named in the next table; where "
-            "that table gives no L, the source gives none."
+            "that table gives no L, the source gives none.",
+            *([_PLUS_NOTE] if frame["method"].str.endswith(_PLUS).any() else []),
         ],
         latex=False,
     )
