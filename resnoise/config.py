@@ -104,9 +104,9 @@ class Extensions:
 
     Args:
         threshold_weight_decay: whether weight decay acts on λ too, as published.
-        start_from: method whose training, by its own version of this recipe without extensions and
-            with the paper's induction, gives the weights and thresholds to start from; it starts
-            from scratch itself, as does this one if `""`.
+        start_from: method whose training, by its own version of this recipe without these
+            extensions and with the paper's induction, gives the weights and thresholds to start
+            from; it starts from scratch itself, as does this one if `""`.
         start_epochs: epochs of that training; 0 for as many as this one has.
         start_learning_rate: peak of its schedule; 0 for that of this one.
         ramp: share of the epochs, in [0, 1], over which the noise grows to its full size.

@@ -69,8 +69,7 @@ class Job:
         if not name:
             return None
         method = methods.get(name)
-        # What is measured and switched on here is not that method's business; its own recipe says
-        # what is there.
+        # Induction and extensions are this method's own; what that one has, its recipe says.
         base = replace(
             self.recipe,
             epochs=extensions.start_epochs or self.recipe.epochs,
