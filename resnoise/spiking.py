@@ -55,36 +55,33 @@ class SpikingLayer(nn.Module):
         Returns:
             Output current θ·s(t), tensor of shape `[T·N, ...]`, and the state after step T.
         """
-        # Neurons are alone with themselves, so any order of memory will do; giving libraries plain
-        # contiguous tensors keeps the convolutions' channels-last layout through their stacking.
+        # Neurons are alone with themselves, so any order of memory will do. Flat, in the order they
+        # lie in, they cost a library's stacking no copy, layers of all shapes share one compiled
+        # kernel, and a compiler has no layout to change.
         channels_last = current.dim() == 4 and current.is_contiguous(
             memory_format=torch.channels_last
         )
         if channels_last:
             current = current.permute(0, 2, 3, 1)
             state = _each(state, lambda x: x.permute(0, 2, 3, 1))
-        if self.constant_input:
-            current = current.expand(timesteps, *current.shape)
-        else:
-            current = current.unflatten(0, (timesteps, -1))
-        if self.compiled:
-            output, state = self._run_compiled(current, state)
-        elif self.checkpointed and torch.is_grad_enabled():
-            arguments = (self.neurons, current, state, self.threshold)
-            output, state = checkpoint(_run, *arguments, use_reentrant=False)
-        else:
-            output, state = _run(self.neurons, current, state, self.threshold)
-        output = output.flatten(0, 1)
+        steps = 1 if self.constant_input else timesteps
+        shape = (current.shape[0] // steps, *current.shape[1:])
+        current = current.reshape(steps, -1).expand(timesteps, -1)
+        output, state = self._simulate(current, _each(state, Tensor.flatten))
+        output = output.view(-1, *shape[1:])
+        state = _each(state, lambda x: x.view(shape))
         if channels_last:
             output = output.permute(0, 3, 1, 2)
             state = _each(state, lambda x: x.permute(0, 3, 1, 2))
         return output, state
 
-    def _run_compiled(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
-        # Flat, so that layers of all shapes share one kernel.
-        flat = _each(state, Tensor.flatten)
-        output, end = _compiled_run()(self.neurons, current.flatten(1), flat, self.threshold)
-        return output.view(current.shape), _each(end, lambda x: x.view(current.shape[1:]))
+    def _simulate(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
+        arguments = (self.neurons, current, state, self.threshold)
+        if self.compiled:
+            return _compiled_run()(*arguments)
+        if self.checkpointed and torch.is_grad_enabled():
+            return checkpoint(_run, *arguments, use_reentrant=False)
+        return _run(*arguments)
 
 
 def compile_neurons_(network: SpikingNetwork) -> None:

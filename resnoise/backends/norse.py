@@ -7,6 +7,7 @@ threshold itself, and `reset_subtract`.
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 
 import torch
@@ -63,7 +64,7 @@ class Leaky(nn.Module):
     """Norse's box LIF with soft reset.
 
     Norse integrates `dv = dt/τ (I − v)`: its decay is β = 1 − dt/τ and it scales the input by
-    dt/τ, which `gain` undoes, so that the input counts as it does in the other libraries. Its
+    dt/τ, which the gain undoes, so that the input counts as it does in the other libraries. Its
     SuperSpike takes a steepness α and computes with 1 whatever it is.
     """
 
@@ -74,14 +75,13 @@ class Leaky(nn.Module):
                 f"expected argument `alpha` to be 1, the only one in Norse, got {config.alpha!r}"
             )
         rate = 1.0 - config.beta
-        self.gain = 1.0 / rate
         parameters = LIFBoxParameters(
             tau_mem_inv=torch.as_tensor(rate),
             v_th=torch.as_tensor(config.threshold),
             reset_method=reset_subtract,
         )
         self.neurons = SNN(
-            lif_box_feed_forward_step,
+            partial(_step_of_gain, 1.0 / rate),
             state_fallback=lambda current: LIFBoxFeedForwardState(torch.zeros_like(current[0])),
             p=parameters,
             dt=1.0,
@@ -90,8 +90,18 @@ class Leaky(nn.Module):
     def forward(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
         """See `resnoise.backends.Neuron`."""
         start = None if state is None else LIFBoxFeedForwardState(state.v)
-        spikes, end = self.neurons(current * self.gain, start)
+        spikes, end = self.neurons(current, start)
         return spikes, IFState(end.v)
+
+
+def _step_of_gain(
+    gain: float,
+    input_tensor: Tensor,
+    state: LIFBoxFeedForwardState,
+    p: LIFBoxParameters,
+    dt: float,
+) -> tuple[Tensor, LIFBoxFeedForwardState]:
+    return lif_box_feed_forward_step(gain * input_tensor, state, p, dt)
 
 
 def backend() -> Backend:
