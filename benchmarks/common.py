@@ -23,6 +23,7 @@ def sweep(values: list) -> list:
 
 
 CONVERTED = ["nq", "qcfs", "srp"]
+PLUS = ["nq-plus", "qcfs-plus", "srp-plus", "srp-nq-plus"]
 METHODS = [*CONVERTED, "direct", "direct-tet"]
 BACKENDS = ["reference", "norse", "snntorch"]
 ARCHITECTURES = sweep(["resnet20", "digits-cnn"])

@@ -100,7 +100,7 @@ def test_what_trainings_were_fine_tuned_from_is_in_the_provenance(tmp_path):
     recipe = {"learning_rate": 0.1, "extensions": {"start_from": "qcfs", "start_epochs": 60}}
     records = [record(name, 270, recipe=recipe) for name in ("nq", "srp")]
     write_report(store(tmp_path, records))
-    line = "| fine-tuned from | 60 epochs of qcfs at 0.1 (nq, srp), in minutes that"
+    line = "| fine-tuned from | 60 epochs of qcfs at 0.1 (nq, srp); its minutes"
     assert line in (tmp_path / "comparison.md").read_text()
 
 

@@ -101,7 +101,7 @@ def _starts(records: Sequence[Record]) -> dict[str, str]:
     if not methods:
         return {}
     starts = "; ".join(f"{start} ({', '.join(found)})" for start, found in methods.items())
-    return {"fine-tuned from": f"{starts}, in minutes that are counted where it is a row alone"}
+    return {"fine-tuned from": f"{starts}; its minutes count only where it is itself compared"}
 
 
 def _recipes(records: Sequence[Record]) -> dict[str, set[str]]:
