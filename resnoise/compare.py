@@ -22,7 +22,7 @@ from resnoise.grid import Cell, Grid
 from resnoise.induction import induce
 from resnoise.job import Job
 from resnoise.records import TrainingRecord
-from resnoise.report import write_report
+from resnoise.report import NQ, Reference, write_report
 from resnoise.residual import HISTOGRAM_EDGES
 from resnoise.runs import run_directory, train_in
 from resnoise.slug import slug
@@ -61,7 +61,7 @@ def compare(
     grid: Grid,
     place: Workplace,
     *,
-    reference_method: str = "nq",
+    reference: Reference = NQ,
     published: pd.DataFrame | None = None,
     announce: Announce = _silence,
 ) -> list[Path]:
@@ -70,7 +70,7 @@ def compare(
     Args:
         grid: what to compare.
         place: where, and how many trainings at a time.
-        reference_method: the method that every other is tested against.
+        reference: what every other row is tested against.
         published: figures to show beside, see `resnoise.report.write_report`.
         announce: told of every training and evaluation.
 
@@ -101,9 +101,7 @@ def compare(
             evaluate(job, path, cell.backend, cell.training, place.execution, progress=progress)
         )
     expected = [key for cell in grid.cells() for key in grid.keys(cell)]
-    return write_report(
-        place.out, reference_method=reference_method, published=published, expected=expected
-    )
+    return write_report(place.out, reference=reference, published=published, expected=expected)
 
 
 def _refuse_other_recipes(store: RecordStore, grid: Grid) -> None:

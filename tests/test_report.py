@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from resnoise.errors import RecordError
-from resnoise.report import summary_table, write_report
+from resnoise.report import Reference, summary_table, write_report
 from resnoise.report.grid import backend_parity, missing_cells
 from resnoise.store import frame_from_records
 from tests.comparisons import record, store
@@ -105,7 +105,7 @@ def test_what_trainings_were_fine_tuned_from_is_in_the_provenance(tmp_path):
 
 
 def test_a_reference_method_without_records_is_said(tmp_path):
-    write_report(store(tmp_path, [record("qcfs", 240)]), reference_method="other")
+    write_report(store(tmp_path, [record("qcfs", 240)]), reference=Reference("other"))
     assert "no record of other" in (tmp_path / "comparison.md").read_text()
 
 

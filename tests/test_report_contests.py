@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from resnoise.errors import ConfigError
+from resnoise.report import NQ, Reference, summary_table, write_report
 from resnoise.report.contests import hold_contests, verdict_of
 from resnoise.report.groups import comparison_frame, group_records
-from tests.comparisons import record
+from resnoise.store import frame_from_records
+from tests.comparisons import record, store
 from tests.made_up import make_record
 
 
-def contests_of(records):
-    groups = group_records(records, "nq")
-    return groups, *hold_contests(groups, "nq")
+def contests_of(records, reference=NQ):
+    groups = group_records(records, reference.method)
+    return groups, *hold_contests(groups, reference)
 
 
 def test_folds_are_pooled_so_that_each_image_counts_once(folds):
@@ -114,9 +117,66 @@ def test_trainings_for_their_own_timesteps_share_a_row_and_others_do_not():
     assert [row.label for row in group_records(losses, "nq")] == ["direct (ce)", "direct (tet)"]
 
 
+def two_levels():
+    right = {("nq", 4): 270, ("nq", 8): 240, ("qcfs", 4): 240, ("qcfs", 8): 290}
+    records = [
+        record(method, correct, levels=levels) for (method, levels), correct in right.items()
+    ]
+    return [*records, record("direct", 270, levels=None)]
+
+
+def who_met(contests):
+    return {(c.reference.levels, c.other.method, c.other.levels) for c in contests}
+
+
 def test_several_levels_meet_their_own():
-    records = [record(method, 270, levels=levels) for method in ("nq", "qcfs") for levels in (4, 8)]
-    records.append(record("direct", 270, levels=None))
-    _, contests, _ = contests_of(records)
-    met = {(c.reference.levels, c.other.method, c.other.levels) for c in contests}
-    assert met == {(4, "qcfs", 4), (8, "qcfs", 8), (4, "direct", None), (8, "direct", None)}
+    _, contests, _ = contests_of(two_levels())
+    assert who_met(contests) == {
+        (4, "qcfs", 4),
+        (8, "qcfs", 8),
+        (4, "direct", None),
+        (8, "direct", None),
+    }
+
+
+def test_one_level_of_the_reference_meets_all_others():
+    _, contests, _ = contests_of(two_levels(), Reference("nq", 4))
+    assert who_met(contests) == {
+        (4, "nq", 8),
+        (4, "qcfs", 4),
+        (4, "qcfs", 8),
+        (4, "direct", None),
+    }
+
+
+def test_rows_of_several_levels_are_told_by_them(tmp_path):
+    write_report(store(tmp_path, two_levels()), reference=Reference("nq", 4))
+    text = (tmp_path / "comparison.md").read_text()
+    for finding in (
+        "nq with L = 8, on norse: significantly better at T = 2.",
+        "qcfs with L = 8, on norse: significantly worse at T = 2.",
+        "direct, on norse: no significant difference at T = 2.",
+    ):
+        assert f"- nq with L = 4 against {finding}" in text
+    assert "Against nq with L = 4 on the same test images" in text
+    summary = summary_table(frame_from_records(two_levels()), reference=Reference("nq", 4))
+    marks = summary.set_index(["method", "L"])["T=2"].str.extract("([▲▼≈])", expand=False)
+    assert marks.dropna().to_dict() == {
+        ("nq", "8"): "▼",
+        ("qcfs", "4"): "▼",
+        ("qcfs", "8"): "▲",
+        ("direct", "–"): "≈",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("nq-plus", Reference("nq-plus")), ("qcfs:16", Reference("qcfs", 16))]
+)
+def test_a_reference_is_read(text, expected):
+    assert Reference.parse(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", ":4", "nq:", "nq:0", "nq:four", "nq:4:8"])
+def test_what_is_no_reference_is_refused(text):
+    with pytest.raises(ConfigError, match="expected a reference such as nq, or nq:4"):
+        Reference.parse(text)

@@ -108,7 +108,7 @@ def evaluate(
     """Evaluate a trained network on the test images, at several time steps."""
     from resnoise.cli.display import print_table, progress_bars
     from resnoise.evaluate import evaluate as evaluate_network
-    from resnoise.report import summary_table
+    from resnoise.report import Reference, summary_table
     from resnoise.runs import job_of, training_of
     from resnoise.store import RecordStore, frame_from_records
 
@@ -129,7 +129,7 @@ def evaluate(
     if out is not None:
         RecordStore(out).add(records)
     frame = frame_from_records(records)
-    summary = summary_table(frame, reference_method=job.method.name).drop(columns="dataset")
+    summary = summary_table(frame, reference=Reference(job.method.name)).drop(columns="dataset")
     print_table(_method_first(summary), f"{job.data.name}: accuracy in per cent at T time steps")
 
 
@@ -157,11 +157,12 @@ def compare(
     from resnoise.compare import Workplace
     from resnoise.compare import compare as run_comparison
     from resnoise.grid import Grid
-    from resnoise.report import summary_table
+    from resnoise.report import Reference, summary_table
     from resnoise.store import RecordStore
 
     chosen = all_methods.names() if methods is None else options.words(methods)
-    all_methods.get(reference)  # a name that there is not costs no training
+    tested_against = Reference.parse(reference)
+    all_methods.get(tested_against.method)  # a name that there is not costs no training
     for name, hint in all_backends.missing().items():
         if backends is None:
             console.print(f"backend {name} is left out, it is not installed: {hint}")
@@ -179,12 +180,12 @@ def compare(
         written = run_comparison(
             grid,
             workplace,
-            reference_method=reference,
+            reference=tested_against,
             published=published_figures(),
             announce=announce,
         )
     frame = RecordStore(out).frame()
-    summary = summary_table(frame[frame.dataset == dataset], reference_method=reference)
+    summary = summary_table(frame[frame.dataset == dataset], reference=tested_against)
     summary = summary.drop(columns="dataset")
     print_table(_method_first(summary), f"{dataset}: accuracy in per cent at T time steps")
     for path in written:
@@ -199,10 +200,13 @@ def report(
 ) -> None:
     """Write tables (Markdown, CSV, LaTeX) and one HTML page from the records of a comparison."""
     from resnoise.cli.display import console
-    from resnoise.report import write_report
+    from resnoise.report import Reference, write_report
 
     written = write_report(
-        directory, reference_method=reference, published=published_figures(), dataset=dataset
+        directory,
+        reference=Reference.parse(reference),
+        published=published_figures(),
+        dataset=dataset,
     )
     for path in written:
         console.print(str(path), highlight=False, soft_wrap=True)

@@ -27,7 +27,9 @@ Dataset = Annotated[
     typer.Option(help="digits, cifar10, cifar100 or imagefolder:PATH", rich_help_panel=_DATA),
 ]
 Timesteps = Annotated[str, typer.Option(help="time steps T, for example 1,2,4,8")]
-Reference = Annotated[str, typer.Option(help="method that the others are tested against")]
+Reference = Annotated[
+    str, typer.Option(help="method that the others are tested against; METHOD:L is one row of it")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda", rich_help_panel=_RUN)]
 Threads = Annotated[
     int | None,

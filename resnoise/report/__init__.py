@@ -12,18 +12,19 @@ from resnoise.errors import RecordError
 from resnoise.records import RecordKey
 from resnoise.report.documents import comparison_csv, latex_document, markdown_document
 from resnoise.report.page import html_page
+from resnoise.report.reference import NQ, Reference
 from resnoise.report.sections import make_report
 from resnoise.report.terminal import summary_table
 from resnoise.slug import slug
 from resnoise.store import RecordStore, load_trainings
 
-__all__ = ["summary_table", "write_report"]
+__all__ = ["NQ", "Reference", "summary_table", "write_report"]
 
 
 def write_report(
     directory: str | Path,
     *,
-    reference_method: str = "nq",
+    reference: Reference = NQ,
     published: pd.DataFrame | None = None,
     dataset: str | None = None,
     expected: Iterable[RecordKey] | None = None,
@@ -32,7 +33,7 @@ def write_report(
 
     Args:
         directory: where `records.json` is, and `trainings/` if there is one.
-        reference_method: the method that every other is tested against.
+        reference: what every other row is tested against.
         published: figures that papers report, as `baselines.published.load_published` gives them.
         dataset: only this data set; all of them by default.
         expected: keys of the whole plan, so that what is missing of it can be listed.
@@ -60,7 +61,7 @@ def write_report(
     report = make_report(
         chosen,
         load_trainings(directory),
-        reference_method=reference_method,
+        reference=reference,
         published=published,
         expected=expected,
     )

@@ -1,4 +1,4 @@
-"""The reference method against every other: which differences are more than chance."""
+"""The reference against every other row: which differences are more than chance."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from resnoise.errors import RecordError
 from resnoise.report.groups import Groups, Row
+from resnoise.report.reference import Reference
 from resnoise.statistics import PairedTest, holm, mcnemar, pair_records
 
 ALPHA = 0.05
@@ -14,17 +15,17 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Contest:
-    """A paired test of the reference method against another one.
+    """A paired test of a row of the reference against another one.
 
     Attributes:
-        reference: row of the reference method.
-        other: row of the other method, on the same backend.
+        reference: row of the reference.
+        other: the other row, on the same backend.
         backends: backends on which both give exactly these outcomes, counted as one test.
-        reference_timesteps: T of the reference method.
-        timesteps: T of the other method.
+        reference_timesteps: T of the reference.
+        timesteps: T of the other row.
         equal_timesteps: whether both have the same T.
         equal_steps: whether both have the same τ + T.
-        result: McNemar's test, the reference method first.
+        result: McNemar's test, the reference first.
         p_holm: p-value after Holm's correction over the section's contests.
     """
 
@@ -40,18 +41,18 @@ class Contest:
 
     @property
     def verdict(self) -> str:
-        """What this says of the reference method: `better`, `worse` or `n.s.`."""
+        """What this says of the reference: `better`, `worse` or `n.s.`."""
         if self.p_holm >= ALPHA:
             return "n.s."
         return "better" if self.result.difference > 0 else "worse"
 
 
-def hold_contests(groups: Groups, reference_method: str) -> tuple[list[Contest], list[str]]:
+def hold_contests(groups: Groups, reference: Reference) -> tuple[list[Contest], list[str]]:
     """Every contest of one section, corrected together, and why others were refused."""
     contests: dict[tuple, Contest] = {}
     refusals: dict[str, None] = {}
-    for reference, other, reference_timesteps, timesteps in _pairings(groups, reference_method):
-        ours, theirs = groups[reference][reference_timesteps], groups[other][timesteps]
+    for row, other, reference_timesteps, timesteps in _pairings(groups, reference):
+        ours, theirs = groups[row][reference_timesteps], groups[other][timesteps]
         try:
             outcomes = pair_records(ours, theirs)
         except RecordError as error:
@@ -60,14 +61,14 @@ def hold_contests(groups: Groups, reference_method: str) -> tuple[list[Contest],
         if not len(outcomes[0]):
             continue
         # Backends that agree on every image repeat one test; it is counted once.
-        key = (reference.contender, other.contender, reference_timesteps, timesteps)
+        key = (row.contender, other.contender, reference_timesteps, timesteps)
         key += tuple(side.tobytes() for side in outcomes)
         if key in contests:
             same = contests[key]
             contests[key] = replace(same, backends=(*same.backends, other.backend))
             continue
         contests[key] = Contest(
-            reference,
+            row,
             other,
             (other.backend,),
             reference_timesteps,
@@ -86,8 +87,8 @@ def hold_contests(groups: Groups, reference_method: str) -> tuple[list[Contest],
 def verdict_of(contests: Sequence[Contest], row: Row, timesteps: int) -> str:
     """What the contests of a cell say of `row`: `better`, `worse`, `n.s.`, or empty if untested.
 
-    A row of the reference method is better only if it beats every method it was tested against
-    there; the same holds for worse.
+    A row of the reference is better only if it beats every row it was tested against there; the
+    same holds for worse.
     """
     verdicts = set()
     for contest in contests:
@@ -105,18 +106,24 @@ def verdict_of(contests: Sequence[Contest], row: Row, timesteps: int) -> str:
 _OPPOSITE = {"better": "worse", "worse": "better", "n.s.": "n.s."}
 
 
-def _pairings(groups: Groups, reference_method: str) -> Iterator[tuple[Row, Row, int, int]]:
+def several_levels(contests: Sequence[Contest]) -> bool:
+    """Whether a row of these has to be told by its L."""
+    rows = {row for contest in contests for row in (contest.reference, contest.other)}
+    return len({row.levels for row in rows if row.levels}) > 1
+
+
+def _pairings(groups: Groups, reference: Reference) -> Iterator[tuple[Row, Row, int, int]]:
     """Rows and T of both sides, on one backend, at equal T or at equal total steps."""
-    references = [row for row in groups if row.method == reference_method]
+    references = [row for row in groups if row in reference]
     for other in groups:
         rivals = [row for row in references if row.backend == other.backend]
         if other in rivals:
             continue
-        # With several L of the reference method, each other method meets its own L.
+        # With several L of the reference, each other row meets its own L.
         rivals = [row for row in rivals if row.levels == other.levels] or rivals
-        for reference in rivals:
-            shift = other.presimulation_steps - reference.presimulation_steps
+        for row in rivals:
+            shift = other.presimulation_steps - row.presimulation_steps
             for timesteps in groups[other]:
                 for reference_timesteps in sorted({timesteps, timesteps + shift}):
-                    if reference_timesteps in groups[reference]:
-                        yield reference, other, reference_timesteps, timesteps
+                    if reference_timesteps in groups[row]:
+                        yield row, other, reference_timesteps, timesteps

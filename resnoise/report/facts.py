@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from resnoise.provenance import Provenance
 from resnoise.records import Record
+from resnoise.report.reference import Reference
 from resnoise.report.table import Table, cells
 
 
@@ -52,7 +53,7 @@ def provenance_table(records: Sequence[Record]) -> Table:
     )
 
 
-def warnings(records: Sequence[Record], reference_method: str) -> list[str]:
+def warnings(records: Sequence[Record], reference: Reference) -> list[str]:
     """What keeps these records from being one clean comparison."""
     found = []
     commits = list(dict.fromkeys(_commit(record) for record in records))
@@ -78,8 +79,8 @@ def warnings(records: Sequence[Record], reference_method: str) -> list[str]:
             f"Latencies were measured in {len(places)} places ({'; '.join(places)}); compare R(T), "
             "not milliseconds, across them."
         )
-    if reference_method not in {record.method for record in records}:
-        found.append(f"There is no record of {reference_method}, so nothing is tested against it.")
+    if not any(record in reference for record in records):
+        found.append(f"There is no record of {reference}, so nothing is tested against it.")
     return found
 
 

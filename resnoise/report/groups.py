@@ -58,12 +58,17 @@ class Row(NamedTuple):
         parts = [part for part in (self.variant, self.training) if part]
         return f"{self.method} ({', '.join(parts)})" if parts else self.method
 
+    @property
+    def label_with_levels(self) -> str:
+        """The same where rows of one label differ in L, such as `qcfs with L = 2`."""
+        return f"{self.label} with L = {self.levels}" if self.levels else self.label
+
 
 Groups = dict[Row, dict[int, list[Record]]]
 
 
-def group_records(records: Sequence[Record], reference_method: str) -> Groups:
-    """Records by row and by time steps T, one a seed; the reference method's rows come first.
+def group_records(records: Sequence[Record], first: str) -> Groups:
+    """Records by row and by time steps T, one a seed; rows of the method `first` lead.
 
     Trainings of one method share a row as long as each (seed, T) has one of them, as networks
     trained for their own T do; else every training is a row of its own.
@@ -83,7 +88,7 @@ def group_records(records: Sequence[Record], reference_method: str) -> Groups:
             timesteps: sorted(groups[row][timesteps], key=lambda record: record.seed)
             for timesteps in sorted(groups[row])
         }
-        for row in sorted(groups, key=lambda row: _order(row, reference_method))
+        for row in sorted(groups, key=lambda row: _order(row, first))
     }
 
 
@@ -161,6 +166,6 @@ def _row(record: Record) -> Row:
     return Row(*(getattr(record, name) if name != "training" else "" for name in Row._fields))
 
 
-def _order(row: Row, reference_method: str) -> tuple:
-    method = (row.method != reference_method, row.method, row.variant, row.levels or 0)
+def _order(row: Row, first: str) -> tuple:
+    method = (row.method != first, row.method, row.variant, row.levels or 0)
     return (*row.section, *method, row.presimulation_steps, row.training, row.backend)

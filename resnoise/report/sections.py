@@ -16,6 +16,7 @@ from resnoise.report.grid import backend_parity, describe_missing, missing_cells
 from resnoise.report.groups import comparison_frame, group_records
 from resnoise.report.plots import accuracy_figure, latency_figure
 from resnoise.report.published import published_tables
+from resnoise.report.reference import Reference
 from resnoise.report.residuals import histogram_figure, sigma_figure
 from resnoise.report.svg import assign_looks, draw_svg
 from resnoise.report.table import Table
@@ -68,7 +69,7 @@ class Section:
 class Report:
     """A whole comparison."""
 
-    reference_method: str
+    reference: Reference
     warnings: list[str]
     missing: list[str]
     sections: list[Section]
@@ -78,7 +79,7 @@ def make_report(
     records: Sequence[Record],
     trainings: Sequence[TrainingRecord] = (),
     *,
-    reference_method: str,
+    reference: Reference,
     published: pd.DataFrame | None = None,
     expected: Iterable[RecordKey] | None = None,
 ) -> Report:
@@ -89,8 +90,8 @@ def make_report(
     sections = []
     for dataset, architecture in sorted({(r.dataset, r.architecture) for r in records}):
         here = [r for r in records if (r.dataset, r.architecture) == (dataset, architecture)]
-        groups = group_records(here, reference_method)
-        contests, refused = hold_contests(groups, reference_method)
+        groups = group_records(here, reference.method)
+        contests, refused = hold_contests(groups, reference)
         refusals.update(dict.fromkeys(refused))
         frame = comparison_frame(groups)
         residuals = [
@@ -99,19 +100,20 @@ def make_report(
             if (training.dataset, training.architecture) == (dataset, architecture)
             and training.residual is not None
         ]
-        residuals.sort(key=lambda training: training.method != reference_method)
+        residuals.sort(key=lambda training: training.method != reference.method)
         levels = sorted({training.levels for training in residuals if training.levels})
         # Errors of different L are not of one distribution, so a figure shows one of them.
-        residuals = [t for t in residuals if len(levels) < 2 or t.levels == levels[0]]
+        shown = reference.levels if reference.levels in levels else next(iter(levels), None)
+        residuals = [t for t in residuals if t.levels in (None, shown)]
         sections.append(
             Section(
                 dataset,
                 architecture,
                 frame,
                 contests,
-                summaries(contests, reference_method),
-                _remarks(here, residuals, levels),
-                list(_tables(frame, contests, reference_method)),
+                summaries(contests),
+                _remarks(here, residuals, levels, shown),
+                list(_tables(frame, contests, reference)),
                 list(_figures(f"{dataset}-{architecture}", frame, residuals)),
                 provenance_table(here),
                 []
@@ -120,32 +122,35 @@ def make_report(
             )
         )
     return Report(
-        reference_method,
-        [*warnings(records, reference_method), *refusals],
+        reference,
+        [*warnings(records, reference), *refusals],
         describe_missing(missing_cells(records, expected)),
         sections,
     )
 
 
 def _remarks(
-    records: Sequence[Record], residuals: Sequence[TrainingRecord], levels: Sequence[int]
+    records: Sequence[Record],
+    residuals: Sequence[TrainingRecord],
+    levels: Sequence[int],
+    shown: int | None,
 ) -> list[str]:
     remarks = [f"Backends: {sentence}" for sentence in backend_parity(records)]
     if not residuals:
         remarks.append("No training recorded its residual error, so its figures are left out.")
     if len(levels) > 1:
-        remarks.append(f"The figures of the residual error show L = {levels[0]}.")
+        remarks.append(f"The figures of the residual error show L = {shown}.")
     return remarks
 
 
 def _tables(
-    frame: pd.DataFrame, contests: Sequence[Contest], reference_method: str
+    frame: pd.DataFrame, contests: Sequence[Contest], reference: Reference
 ) -> Iterator[Table]:
-    yield accuracy_table(frame, contests, reference_method, "timesteps")
+    yield accuracy_table(frame, contests, reference, "timesteps")
     if frame["presimulation_steps"].any():
-        yield accuracy_table(frame, contests, reference_method, "total_steps")
+        yield accuracy_table(frame, contests, reference, "total_steps")
     if contests:
-        yield contest_table(contests, reference_method)
+        yield contest_table(contests, reference)
     yield spread_table(frame)
     yield cost_table(frame)
 

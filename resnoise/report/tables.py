@@ -7,8 +7,9 @@ from numbers import Integral
 
 import pandas as pd
 
-from resnoise.report.contests import Contest, verdict_of
+from resnoise.report.contests import Contest, several_levels, verdict_of
 from resnoise.report.groups import Row, row_of
+from resnoise.report.reference import Reference
 from resnoise.report.table import Cell, Table, cells, p_value, percent, points, scaled, significant
 
 MARKS = {"better": "▲", "worse": "▼", "n.s.": "≈", "": ""}
@@ -16,7 +17,7 @@ _BY = {"timesteps": "T", "total_steps": "τ+T"}
 
 
 def accuracy_table(
-    frame: pd.DataFrame, contests: Sequence[Contest], reference_method: str, by: str
+    frame: pd.DataFrame, contests: Sequence[Contest], reference: Reference, by: str
 ) -> Table:
     """Accuracy at every T (`by="timesteps"`) or at every τ + T (`by="total_steps"`)."""
     equal = "equal_timesteps" if by == "timesteps" else "equal_steps"
@@ -28,7 +29,7 @@ def accuracy_table(
         return Cell(
             percent(line.accuracy),
             spread=f"±{percent((line.accuracy_high - line.accuracy_low) / 2)}",
-            mark="" if row.method == reference_method else MARKS[verdict],
+            mark="" if row in reference else MARKS[verdict],
             bold=verdict == "better",
         )
 
@@ -41,7 +42,7 @@ def accuracy_table(
         columns=("method", "backend", "L", "τ", *ann, *_headings(frame, by)),
         rows=_pivot(frame, by, entry, with_ann=by_timesteps),
         labels=2,
-        notes=[_intervals_note(frame), *_marks_note(relevant, reference_method)],
+        notes=[_intervals_note(frame), *_marks_note(relevant, reference)],
     )
 
 
@@ -70,10 +71,10 @@ def spread_table(frame: pd.DataFrame) -> Table:
     )
 
 
-def contest_table(contests: Sequence[Contest], reference_method: str) -> Table:
-    """Every paired test, with what it says of the reference method."""
+def contest_table(contests: Sequence[Contest], reference: Reference) -> Table:
+    """Every paired test, with what it says of the reference."""
     bases = {(True, True): "T and τ+T", (True, False): "T", (False, True): "τ+T"}
-    several = len({contest.reference.contender for contest in contests}) > 1
+    several = several_levels(contests) or len({c.reference.contender for c in contests}) > 1
     rows = [
         cells(
             contest.other.label,
@@ -93,16 +94,16 @@ def contest_table(contests: Sequence[Contest], reference_method: str) -> Table:
     ]
     return Table(
         name="paired-tests",
-        title=f"Paired tests: {reference_method} against each other method",
+        title=f"Paired tests: {reference} against each other method",
         columns=(
             "against",
             "backends",
-            f"{reference_method} is",
+            f"{reference.method} is",
             "equal",
-            f"steps, {reference_method}",
+            f"steps, {reference.method}",
             "steps, other",
             "pairs",
-            f"only {reference_method} right",
+            f"only {reference.method} right",
             "only other right",
             "difference (points)",
             "p",
@@ -190,9 +191,10 @@ def _timed_compiled(frame: pd.DataFrame) -> list[str]:
     return [f"Neurons, and the ANN of R(T), were timed through torch.compile: {labels}."]
 
 
-def summaries(contests: Sequence[Contest], reference_method: str) -> list[str]:
+def summaries(contests: Sequence[Contest]) -> list[str]:
     """One sentence a rival and kind of comparison, wins and losses alike."""
-    findings: dict[tuple[str, str], list[str]] = {}
+    findings: dict[tuple[str, str, str], list[str]] = {}
+    several = several_levels(contests)
     rivals = dict.fromkeys((c.reference, c.other, b) for c in contests for b in c.backends)
     for reference, other, backend in rivals:
         held = [
@@ -208,10 +210,13 @@ def summaries(contests: Sequence[Contest], reference_method: str) -> list[str]:
             if equal == "equal_steps" and all(contest.equal_timesteps for contest in chosen):
                 continue  # without pre-simulation this repeats the sentence before
             finding = _finding(chosen, equal, steps)
-            findings.setdefault((other.label, finding), []).append(backend)
+            ours, theirs = (
+                row.label_with_levels if several else row.label for row in (reference, other)
+            )
+            findings.setdefault((ours, theirs, finding), []).append(backend)
     return [
-        f"{reference_method} against {label}, on {_spoken(dict.fromkeys(backends))}: {finding}."
-        for (label, finding), backends in findings.items()
+        f"{ours} against {theirs}, on {_spoken(dict.fromkeys(backends))}: {finding}."
+        for (ours, theirs, finding), backends in findings.items()
     ]
 
 
@@ -269,14 +274,14 @@ def _intervals_note(frame: pd.DataFrame) -> str:
     )
 
 
-def _marks_note(contests: Sequence[Contest], reference_method: str) -> list[str]:
+def _marks_note(contests: Sequence[Contest], reference: Reference) -> list[str]:
     if not contests:
         return []
     return [
-        f"Against {reference_method} on the same test images (McNemar, Holm-corrected, 5 %): "
+        f"Against {reference} on the same test images (McNemar, Holm-corrected, 5 %): "
         "▲ significantly better, ▼ significantly worse, ≈ no significant difference. "
-        f"Bold: another method that is significantly better than {reference_method}, or "
-        f"{reference_method} where it is significantly better than every method tested in that "
+        f"Bold: another method that is significantly better than {reference}, or "
+        f"{reference} where it is significantly better than every method tested in that "
         "column. A difference that is not significant is never in bold."
     ]
 
