@@ -154,8 +154,11 @@ def test_measured_stands_beside_published_of_the_same_method_and_levels(folds, t
         f"| nq | {backend} | 4 | \\[1\\] | 90.00 (−2.50) | – |" for backend in ("norse", "snntorch")
     ]
     plus = tmp_path / "plus"
-    write_report(store(plus, [record("nq-plus", 270, timesteps=1)]), published=published)
-    assert "| nq-plus | norse | 4 | \\[1\\] | " in (plus / "comparison.md").read_text()
+    of_two_levels = [record("nq-plus", 270, levels=levels, timesteps=1) for levels in (2, 4)]
+    write_report(store(plus, of_two_levels), published=published)
+    text = (plus / "comparison.md").read_text()
+    assert "| nq-plus | norse | 4 | \\[1\\] | " in text
+    assert "| nq-plus | norse | 2 | \\[1\\] | " not in text
 
 
 def test_empty_comparisons_are_refused(tmp_path):

@@ -40,7 +40,8 @@ def _beside(chosen: pd.DataFrame, frame: pd.DataFrame, sources: list[str]) -> Ta
     """Rows of `frame` whose method a source reports, of the same L or without saying which."""
     steps = sorted(frame["timesteps"].unique())
     rows = []
-    for (label, backend), group in frame.groupby(["label", "backend"], sort=False):
+    by_row = frame.groupby(["label", "backend", "levels"], sort=False, dropna=False)
+    for (label, backend, _), group in by_row:
         line = group.iloc[0]
         same = chosen[
             chosen["method"].str.lower().isin({line["method"], line["method"].removesuffix(_PLUS)})

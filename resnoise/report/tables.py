@@ -127,6 +127,7 @@ def cost_table(frame: pd.DataFrame) -> Table:
         cells(
             line.label,
             line.backend,
+            line.levels,
             line.timesteps,
             line.total_steps,
             Cell(
@@ -152,6 +153,7 @@ def cost_table(frame: pd.DataFrame) -> Table:
         columns=(
             "method",
             "backend",
+            "L",
             "T",
             "τ+T",
             "latency (ms)",
