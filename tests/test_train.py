@@ -322,6 +322,24 @@ def test_execution_changes_rounding_only(execution, tolerance, tmp_path):
         assert torch.allclose(one, other, rtol=0, atol=tolerance)
 
 
+def test_a_compiler_is_shown_batches_of_one_size(monkeypatch, tmp_path):
+    shown = []
+
+    def fake_compile(loss):
+        def compiled(network, images, labels):
+            shown.append(len(labels))
+            return loss(network, images, labels)
+
+        return compiled
+
+    monkeypatch.setattr(torch, "compile", fake_compile)
+    done = []
+    job = tiny_job(epochs=2, batch_size=20)
+    train(job, tmp_path, ExecutionConfig(compile=True), progress=lambda *call: done.append(call[0]))
+    assert shown == [20, 20] * 2
+    assert done[-1] == 6  # the 8 images that are left over in each epoch were trained on, too
+
+
 def test_devices(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert resolve_device("auto") == resolve_device("cpu") == torch.device("cpu")
