@@ -56,7 +56,7 @@ def test_parity_of_backends_is_stated(folds):
 def test_one_seed_has_no_interval_and_says_so(tmp_path):
     write_report(store(tmp_path, [record("nq", 270), record("qcfs", 240)]))
     text = (tmp_path / "comparison.md").read_text()
-    assert "One seed: there is no interval over seeds." in text
+    assert "A cell of one seed has no interval." in text
     frame = pd.read_csv(tmp_path / "comparison.csv")
     assert frame[["seed_low", "seed_high"]].isna().all(axis=None)
 

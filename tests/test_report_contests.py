@@ -78,6 +78,27 @@ def test_contests_count_agreeing_backends_once_and_correct_for_all(folds):
     ]
 
 
+def test_seeds_on_one_test_set_are_one_observation_an_image_and_have_an_interval(tmp_path):
+    several = [record("nq", right, seed=seed) for seed, right in enumerate((270, 273, 276))]
+    several += [record("qcfs", 264, seed=seed) for seed in range(3)]
+    records = [*several, record("single", 264, seed=1)]
+    _, contests, _ = contests_of(records)
+    found = {contest.other.method: contest for contest in contests}
+    # Images 264 to 275 are right with one seed or more of nq alone: all twelve on one side
+    assert found["qcfs"].result.p == pytest.approx(2 / 2**12)
+    assert found["qcfs"].result.pairs == 900
+    # Differences of 2, 3 and 4 points: 3 ± t(2) · 1 / √3
+    assert found["qcfs"].over_seeds == pytest.approx((0.03 - 0.024841, 0.03 + 0.024841), abs=1e-6)
+    assert (found["single"].over_seeds, found["single"].result.pairs) == (None, 300)
+
+    write_report(store(tmp_path, records), reference=NQ)
+    text = (tmp_path / "comparison.md").read_text()
+    assert r"| **+3.00** | \[+0.52, +5.48\] | 0.0005 |" in text
+    assert "| **+3.00** | – | 0.0039 |" in text
+    write_report(store(tmp_path / "one", records[:1] + records[3:4]), reference=NQ)
+    assert "over seeds |" not in (tmp_path / "one" / "comparison.md").read_text()
+
+
 def test_backends_that_disagree_are_tested_apart():
     records = [
         record(method, right, backend=backend)

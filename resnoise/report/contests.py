@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from resnoise.errors import RecordError
+from resnoise.paired import PairedTest, mcnemar, pair_records
 from resnoise.report.groups import Groups, Row
 from resnoise.report.reference import Reference
-from resnoise.statistics import PairedTest, holm, mcnemar, pair_records
+from resnoise.statistics import Interval, holm, student_interval
 
 ALPHA = 0.05
 
@@ -26,6 +27,7 @@ class Contest:
         equal_timesteps: whether both have the same T.
         equal_steps: whether both have the same τ + T.
         result: McNemar's test, the reference first.
+        over_seeds: interval of the difference over trainings with other seeds; None for one seed.
         p_holm: p-value after Holm's correction over the section's contests.
     """
 
@@ -37,6 +39,7 @@ class Contest:
     equal_timesteps: bool
     equal_steps: bool
     result: PairedTest
+    over_seeds: Interval | None
     p_holm: float = 1.0
 
     @property
@@ -54,15 +57,15 @@ def hold_contests(groups: Groups, reference: Reference) -> tuple[list[Contest], 
     for row, other, reference_timesteps, timesteps in _pairings(groups, reference):
         ours, theirs = groups[row][reference_timesteps], groups[other][timesteps]
         try:
-            outcomes = pair_records(ours, theirs)
+            pairs = pair_records(ours, theirs)
         except RecordError as error:
             refusals[str(error)] = None
             continue
-        if not len(outcomes[0]):
+        if not len(pairs.first):
             continue
         # Backends that agree on every image repeat one test; it is counted once.
         key = (row.contender, other.contender, reference_timesteps, timesteps)
-        key += tuple(side.tobytes() for side in outcomes)
+        key += (pairs.first.tobytes(), pairs.second.tobytes())
         if key in contests:
             same = contests[key]
             contests[key] = replace(same, backends=(*same.backends, other.backend))
@@ -75,7 +78,8 @@ def hold_contests(groups: Groups, reference: Reference) -> tuple[list[Contest], 
             timesteps,
             equal_timesteps=reference_timesteps == timesteps,
             equal_steps=ours[0].total_steps == theirs[0].total_steps,
-            result=mcnemar(*outcomes),
+            result=mcnemar(pairs.first, pairs.second, pairs.images),
+            over_seeds=student_interval(pairs.by_seed()),
         )
     corrected = holm([contest.result.p for contest in contests.values()])
     return [

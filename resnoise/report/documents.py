@@ -74,15 +74,11 @@ def _tests(section: Section) -> Iterator[dict[str, object]]:
 
 
 def _test(contests: Sequence[Contest], suffix: str) -> dict[str, object]:
-    names = ("pairs", "difference", "p", "p_holm", "reference_is")
-    if not contests:
-        return {f"{name}_{suffix}": None for name in names}
-    result = contests[0].result
-    values = (
-        result.pairs,
-        result.difference,
-        result.p,
-        contests[0].p_holm,
-        contests[0].verdict,
-    )
+    names = ("pairs", "difference", "seeds_low", "seeds_high", "p", "p_holm", "reference_is")
+    values = [None] * len(names)
+    if contests:
+        contest, result = contests[0], contests[0].result
+        seeds = contest.over_seeds or (None, None)
+        tested = (result.p, contest.p_holm, contest.verdict)
+        values = [result.pairs, result.difference, *seeds, *tested]
     return {f"{name}_{suffix}": value for name, value in zip(names, values, strict=True)}

@@ -11,6 +11,7 @@ from resnoise.report.contests import Contest, several_levels, verdict_of
 from resnoise.report.groups import Row, row_of
 from resnoise.report.reference import Reference
 from resnoise.report.table import Cell, Table, cells, p_value, percent, points, scaled, significant
+from resnoise.statistics import Interval
 
 MARKS = {"better": "▲", "worse": "▼", "n.s.": "≈", "": ""}
 _BY = {"timesteps": "T", "total_steps": "τ+T"}
@@ -60,7 +61,7 @@ def spread_table(frame: pd.DataFrame) -> Table:
         "a spread rather than a guarantee."
     ]
     if seeds[0] == 1:
-        notes.append("One seed: there is no interval over seeds.")
+        notes.append("A cell of one seed has no interval.")
     return Table(
         name="accuracy-over-seeds",
         title="Accuracy (%) over seeds",
@@ -75,6 +76,7 @@ def contest_table(contests: Sequence[Contest], reference: Reference) -> Table:
     """Every paired test, with what it says of the reference."""
     bases = {(True, True): "T and τ+T", (True, False): "T", (False, True): "τ+T"}
     several = several_levels(contests) or len({c.reference.contender for c in contests}) > 1
+    with_seeds = any(contest.over_seeds for contest in contests)
     rows = [
         cells(
             contest.other.label,
@@ -87,6 +89,7 @@ def contest_table(contests: Sequence[Contest], reference: Reference) -> Table:
             contest.result.first_only,
             contest.result.second_only,
             Cell(points(contest.result.difference), bold=contest.verdict != "n.s."),
+            *([_over_seeds(contest.over_seeds)] if with_seeds else []),
             p_value(contest.result.p),
             p_value(contest.p_holm),
         )
@@ -106,19 +109,31 @@ def contest_table(contests: Sequence[Contest], reference: Reference) -> Table:
             f"only {reference.method} right",
             "only other right",
             "difference (points)",
+            *(["over seeds"] if with_seeds else []),
             "p",
             "p, Holm",
         ),
         rows=rows,
         labels=4,
         notes=[
-            "McNemar's exact two-sided test on the same (seed, test image) pairs; Holm's "
-            f"correction over the {len(rows)} tests of this table; significant below 0.05 after "
-            "correction, and only then in bold. Backends that agree on every image count once.",
-            "Where seeds share their test images the pairs are not independent, and a small p is "
-            "about these trained networks only; folds of a cross-validation test each image once.",
+            "McNemar's exact two-sided test on the seeds and test images that both have, where an "
+            "image that several seeds share changes sides as a whole; Holm's correction over the "
+            f"{len(rows)} tests of this table; significant below 0.05 after correction, and only "
+            "then in bold. Backends that agree on every image count once.",
+            *(_SEEDS_NOTE if with_seeds else ["One seed: a small p is about these networks only."]),
         ],
     )
+
+
+_SEEDS_NOTE = [
+    "A small p is about these trained networks. Over seeds: 95 % interval of the difference over "
+    "trainings with other seeds, Student's t on the differences seed by seed; where it holds 0, "
+    "another seed may turn the order round."
+]
+
+
+def _over_seeds(interval: Interval | None) -> Cell | None:
+    return interval and Cell(f"[{points(interval.low)}, {points(interval.high)}]")
 
 
 def cost_table(frame: pd.DataFrame) -> Table:
