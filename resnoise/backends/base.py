@@ -23,12 +23,13 @@ class Neuron(Protocol):
         """Simulate `T` steps.
 
         Args:
-            current: I(t), tensor of shape `[T, N, ...]`, in the unit of θ.
+            current: I(t), tensor of shape `[T, ...]`, in the unit of θ. What follows time is one
+                neuron an entry, in any shape; a spiking network passes its layers flat.
             state: state before the first step; None is the resting state.
 
         Returns:
-            Spikes of 0 and 1, a tensor of shape `[T, N, ...]` that the caller may overwrite, and
-            the state after the last step.
+            Spikes of 0 and 1, a tensor of the shape of `current` that the caller may overwrite,
+            and the state after the last step.
         """
 
 

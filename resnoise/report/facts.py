@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from resnoise.provenance import Provenance
 from resnoise.records import Record
+from resnoise.report.groups import with_levels
 from resnoise.report.reference import Reference
 from resnoise.report.table import Table, cells
 
@@ -109,7 +110,7 @@ def _recipes(records: Sequence[Record]) -> dict[str, set[str]]:
     """Recipes by what a row of a table is of."""
     found: dict[str, set[str]] = {}
     for record in records:
-        row = f"{record.method} with L = {record.levels}" if record.levels else record.method
+        row = with_levels(record.method, record.levels)
         place = f"{row} on {record.dataset}, {record.architecture}"
         found.setdefault(place, set()).add(json.dumps(record.recipe, sort_keys=True))
     return found

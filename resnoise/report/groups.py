@@ -61,10 +61,15 @@ class Row(NamedTuple):
     @property
     def label_with_levels(self) -> str:
         """The same where rows of one label differ in L, such as `qcfs with L = 2`."""
-        return f"{self.label} with L = {self.levels}" if self.levels else self.label
+        return with_levels(self.label, self.levels)
 
 
 Groups = dict[Row, dict[int, list[Record]]]
+
+
+def with_levels(name: str, levels: int | None) -> str:
+    """`qcfs with L = 2`, or the name alone of what has no L."""
+    return f"{name} with L = {levels}" if levels else name
 
 
 def group_records(records: Sequence[Record], first: str) -> Groups:

@@ -36,7 +36,7 @@ def accuracy_figure(frame: pd.DataFrame, by: str, looks: Looks) -> Figure:
         look = looks[curve.label]
         points = curve.points
         x = scale * points[by]
-        axes.plot(x, 100 * points["accuracy"], curve.dashes, label=curve.name, **look)
+        axes.plot(x, 100 * points["accuracy"], label=curve.name, **look, **curve.style)
         if by != "energy_nj":
             axes.fill_between(
                 x,
@@ -57,22 +57,23 @@ def accuracy_figure(frame: pd.DataFrame, by: str, looks: Looks) -> Figure:
 
 
 def latency_figure(frame: pd.DataFrame) -> Figure:
-    """Latency an image by method and backend with its interquartile range.
+    """Latency an image by method, L and backend with its interquartile range.
 
     All at the largest T that every method has, or at each method's own largest if none is shared.
     """
-    shared = set.intersection(*(set(group) for _, group in frame.groupby("label")["timesteps"]))
+    frame = frame.assign(name=_names(frame))
+    shared = set.intersection(*(set(group) for _, group in frame.groupby("name")["timesteps"]))
     chosen = frame[frame["timesteps"] == max(shared)] if shared else frame
-    chosen = chosen.sort_values("timesteps").groupby(["label", "backend"], sort=False).tail(1)
-    labels, backends = list(frame["label"].unique()), list(frame["backend"].unique())
+    chosen = chosen.sort_values("timesteps").groupby(["name", "backend"], sort=False).tail(1)
+    names, backends = list(frame["name"].unique()), list(frame["backend"].unique())
     height = 0.8 / len(backends)
-    figure, axes = _figure(1.4 + 0.3 * len(labels) * len(backends))
+    figure, axes = _figure(1.4 + 0.3 * len(names) * len(backends))
     for index, backend in enumerate(backends):
-        bars = chosen[chosen["backend"] == backend].set_index("label").reindex(labels)
+        bars = chosen[chosen["backend"] == backend].set_index("name").reindex(names)
         bars = bars.dropna(subset="latency_ms_per_image")
         values, iqr = bars["latency_ms_per_image"], bars["latency_iqr_ms"]
         positions = [
-            labels.index(label) + (index - (len(backends) - 1) / 2) * height for label in bars.index
+            names.index(name) + (index - (len(backends) - 1) / 2) * height for name in bars.index
         ]
         axes.barh(
             positions,
@@ -94,7 +95,7 @@ def latency_figure(frame: pd.DataFrame) -> Figure:
                 va="center",
                 fontsize=8,
             )
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.12)
@@ -104,32 +105,45 @@ def latency_figure(frame: pd.DataFrame) -> Figure:
     return figure
 
 
+# Of the curves of one label; a curve of one point is told by how its marker is filled.
+_STYLES = (
+    {"linestyle": "-", "fillstyle": "full"},
+    {"linestyle": "--", "fillstyle": "none"},
+    {"linestyle": "-.", "fillstyle": "left"},
+    {"linestyle": ":", "fillstyle": "top"},
+)
+
+
 class _Curve(NamedTuple):
     label: str
     name: str
-    dashes: str
+    style: dict[str, str]
     points: pd.DataFrame
 
 
 def _curves(frame: pd.DataFrame, by: str) -> list[_Curve]:
     """One curve a method, L and τ, and one a backend only where backends give different curves."""
     curves = []
+    frame = frame.assign(name=_names(frame))
     for label, lines in frame.groupby("label", sort=False):
-        dashes = cycle(("-", "--", "-.", ":"))
-        for (levels, tau), group in lines.groupby(
-            ["levels", "presimulation_steps"], sort=False, dropna=False
-        ):
+        styles = cycle(_STYLES)
+        for (name, tau), group in lines.groupby(["name", "presimulation_steps"], sort=False):
             distinct: dict[tuple, tuple[list[str], pd.DataFrame]] = {}
             for backend, points in group.groupby("backend", sort=False):
                 points = points.dropna(subset=by)
                 shape = tuple(zip(points[by], points["accuracy"], strict=True))
                 distinct.setdefault(shape, ([], points))[0].append(backend)
-            name = label + (f", L={levels}" if lines["levels"].nunique(dropna=False) > 1 else "")
             name += f", τ={tau}" if lines["presimulation_steps"].nunique() > 1 else ""
             for backends, points in distinct.values():
                 where = f" on {', '.join(backends)}" if len(distinct) > 1 else ""
-                curves.append(_Curve(label, name + where, next(dashes), points))
+                curves.append(_Curve(label, name + where, next(styles), points))
     return curves
+
+
+def _names(frame: pd.DataFrame) -> pd.Series:
+    """The label of each line, with its L where lines of one label differ in it."""
+    several = frame.groupby("label")["levels"].transform("nunique", dropna=False) > 1
+    return frame["label"].where(~several, frame["label"] + ", L=" + frame["levels"].astype(str))
 
 
 def _label_timesteps(axes: Axes, curve: pd.DataFrame, scale: float) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from resnoise.errors import ConfigError
 from resnoise.records import Record
-from resnoise.report.groups import Row
+from resnoise.report.groups import Row, with_levels
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Reference:
         return cls(method, None if levels is None else int(levels))
 
     def __str__(self) -> str:
-        return self.method if self.levels is None else f"{self.method} with L = {self.levels}"
+        return with_levels(self.method, self.levels)
 
     def __contains__(self, row: Row | Record) -> bool:
         return row.method == self.method and self.levels in (None, row.levels)

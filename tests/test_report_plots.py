@@ -1,0 +1,40 @@
+"""What the figures draw, read back from matplotlib's objects."""
+
+from __future__ import annotations
+
+from resnoise.report.groups import comparison_frame, group_records
+from resnoise.report.plots import accuracy_figure, latency_figure
+from resnoise.report.svg import assign_looks
+from tests.comparisons import record
+
+
+def frame_of(records):
+    return comparison_frame(group_records(records, "nq"))
+
+
+def curves(frame):
+    figure = accuracy_figure(frame, "timesteps", assign_looks(frame["label"]))
+    return {line.get_label(): line for line in figure.axes[0].lines}
+
+
+def test_rows_that_differ_in_levels_have_a_bar_and_a_curve_each():
+    frame = frame_of(
+        [
+            record("nq", 270, levels=2, latency_ms_per_image=1.0),
+            record("nq", 240, levels=4, latency_ms_per_image=3.0),
+            record("qcfs", 250, levels=4, latency_ms_per_image=2.0),
+        ]
+    )
+    axes = latency_figure(frame).axes[0]
+    names = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert names == ["nq, L=2", "nq, L=4", "qcfs"]
+    assert [bar.get_width() for bar in axes.patches] == [1.0, 3.0, 2.0]
+    assert list(curves(frame)) == ["nq, L=2", "nq, L=4", "qcfs"]
+
+
+def test_single_points_of_one_method_are_told_apart_by_their_filling():
+    own = [record("direct", right, backend=name) for name, right in (("norse", 9), ("snntorch", 8))]
+    drawn = curves(frame_of(own))
+    assert list(drawn) == ["direct on norse", "direct on snntorch"]
+    assert [line.get_fillstyle() for line in drawn.values()] == ["full", "none"]
+    assert len({line.get_color() for line in drawn.values()}) == 1
