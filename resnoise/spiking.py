@@ -53,7 +53,8 @@ class SpikingLayer(nn.Module):
             state: state before the first step, tensors of shape `[N, ...]`, or None for rest.
 
         Returns:
-            Output current θ·s(t), tensor of shape `[T·N, ...]`, and the state after step T.
+            Output current θ·s(t), tensor of shape `[T·N, ...]` and the type of `current`, and the
+            state after step T, in float32 at least.
         """
         # Neurons are alone with themselves, so any order of memory will do. Flat, in the order they
         # lie in, they cost a library's stacking no copy, layers of all shapes share one compiled
@@ -102,8 +103,11 @@ def _run(
     neurons: nn.Module, current: Tensor, state: IFState | None, threshold: Tensor
 ) -> tuple[Tensor, IFState]:
     """Output current `[T, N, ...]` and end state from the input current of the same shape."""
-    spikes, state = neurons(current, state)
-    return spikes.mul_(threshold), state
+    # Where autocast has convolutions give half precision, membranes still add up in float32: one
+    # that is rounded at every step fires otherwise, and each library would round its own way.
+    full = torch.promote_types(current.dtype, torch.float32)
+    spikes, state = neurons(current.to(full), state)
+    return spikes.mul_(threshold).to(current.dtype), state
 
 
 @lru_cache

@@ -117,6 +117,22 @@ def test_training_step_equals_loop_by_hand(backend, layout):
 
 
 @every_backend
+def test_libraries_train_alike_under_autocast(backend):
+    results = []
+    for name in ("reference", backend):
+        network = direct(convolutional(), name).train()
+        with torch.autocast("cpu", torch.bfloat16):
+            logits, state = network(images(6), 4)
+        assert {layer.v.dtype for layer in state} == {torch.float32}
+        logits.float().square().sum().backward()
+        results.append((logits, *(parameter.grad for parameter in network.parameters())))
+    (expected, *gradients), (got, *found) = results
+    assert torch.equal(got, expected)
+    for one, other in zip(found, gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=0.01, atol=0.01 * other.abs().max().item())
+
+
+@every_backend
 def test_checkpoints_over_time_change_no_gradient(backend):
     network = direct(convolutional(), backend).train()
     gradients = []
