@@ -27,7 +27,7 @@ from resnoise.provenance import provenance
 from resnoise.report.ablation import ablation_page
 from resnoise.runs import train_in
 
-_LEVELS = (2, 4, 8)
+_LEVELS = (1, 2, 4, 8)
 _INDUCTION_TIMESTEPS = (1, 2, 4)
 _RAMP = 0.25
 _AVERAGING = 0.75

@@ -28,6 +28,7 @@ def test_one_thing_is_changed_at_a_time():
         "learning_rate = 0.1",
         "activation.threshold = 2.0",
         "activation.threshold = 8.0",
+        "activation.levels = 1",
         "activation.levels = 2",
         "activation.levels = 8",
         "induction.timesteps = 1",
@@ -66,10 +67,12 @@ def test_only_some_things_are_changed():
     found = variants({"nq": BASE, "qcfs": BASE}, "qcfs", ["activation.levels", "extensions.ramp"])
     assert [(row.method, row.change) for row in found] == [
         ("nq", ""),
+        ("nq", "activation.levels = 1"),
         ("nq", "activation.levels = 2"),
         ("nq", "activation.levels = 8"),
         ("nq", "extensions.ramp = 0.25"),
         ("qcfs", ""),
+        ("qcfs", "activation.levels = 1"),
         ("qcfs", "activation.levels = 2"),
         ("qcfs", "activation.levels = 8"),
     ]
