@@ -129,6 +129,16 @@ def test_the_first_layer_is_the_source_networks(model):
     assert len(rate.unique().round(decimals=6).unique()) == 5
 
 
+@pytest.mark.parametrize("backend", backends.available())
+def test_one_level_loses_nothing_at_one_step(backend):
+    # A neuron at v = θ/2 fires at once where the activation rounds up to λ, in every layer alike.
+    network = source("resnet20", levels=1).double()
+    x = images(2, 3, 32, 32).double()
+    logits, _ = convert(network, backend)(x, 2)
+    assert torch.allclose(logits[0], network(x), atol=1e-9)
+    assert not torch.allclose(logits.mean(0), network(x), atol=1e-9)
+
+
 def test_the_source_network_is_left_as_it_was():
     network = source(plain()).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
