@@ -75,18 +75,11 @@ def mcnemar(first: ArrayLike, second: ArrayLike, images: ArrayLike | None = None
     first, second = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
     images = np.arange(len(first)) if images is None else np.asarray(images)
     ours, theirs = first & ~second, second & ~first
+    first_only, second_only = int(ours.sum()), int(theirs.sum())
     _, image = np.unique(images, return_inverse=True)
-    by_image = np.bincount(image[ours], minlength=len(first)) - np.bincount(
-        image[theirs], minlength=len(first)
-    )
-    difference = int(ours.sum()) - int(theirs.sum())
-    return PairedTest(
-        len(first),
-        int(ours.sum()),
-        int(theirs.sum()),
-        difference / len(first),
-        _p_of_signs(np.abs(by_image), abs(difference)),
-    )
+    by_image = np.bincount(image, ours.astype(float) - theirs).astype(np.int64)
+    difference = (first_only - second_only) / len(first)
+    return PairedTest(len(first), first_only, second_only, difference, _p_of_signs(by_image))
 
 
 def pair_records(first: Sequence[Record], second: Sequence[Record]) -> Pairs:
@@ -128,10 +121,11 @@ def _pair(one: Record, other: Record) -> Pairs:
     )
 
 
-def _p_of_signs(sizes: NDArray[np.int64], observed: int) -> float:
-    """Chance that sizes with signs of fair coins sum to at least `observed` in magnitude."""
+def _p_of_signs(values: NDArray[np.int64]) -> float:
+    """Chance that values with signs of fair coins sum to at least what they do, in magnitude."""
     # Σ ±size = 2 Σ size [heads] - Σ size: the distribution of the sum over heads is enough, and
     # sizes that are equal give a binomial one, spaced by the size.
+    sizes = np.abs(values)
     total = int(sizes.sum())
     heads = np.ones(1)
     for size, count in zip(*np.unique(sizes[sizes > 0], return_counts=True), strict=True):
@@ -139,4 +133,4 @@ def _p_of_signs(sizes: NDArray[np.int64], observed: int) -> float:
         spaced[::size] = stats.binom.pmf(np.arange(count + 1), count, 0.5)
         heads = np.convolve(heads, spaced)
     sums = 2 * np.arange(total + 1) - total
-    return min(1.0, float(heads[np.abs(sums) >= observed].sum()))
+    return min(1.0, float(heads[np.abs(sums) >= abs(values.sum())].sum()))

@@ -7,7 +7,7 @@ seed by seed (Student's t). Tests of two methods on the same images are in `resn
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -58,15 +58,13 @@ def bootstrap_interval(
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
     """
-    values = np.asarray(values, dtype=float)
-    if len(values) < 2:
-        return None
-    if np.ptp(values) == 0:
-        return Interval(float(values[0]), float(values[0]))
-    interval = stats.bootstrap(
-        (values,), np.mean, confidence_level=confidence, method="percentile", rng=rng
-    ).confidence_interval
-    return Interval(float(interval.low), float(interval.high))
+
+    def resampled(values: NDArray[np.float64]) -> Interval:
+        return stats.bootstrap(
+            (values,), np.mean, confidence_level=confidence, method="percentile", rng=rng
+        ).confidence_interval
+
+    return _over_seeds(values, resampled)
 
 
 def student_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval | None:
@@ -81,13 +79,9 @@ def student_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Inter
 
     Source: Student, Biometrika 6 (1908) 1-25.
     """
-    values = np.asarray(values, dtype=float)
-    if len(values) < 2:
-        return None
-    if np.ptp(values) == 0:
-        return Interval(float(values[0]), float(values[0]))
-    interval = stats.ttest_1samp(values, 0).confidence_interval(confidence)
-    return Interval(float(interval.low), float(interval.high))
+    return _over_seeds(
+        values, lambda values: stats.ttest_1samp(values, 0).confidence_interval(confidence)
+    )
 
 
 def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
@@ -109,3 +103,14 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(1, np.maximum.accumulate(scaled))
     return adjusted
+
+
+def _over_seeds(
+    values: ArrayLike, interval_of: Callable[[NDArray[np.float64]], Interval]
+) -> Interval | None:
+    """The interval of several values, which SciPy cannot tell where they are all the same."""
+    values = np.asarray(values, dtype=float)
+    if len(values) < 2:
+        return None
+    low, high = values[[0, 0]] if np.ptp(values) == 0 else interval_of(values)
+    return Interval(float(low), float(high))

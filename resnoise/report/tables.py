@@ -120,16 +120,16 @@ def contest_table(contests: Sequence[Contest], reference: Reference) -> Table:
             "image that several seeds share changes sides as a whole; Holm's correction over the "
             f"{len(rows)} tests of this table; significant below 0.05 after correction, and only "
             "then in bold. Backends that agree on every image count once.",
-            *(_SEEDS_NOTE if with_seeds else ["One seed: a small p is about these networks only."]),
+            _SEEDS_NOTE if with_seeds else "One seed: a small p is about these networks only.",
         ],
     )
 
 
-_SEEDS_NOTE = [
+_SEEDS_NOTE = (
     "A small p is about these trained networks. Over seeds: 95 % interval of the difference over "
     "trainings with other seeds, Student's t on the differences seed by seed; where it holds 0, "
     "another seed may turn the order round."
-]
+)
 
 
 def _over_seeds(interval: Interval | None) -> Cell | None:
