@@ -20,6 +20,7 @@ from torch import Tensor
 from resnoise.atomic import exclusive, write_bytes, write_text
 from resnoise.difference import differences
 from resnoise.errors import CheckpointError
+from resnoise.segment import Segment
 
 FORMAT = 1
 _DIGEST_CHARACTERS = 12
@@ -54,6 +55,7 @@ class CheckpointInfo(BaseModel):
     validation_accuracy: float
     history: list[dict[str, JsonValue]]
     start: str = Field("", description="SHA-256 of the weights it started from, if not scratch")
+    segments: list[Segment] = Field([], description="where its epochs ran; empty if not noted")
     weights: Annotated[str, Field(pattern=r"^[^/\\\x00]*$")] = ""
     sha256: str = ""
 
@@ -81,9 +83,10 @@ def write(path: Path, info: CheckpointInfo, tensors: Mapping[str, Tensor]) -> Ch
     return info
 
 
-def amend(path: Path, history: list[dict[str, Any]]) -> None:
-    """Bring the history in a checkpoint up to date; its weights stay."""
-    info = read_info(path).model_copy(update={"history": history})
+def amend(path: Path, latest: CheckpointInfo) -> None:
+    """Bring the course of the training in a checkpoint up to date; its weights stay."""
+    course = {"history": latest.history, "segments": latest.segments}
+    info = read_info(path).model_copy(update=course)
     with exclusive(path.parent):
         write_text(path, _encode(info))
 
@@ -142,7 +145,7 @@ def require_job(info: CheckpointInfo, job: JobInfo, path: Path) -> None:
 
 def _encode(info: CheckpointInfo) -> str:
     # Left out where there is none, so that older versions read the checkpoint too.
-    unused = None if info.start else {"start"}
+    unused = {name for name in ("start", "segments") if not getattr(info, name)}
     return json.dumps(info.model_dump(mode="json", exclude=unused), indent=1) + "\n"
 
 

@@ -239,7 +239,7 @@ class ExecutionConfig:
 
     Args:
         device: `"auto"` (CUDA when there is one), `"cpu"` or `"cuda"`.
-        bf16: train under bfloat16 autocast.
+        bf16: train under bfloat16 autocast; slower than float32 on processors that lack it.
         channels_last: keep images and convolutions in channels-last memory layout.
         compile: train through `torch.compile`, and simulate the neurons of any backend through it.
         checkpoint_time: keep nothing of the neurons' loop over time for the backward pass of a

@@ -144,6 +144,7 @@ def evaluate(
                 best_epoch=info.best_epoch,
                 validation_accuracy=info.validation_accuracy,
                 train_seconds=sum(row["seconds"] for row in info.history),
+                train_segments=info.segments,
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
             )
         )

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from resnoise.packing import pack_correct, pack_test_ids, unpack_correct, unpack_test_ids
+from resnoise.segment import Segment
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -138,6 +139,7 @@ class Record(_Schema):
     best_epoch: Count = Field(description="epoch whose weights were evaluated")
     validation_accuracy: Fraction | None = Field(None, description="by which it was chosen")
     train_seconds: NotNegative
+    train_segments: list[Segment] = Field([], description="where it trained; empty if not noted")
     created: str = Field(description="ISO 8601 time of the evaluation")
 
     @field_validator("recipe", mode="before")

@@ -18,8 +18,10 @@ from resnoise.config import ExecutionConfig, Recipe
 from resnoise.datasets import Batches, batches
 from resnoise.errors import ConfigError, TrainingError
 from resnoise.job import Job
+from resnoise.precision import warn_of_emulation
 from resnoise.schedule import learning_rate, noise_ramp
 from resnoise.seeding import generator_for
+from resnoise.segment import Segment, continued, segment_from
 from resnoise.spiking import SpikingLayer
 
 CALIBRATION_IMAGES = 512
@@ -94,9 +96,12 @@ class Trainer:
         self.execution = execution or ExecutionConfig()
         self.progress = progress or (lambda done, total, text: None)
         self.device = resolve_device(self.execution.device)
+        if self.execution.bf16:
+            warn_of_emulation(self.device)
         channels_last = self.execution.channels_last
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.history: list[dict[str, Any]] = []
+        self.segments: list[Segment] = []
         self.best_epoch = 0
         self.start_sha256 = ""
         # Before the first epoch, not after it, is the time to find that nothing can be saved.
@@ -118,6 +123,8 @@ class Trainer:
         )
         if resumed:
             self._resume_()
+        here = segment_from(self.epochs_done + 1, self.execution, self.device)
+        self.segments = continued(self.segments, here)
         self.order = torch.Generator()
         self.training = batches(
             job.data.train,
@@ -167,7 +174,7 @@ class Trainer:
             self.best_epoch = self.epochs_done
             checkpoint.write(self.best, self._info(), weights)
         else:
-            checkpoint.amend(self.best, self.history)
+            checkpoint.amend(self.best, self._info())
         if self.execution.keep_epochs:
             kept = EPOCH.format(f"{self.epochs_done:04}")
             checkpoint.write(self.last.with_name(f"{kept}.json"), self._info(), weights)
@@ -264,6 +271,7 @@ class Trainer:
             validation_accuracy=self.history[-1]["validation_accuracy"],
             history=self.history,
             start=self.start_sha256,
+            segments=self.segments,
         )
 
     def _resume_(self) -> None:
@@ -279,6 +287,7 @@ class Trainer:
         self.history = [dict(row) for row in info.history]
         self.best_epoch = info.best_epoch
         self.start_sha256 = info.start
+        self.segments = info.segments
 
 
 def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:

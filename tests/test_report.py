@@ -96,6 +96,31 @@ def test_every_network_counts_in_the_provenance(tmp_path):
     assert "| 2 trainings, " in (tmp_path / "comparison.md").read_text()
 
 
+def test_what_each_network_was_trained_on_is_in_the_provenance(tmp_path):
+    begun = {
+        "first_epoch": 1,
+        "precision": "float32",
+        "compiled": False,
+        "device": "cpu",
+        "threads": 2,
+        "machine": "Made-up CPU",
+        "torch_version": "2.13.0",
+        "git_commit": "a" * 40,
+        "git_dirty": False,
+    }
+    ended = begun | {"first_epoch": 9, "precision": "bfloat16", "compiled": True}
+    networks = {1: [], 2: [begun], 4: [begun, ended], 8: [begun]}
+    records = [
+        record("nq", 270, levels=n, checkpoint_sha256=str(n) * 64, train_segments=segments)
+        for n, segments in networks.items()
+    ]
+    write_report(store(tmp_path, records))
+    first = "Made-up CPU, cpu, 2 threads, float32, torch 2.13.0, commit aaaaaaaaaaaa"
+    then = "Made-up CPU, cpu, 2 threads, bfloat16, compiled, torch 2.13.0, commit aaaaaaaaaaaa"
+    line = f"| trained on | 1: not noted; 2: {first}; 1: {first}, then {then} |"
+    assert line in (tmp_path / "comparison.md").read_text()
+
+
 def test_what_trainings_were_fine_tuned_from_is_in_the_provenance(tmp_path):
     recipe = {"learning_rate": 0.1, "extensions": {"start_from": "qcfs", "start_epochs": 60}}
     records = [record(name, 270, recipe=recipe) for name in ("nq", "srp")]

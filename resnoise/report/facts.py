@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
 from resnoise.provenance import Provenance
 from resnoise.records import Record
 from resnoise.report.groups import with_levels
 from resnoise.report.reference import Reference
 from resnoise.report.table import Table, cells
+from resnoise.segment import Segment
 
 
 def provenance_table(records: Sequence[Record]) -> Table:
@@ -34,6 +36,7 @@ def provenance_table(records: Sequence[Record]) -> Table:
         "data, sha256": every(lambda record: record.data_sha256),
         "weights, sha256": f"{len(weights)}: {', '.join(weights)}",
         "training": f"{len(trainings)} trainings, {seconds / 60:.1f} minutes in all",
+        "trained on": _places(trainings.values()),
         **_starts(records),
         "evaluated": " to ".join(
             dict.fromkeys(
@@ -90,6 +93,17 @@ def made_with(provenance: Provenance) -> str:
     return f"Commit {_commit(provenance)}, torch {provenance.torch_version}, {provenance.machine}."
 
 
+def _places(trainings: Iterable[Record]) -> str:
+    """On what the trainings ran, each place with how many they are."""
+
+    def course(training: Record) -> str:
+        places = [f"{part}, commit {_commit(part)}" for part in training.train_segments]
+        return ", then ".join(places) or "not noted"
+
+    counts = Counter(course(training) for training in trainings)
+    return "; ".join(f"{count}: {place}" for place, count in counts.items())
+
+
 def _starts(records: Sequence[Record]) -> dict[str, str]:
     """A line on the trainings that these were fine-tuned from, if they were."""
     methods: dict[str, dict[str, None]] = {}
@@ -116,5 +130,5 @@ def _recipes(records: Sequence[Record]) -> dict[str, set[str]]:
     return found
 
 
-def _commit(made: Record | Provenance) -> str:
+def _commit(made: Record | Provenance | Segment) -> str:
     return (made.git_commit[:12] or "unknown") + (" (dirty)" if made.git_dirty else "")

@@ -1,0 +1,27 @@
+"""Whether bfloat16 is worth training in on a device."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 itself.
+
+    True where torch cannot say: of accelerators, and before it listed what a processor can do.
+    """
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return True
+    return any(has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name)
+
+
+def warn_of_emulation(device: torch.device) -> None:
+    """Warn if bfloat16 would be slower than float32 here."""
+    if not has_bfloat16(device):
+        warnings.warn(
+            "this processor has no bfloat16 instructions (AMX or AVX512-BF16): training in it is "
+            "several times slower than in float32, so leave out --bf16",
+            stacklevel=3,
+        )
