@@ -22,6 +22,6 @@ def warn_of_emulation(device: torch.device) -> None:
     if not has_bfloat16(device):
         warnings.warn(
             "this processor has no bfloat16 instructions (AMX or AVX512-BF16): training in it is "
-            "several times slower than in float32, so leave out --bf16",
+            "about three times slower than in float32, so leave out --bf16",
             stacklevel=3,
         )

@@ -31,7 +31,7 @@ def test_missing_cells_are_listed_with_what_to_do(folds, tmp_path):
     write_report(store(tmp_path, kept))
     for name in ("comparison.md", "report.html"):
         text = (tmp_path / name).read_text()
-        assert "pre on norse, T = 1, 2, seed 2" in text
+        assert "pre with L = 4, norse, T = 1, 2, seed 2" in text
         assert "command again: it continues from what is there" in text
     assert missing_cells(folds) == []
 
