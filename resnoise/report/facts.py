@@ -97,8 +97,12 @@ def _places(trainings: Iterable[Record]) -> str:
     """On what the trainings ran, each place with how many they are."""
 
     def course(training: Record) -> str:
-        places = [f"{part}, commit {_commit(part)}" for part in training.train_segments]
-        return ", then ".join(places) or "not noted"
+        segments = training.train_segments
+        places = [f"{segment}, commit {_commit(segment)}" for segment in segments]
+        # A training may have begun before segments were noted.
+        if not segments or segments[0].first_epoch > 1:
+            places.insert(0, "not noted")
+        return ", then ".join(places)
 
     counts = Counter(course(training) for training in trainings)
     return "; ".join(f"{count}: {place}" for place, count in counts.items())
