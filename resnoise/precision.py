@@ -10,11 +10,12 @@ import torch
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 itself.
 
-    True where torch cannot say: of accelerators, and before it listed what a processor can do.
+    True where torch cannot say: of accelerators, and of processors whose list does not name it.
     """
     if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
         return True
-    return any(has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name)
+    told = [has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name]
+    return any(told) or not told
 
 
 def warn_of_emulation(device: torch.device) -> None:
