@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from torch import nn
+
 from resnoise import checkpoint, methods
 from resnoise.atomic import exclusive
 from resnoise.config import ExecutionConfig, Recipe
@@ -62,11 +64,7 @@ def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:
     Raises:
         CheckpointError: the checkpoint is damaged, or its recipe is not valid.
     """
-    info = checkpoint.read_info(path)
-    try:
-        recipe = Recipe.from_json(info.job.recipe)
-    except (KeyError, TypeError, ConfigError) as error:
-        raise CheckpointError(f"{path} is edited: its recipe is not valid: {error}") from error
+    info, recipe = checkpoint.read_info(path), recipe_of(path)
     return Job(
         method=methods.get(method or info.method),
         training=info.job.training,
@@ -75,6 +73,46 @@ def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:
         recipe=recipe,
         seed=info.job.seed,
     )
+
+
+def recipe_of(path: Path) -> Recipe:
+    """The recipe that the network of a checkpoint was trained by.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged, or its recipe is not valid.
+    """
+    try:
+        return Recipe.from_json(checkpoint.read_info(path).job.recipe)
+    except (KeyError, TypeError, ConfigError) as error:
+        raise CheckpointError(f"{path} is edited: its recipe is not valid: {error}") from error
+
+
+def source_network(job: Job, network: nn.Module, path: Path) -> nn.Module:
+    """The network without spikes of a job's trained network, which came from `path`.
+
+    Raises:
+        CheckpointError: its method trains none.
+    """
+    source = job.method.source(network)
+    if source is None:
+        raise CheckpointError(
+            f"{path} is of method {job.method.name}, which trains no network without spikes"
+        )
+    return source
+
+
+def require_one_place(paths: Sequence[Path]) -> None:
+    """Refuse checkpoints that do not belong into one table.
+
+    Raises:
+        CheckpointError: they are of several data sets or architectures, or one is damaged.
+    """
+    jobs = [checkpoint.read_info(path).job for path in paths]
+    places = {(job.dataset, job.architecture) for job in jobs}
+    if len(places) > 1:
+        raise CheckpointError(
+            f"expected trainings of one data set and architecture, but got {sorted(places)}"
+        )
 
 
 def training_of(job: Job, backend: str, timesteps: Sequence[int]) -> Training:

@@ -19,7 +19,7 @@ from resnoise.errors import CheckpointError
 from resnoise.grid import DataOptions
 from resnoise.provenance import provenance
 from resnoise.report.selection import selection_page
-from resnoise.runs import job_of
+from resnoise.runs import job_of, require_one_place, source_network
 from resnoise.train import EPOCH, Progress
 
 Rule = Callable[[pd.DataFrame], pd.Series]
@@ -44,22 +44,13 @@ def examine(
             no network without spikes.
     """
     require_timesteps("timesteps", timesteps)
-    paths = sorted(directory.glob(EPOCH.format("*") + ".json"))
-    if not paths:
-        raise CheckpointError(
-            f"expected {directory} to hold epochs, as `resnoise train --keep-epochs` writes them, "
-            "but found none"
-        )
+    paths = _kept_epochs(directory)
     job = job_of(paths[0], data)
     _require_chosen_epoch(paths, job.recipe.epochs)
     rows = []
     for done, path in enumerate(paths, start=1):
         info, network = checkpoint.read_info(path), job.load(path)
-        source = job.method.source(network)
-        if source is None:
-            raise CheckpointError(
-                f"{path} is of method {info.method}, which trains no network without spikes"
-            )
+        source = source_network(job, network, path)
         accuracies = simulated_accuracies(job, network, job.data.test, max(timesteps))
         rows.append(
             {
@@ -78,6 +69,16 @@ def examine(
         )
         progress(done, len(paths), f"epoch {info.epoch}")
     return pd.DataFrame(rows)
+
+
+def _kept_epochs(directory: Path) -> list[Path]:
+    paths = sorted(directory.glob(EPOCH.format("*") + ".json"))
+    if not paths:
+        raise CheckpointError(
+            f"expected {directory} to hold epochs, as `resnoise train --keep-epochs` writes them, "
+            "but found none"
+        )
+    return paths
 
 
 def _require_chosen_epoch(paths: Sequence[Path], epochs: int) -> None:
@@ -135,12 +136,8 @@ def compare_choices(
             data sets or architectures.
         StorageError: `out` cannot be written to.
     """
+    require_one_place([_kept_epochs(directory)[0] for directory in directories])
     frames = [examine(path, data, timesteps, announce(path.name)) for path in directories]
-    places = {(frame.dataset[0], frame.architecture[0]) for frame in frames}
-    if len(places) > 1:
-        raise CheckpointError(
-            f"expected trainings of one data set and architecture, but got {sorted(places)}"
-        )
     paths = [out / "selection.md", out / "selection.csv"]
     with exclusive(out):
         write_text(paths[0], selection_page([choices(frame) for frame in frames], provenance()))

@@ -46,7 +46,7 @@ def train(
     running: options.Running,
 ) -> None:
     """Train the source network of a method; a training that was interrupted goes on."""
-    from resnoise.cli.display import console, progress_bars
+    from resnoise.cli.display import print_paths, progress_bars
     from resnoise.grid import Grid
     from resnoise.runs import train_in
 
@@ -65,7 +65,7 @@ def train(
             job = grid.job(cell, grid.load(cell))
             name = f"train {job.training}, {job.architecture}, seed {job.seed}"
             best = train_in(running.runs, job, execution, announce(name))
-            console.print(str(best), highlight=False, soft_wrap=True)
+            print_paths([best])
 
 
 @app.command()
@@ -78,7 +78,7 @@ def convert(
     place: options.DataPlace,
 ) -> None:
     """Convert a trained network: folded weights and thresholds in one file, for use elsewhere."""
-    from resnoise.cli.display import console, print_table
+    from resnoise.cli.display import print_paths, print_table
     from resnoise.export import export, layer_table
     from resnoise.runs import job_of
 
@@ -86,7 +86,7 @@ def convert(
     network = job.method.simulation(job.load(checkpoint), backend).network
     export(network, out)
     print_table(layer_table(network), f"{job.training} on {backend}")
-    console.print(str(out), highlight=False, soft_wrap=True)
+    print_paths([out])
 
 
 @app.command()
@@ -153,7 +153,7 @@ def compare(
     """Train, convert, evaluate and compare; a second call goes on from what is there."""
     from resnoise import backends as all_backends
     from resnoise import methods as all_methods
-    from resnoise.cli.display import console, print_table, progress_bars
+    from resnoise.cli.display import console, print_paths, print_table, progress_bars
     from resnoise.compare import Workplace
     from resnoise.compare import compare as run_comparison
     from resnoise.grid import Grid
@@ -188,8 +188,7 @@ def compare(
     summary = summary_table(frame[frame.dataset == dataset], reference=tested_against)
     summary = summary.drop(columns="dataset")
     print_table(_method_first(summary), f"{dataset}: accuracy in per cent at T time steps")
-    for path in written:
-        console.print(str(path), highlight=False, soft_wrap=True)
+    print_paths(written)
 
 
 @app.command()
@@ -199,7 +198,7 @@ def report(
     dataset: Annotated[str | None, typer.Option(help="only this data set")] = None,
 ) -> None:
     """Write tables (Markdown, CSV, LaTeX) and one HTML page from the records of a comparison."""
-    from resnoise.cli.display import console
+    from resnoise.cli.display import print_paths
     from resnoise.report import Reference, write_report
 
     written = write_report(
@@ -208,8 +207,7 @@ def report(
         published=published_figures(),
         dataset=dataset,
     )
-    for path in written:
-        console.print(str(path), highlight=False, soft_wrap=True)
+    print_paths(written)
 
 
 @app.command("list")

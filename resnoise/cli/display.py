@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
@@ -81,3 +82,9 @@ def print_table(frame: pd.DataFrame, title: str) -> None:
     for row in frame[kept].itertuples(index=False):
         table.add_row(*(str(value) for value in row))
     console.print(table)
+
+
+def print_paths(paths: Iterable[Path]) -> None:
+    """Print what was written, a path a line, whole, so that it can be copied."""
+    for path in paths:
+        console.print(str(path), highlight=False, soft_wrap=True)

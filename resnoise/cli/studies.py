@@ -1,4 +1,4 @@
-"""Commands that ask what a choice is worth: of a recipe's switch, of the epoch."""
+"""Commands that ask what a choice is worth, and where accuracy goes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def ablate(
     """Train with one thing of the recipe changed at a time; tell validation accuracy alone."""
     from resnoise.ablation import Ablation, variants
     from resnoise.ablation import ablate as run_ablation
-    from resnoise.cli.display import console, progress_bars
+    from resnoise.cli.display import print_paths, progress_bars
 
     recipes = {name: changes.recipe(name, dataset) for name in options.words(methods)}
     ablation = Ablation(
@@ -51,8 +51,7 @@ def ablate(
     options.use_threads(running.threads, dataset)
     with progress_bars() as announce:
         written = run_ablation(ablation, out, announce)
-    for path in written:
-        console.print(str(path), highlight=False, soft_wrap=True)
+    print_paths(written)
 
 
 @app.command()
@@ -68,12 +67,32 @@ def selection(
     threads: options.Threads = None,
 ) -> None:
     """Tell what choosing the epoch by test accuracy, as published code does, would report."""
-    from resnoise.cli.display import console, progress_bars
+    from resnoise.cli.display import print_paths, progress_bars
     from resnoise.selection import compare_choices
 
     options.use_threads(threads, "")
     steps = options.integers(timesteps, "--timesteps")
     with progress_bars() as announce:
         written = compare_choices(trainings, place.options(), steps, out, announce)
-    for path in written:
-        console.print(str(path), highlight=False, soft_wrap=True)
+    print_paths(written)
+
+
+@app.command()
+@grouped
+def decompose(
+    *,
+    checkpoints: Annotated[list[Path], typer.Argument(help="best.json of trainings")],
+    out: Annotated[Path, typer.Option(help="folder for decomposition.md and decomposition.csv")],
+    timesteps: options.Timesteps = "1,2,4,8",
+    place: options.DataPlace,
+    threads: options.Threads = None,
+) -> None:
+    """Tell what conversion loses to the levels that T steps have, and what to uneven input."""
+    from resnoise.cli.display import print_paths, progress_bars
+    from resnoise.decomposition import compare_losses
+
+    options.use_threads(threads, "")
+    steps = options.integers(timesteps, "--timesteps")
+    with progress_bars() as announce:
+        written = compare_losses(checkpoints, place.options(), steps, out, announce)
+    print_paths(written)

@@ -1,0 +1,143 @@
+"""Where a conversion loses accuracy: to the levels that T steps have, or to uneven input."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+from torch import nn
+
+from resnoise import checkpoint
+from resnoise.accuracy import simulated_accuracies, source_accuracy
+from resnoise.activation import activations
+from resnoise.atomic import exclusive, write_text
+from resnoise.config import require_positive_int, require_timesteps
+from resnoise.errors import CheckpointError
+from resnoise.grid import DataOptions
+from resnoise.provenance import provenance
+from resnoise.report.decomposition import decomposition_page
+from resnoise.runs import job_of, recipe_of, require_one_place, source_network
+from resnoise.train import Progress
+
+
+def set_levels_(source: nn.Module, levels: int) -> None:
+    r"""Give every activation of a source network another number of levels, and the same λ.
+
+    With L = T the network computes what the spiking one would if every neuron received the same
+    current at every step: from v(0) = θ/2 it then spikes
+
+    .. math:: n(T) = \mathrm{clip}(\lfloor T z / θ + \tfrac12 \rfloor, 0, T)
+
+    times in T steps, which is q(z) of T levels.
+
+    Args:
+        source: source network, changed in place.
+        levels: L, at least 1.
+
+    Raises:
+        ConfigError: `levels` is below 1.
+
+    Source: Bu et al., ICLR 2022, arXiv 2303.04347; what it leaves out is their unevenness error.
+    """
+    require_positive_int("levels", levels)
+    for layer in activations(source).values():
+        layer.levels = levels
+
+
+def decompose(
+    path: Path, data: DataOptions, timesteps: Sequence[int], progress: Progress
+) -> pd.DataFrame:
+    """Test accuracies of a network without spikes, with T levels, and with spikes.
+
+    Args:
+        path: its checkpoint.
+        data: where the data set is.
+        timesteps: every T.
+        progress: told of every pass over the images.
+
+    Returns:
+        A row a T, with `source_accuracy` of L levels, `even_accuracy` of T levels,
+        `spiking_accuracy` on the reference backend, and what they are of.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged, or its method has no network without spikes.
+    """
+    job = job_of(path, data)
+    network = job.load(path)
+    source = source_network(job, network, path)
+    split, batch_size = job.data.test, job.recipe.batch_size
+    passes = len(timesteps) + 2
+    spiking = simulated_accuracies(job, network, split, max(timesteps))
+    progress(1, passes, "with spikes")
+    without_spikes = source_accuracy(source, split, batch_size)
+    progress(2, passes, "without")
+    rows = []
+    for done, steps in enumerate(timesteps, start=3):
+        set_levels_(source, steps)
+        rows.append(
+            {
+                "dataset": job.data.name,
+                "architecture": job.architecture,
+                "method": job.method.name,
+                "levels": job.method.levels(job.recipe),
+                "seed": job.seed,
+                "timesteps": steps,
+                "source_accuracy": without_spikes,
+                "even_accuracy": source_accuracy(source, split, batch_size),
+                "spiking_accuracy": spiking[steps - 1],
+                "test_images": len(split),
+                "checkpoint_sha256": checkpoint.read_info(path).sha256,
+            }
+        )
+        progress(done, passes, f"{steps} levels")
+    return pd.DataFrame(rows)
+
+
+def compare_losses(
+    paths: Sequence[Path],
+    data: DataOptions,
+    timesteps: Sequence[int],
+    out: Path,
+    announce: Callable[[str], Progress],
+) -> list[Path]:
+    """Write `decomposition.md`, and `decomposition.csv` with a line for each network and T.
+
+    Args:
+        paths: checkpoints of one data set and architecture, at most one of each method, L and seed.
+        data: where the data set is.
+        timesteps: every T.
+        out: folder of the tables.
+        announce: told of every checkpoint.
+
+    Raises:
+        CheckpointError: a checkpoint is not what `decompose` needs, or they are of several data
+            sets or architectures, or two of them of the same row.
+        StorageError: `out` cannot be written to.
+    """
+    require_timesteps("timesteps", timesteps)
+    require_one_place(paths)
+    _require_rows_of_their_own(paths)
+    frame = pd.concat(
+        [decompose(path, data, timesteps, announce(f"decompose {path}")) for path in paths]
+    )
+    written = [out / "decomposition.md", out / "decomposition.csv"]
+    with exclusive(out):
+        write_text(written[0], decomposition_page(frame, provenance()))
+        write_text(written[1], frame.to_csv(index=False, lineterminator="\n"))
+    return written
+
+
+def _require_rows_of_their_own(paths: Sequence[Path]) -> None:
+    """Before the first is simulated, not after the last."""
+    rows = Counter()
+    for path in paths:
+        info = checkpoint.read_info(path)
+        rows[info.method, recipe_of(path).activation.levels, info.job.seed] += 1
+    ((method, levels, seed), count) = rows.most_common(1)[0]
+    if count > 1:
+        raise CheckpointError(
+            f"expected one network of each method, L and seed, but got {count} of {method} with "
+            f"L = {levels} and seed {seed}; decompose them into folders of their own"
+        )
