@@ -229,7 +229,8 @@ def fit_thresholds_(network: nn.Module, images: Tensor, *, quantile: float = 0.9
         images: training images, tensor of shape `[N, C, H, W]`.
         quantile: share of positive pre-activations that is not clipped, in (0, 1].
 
-    Where λ starts decides much of the accuracy at T = 1 and 2, see `docs/method.md`.
+    Where λ starts decides much of the accuracy at T = 1 and 2 of a short training, see
+    `docs/method.md`.
     """
     require_number("quantile", quantile, above=0, at_most=1)
 

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
@@ -46,6 +47,22 @@ def test_a_table_rests_on_every_checkpoint(path):
     assert {row.seed for row in rows} == {info.job.seed}
     assert {row.training for row in rows} == {info.job.training}
     assert sum(file.stat().st_size for file in path.parent.glob("*.safetensors")) <= 2 * MIB
+
+
+@pytest.mark.parametrize(
+    "table",
+    sorted((RESULTS / "tables").glob("*/decomposition.csv")),
+    ids=lambda path: path.parent.name,
+)
+def test_a_decomposition_is_of_networks_in_a_comparison(table):
+    frame = pd.read_csv(table)
+    assert len(frame) > 0
+    for line in frame.itertuples():
+        rows = [row for row in ROWS[line.checkpoint_sha256] if row.method == line.method]
+        (accuracy,) = {row.accuracy for row in rows if row.timesteps == line.timesteps}
+        # In batches of another size a convolution may round otherwise, see docs/speed.md.
+        assert line.spiking_accuracy == pytest.approx(accuracy, abs=3e-4)
+        assert line.source_accuracy == pytest.approx(rows[0].ann_accuracy, abs=3e-4)
 
 
 @pytest.mark.skipif("RESNOISE_DATA" not in os.environ, reason="RESNOISE_DATA names no data sets")
