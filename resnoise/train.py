@@ -96,8 +96,6 @@ class Trainer:
         self.execution = execution or ExecutionConfig()
         self.progress = progress or (lambda done, total, text: None)
         self.device = resolve_device(self.execution.device)
-        if self.execution.bf16:
-            warn_of_emulation(self.device)
         channels_last = self.execution.channels_last
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.history: list[dict[str, Any]] = []
@@ -123,6 +121,8 @@ class Trainer:
         )
         if resumed:
             self._resume_()
+        if self.execution.bf16 and self.epochs_done < recipe.epochs:
+            warn_of_emulation(self.device)
         here = segment_from(self.epochs_done + 1, self.execution, self.device)
         self.segments = continued(self.segments, here)
         self.order = torch.Generator()

@@ -90,3 +90,11 @@ def test_nothing_is_said_against_bfloat16_where_torch_cannot_tell(monkeypatch):
     assert has_bfloat16(CPU)
     monkeypatch.delattr(torch.cpu, "get_capabilities")
     assert has_bfloat16(CPU)
+
+
+def test_a_finished_training_is_not_warned_of_bfloat16(tmp_path, monkeypatch, recwarn):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": False}, raising=False)
+    for expected in (1, 1):  # the second call finds nothing left to train
+        train(tiny_job(epochs=1), tmp_path, ExecutionConfig(bf16=True))
+        warned = ["leave out --bf16" in str(warning.message) for warning in recwarn]
+        assert sum(warned) == expected
