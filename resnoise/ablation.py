@@ -15,7 +15,6 @@ import pandas as pd
 from resnoise import checkpoint, methods
 from resnoise.accuracy import BACKEND, simulated_accuracies
 from resnoise.activation import activations
-from resnoise.atomic import exclusive, write_text
 from resnoise.compare import Announce
 from resnoise.config import ExecutionConfig, Extensions, Recipe, require_timesteps
 from resnoise.difference import differences
@@ -26,6 +25,7 @@ from resnoise.methods.conversion import ConversionMethod
 from resnoise.provenance import provenance
 from resnoise.report.ablation import ablation_page
 from resnoise.runs import train_in
+from resnoise.study import write_study
 
 _LEVELS = (1, 2, 4, 8)
 _INDUCTION_TIMESTEPS = (1, 2, 4)
@@ -208,8 +208,4 @@ def _write(out: Path, ablation: Ablation, frame: pd.DataFrame) -> list[Path]:
     recipes = {row.method: row.recipe for row in ablation.variants if not row.change}
     dataset, architecture = ablation.data.dataset, ablation.architecture
     page = ablation_page(frame, dataset, architecture, recipes, provenance())
-    paths = [out / "ablation.md", out / "ablation.csv"]
-    with exclusive(out):
-        write_text(paths[0], page)
-        write_text(paths[1], frame.to_csv(index=False))
-    return paths
+    return write_study(out, "ablation", page, frame)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,13 +12,14 @@ from torch import nn
 from resnoise import checkpoint
 from resnoise.accuracy import simulated_accuracies, source_accuracy
 from resnoise.activation import activations
-from resnoise.atomic import exclusive, write_text
+from resnoise.compare import Announce
 from resnoise.config import require_positive_int, require_timesteps
 from resnoise.errors import CheckpointError
 from resnoise.grid import DataOptions
 from resnoise.provenance import provenance
 from resnoise.report.decomposition import decomposition_page
 from resnoise.runs import job_of, recipe_of, require_one_place, source_network
+from resnoise.study import write_study
 from resnoise.train import Progress
 
 
@@ -64,7 +65,7 @@ def decompose(
     Raises:
         CheckpointError: the checkpoint is damaged, or its method has no network without spikes.
     """
-    job = job_of(path, data)
+    info, job = checkpoint.read_info(path), job_of(path, data)
     network = job.load(path)
     source = source_network(job, network, path)
     split, batch_size = job.data.test, job.recipe.batch_size
@@ -88,7 +89,7 @@ def decompose(
                 "even_accuracy": source_accuracy(source, split, batch_size),
                 "spiking_accuracy": spiking[steps - 1],
                 "test_images": len(split),
-                "checkpoint_sha256": checkpoint.read_info(path).sha256,
+                "checkpoint_sha256": info.sha256,
             }
         )
         progress(done, passes, f"{steps} levels")
@@ -100,7 +101,7 @@ def compare_losses(
     data: DataOptions,
     timesteps: Sequence[int],
     out: Path,
-    announce: Callable[[str], Progress],
+    announce: Announce,
 ) -> list[Path]:
     """Write `decomposition.md`, and `decomposition.csv` with a line for each network and T.
 
@@ -122,11 +123,7 @@ def compare_losses(
     frame = pd.concat(
         [decompose(path, data, timesteps, announce(f"decompose {path}")) for path in paths]
     )
-    written = [out / "decomposition.md", out / "decomposition.csv"]
-    with exclusive(out):
-        write_text(written[0], decomposition_page(frame, provenance()))
-        write_text(written[1], frame.to_csv(index=False, lineterminator="\n"))
-    return written
+    return write_study(out, "decomposition", decomposition_page(frame, provenance()), frame)
 
 
 def _require_rows_of_their_own(paths: Sequence[Path]) -> None:
@@ -134,7 +131,7 @@ def _require_rows_of_their_own(paths: Sequence[Path]) -> None:
     rows = Counter()
     for path in paths:
         info = checkpoint.read_info(path)
-        rows[info.method, recipe_of(path).activation.levels, info.job.seed] += 1
+        rows[info.method, recipe_of(info, path).activation.levels, info.job.seed] += 1
     ((method, levels, seed), count) = rows.most_common(1)[0]
     if count > 1:
         raise CheckpointError(

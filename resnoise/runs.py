@@ -12,6 +12,7 @@ from torch import nn
 
 from resnoise import checkpoint, methods
 from resnoise.atomic import exclusive
+from resnoise.checkpoint import CheckpointInfo
 from resnoise.config import ExecutionConfig, Recipe
 from resnoise.errors import CheckpointError, ConfigError
 from resnoise.grid import DataOptions
@@ -64,7 +65,8 @@ def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:
     Raises:
         CheckpointError: the checkpoint is damaged, or its recipe is not valid.
     """
-    info, recipe = checkpoint.read_info(path), recipe_of(path)
+    info = checkpoint.read_info(path)
+    recipe = recipe_of(info, path)
     return Job(
         method=methods.get(method or info.method),
         training=info.job.training,
@@ -75,14 +77,14 @@ def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:
     )
 
 
-def recipe_of(path: Path) -> Recipe:
-    """The recipe that the network of a checkpoint was trained by.
+def recipe_of(info: CheckpointInfo, path: Path) -> Recipe:
+    """The recipe that the network of a checkpoint, read from `path`, was trained by.
 
     Raises:
-        CheckpointError: the checkpoint is damaged, or its recipe is not valid.
+        CheckpointError: the recipe is not valid.
     """
     try:
-        return Recipe.from_json(checkpoint.read_info(path).job.recipe)
+        return Recipe.from_json(info.job.recipe)
     except (KeyError, TypeError, ConfigError) as error:
         raise CheckpointError(f"{path} is edited: its recipe is not valid: {error}") from error
 

@@ -13,13 +13,14 @@ import pandas as pd
 
 from resnoise import checkpoint
 from resnoise.accuracy import simulated_accuracies, source_accuracy
-from resnoise.atomic import exclusive, write_text
+from resnoise.compare import Announce
 from resnoise.config import require_timesteps
 from resnoise.errors import CheckpointError
 from resnoise.grid import DataOptions
 from resnoise.provenance import provenance
 from resnoise.report.selection import selection_page
 from resnoise.runs import job_of, require_one_place, source_network
+from resnoise.study import write_study
 from resnoise.train import EPOCH, Progress
 
 Rule = Callable[[pd.DataFrame], pd.Series]
@@ -120,7 +121,7 @@ def compare_choices(
     data: DataOptions,
     timesteps: Sequence[int],
     out: Path,
-    announce: Callable[[str], Progress],
+    announce: Announce,
 ) -> list[Path]:
     """Write `selection.md`, and `selection.csv` with a line for each epoch.
 
@@ -138,8 +139,5 @@ def compare_choices(
     """
     require_one_place([_kept_epochs(directory)[0] for directory in directories])
     frames = [examine(path, data, timesteps, announce(path.name)) for path in directories]
-    paths = [out / "selection.md", out / "selection.csv"]
-    with exclusive(out):
-        write_text(paths[0], selection_page([choices(frame) for frame in frames], provenance()))
-        write_text(paths[1], pd.concat(frames).to_csv(index=False, lineterminator="\n"))
-    return paths
+    page = selection_page([choices(frame) for frame in frames], provenance())
+    return write_study(out, "selection", page, pd.concat(frames))

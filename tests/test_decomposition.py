@@ -4,15 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from typer.testing import CliRunner
 
 from resnoise.activation import activations
-from resnoise.cli import app
 from resnoise.decomposition import compare_losses, decompose, set_levels_
 from resnoise.errors import CheckpointError, ConfigError
 from resnoise.evaluate import evaluate
 from resnoise.grid import DataOptions
 from resnoise.runs import job_of, training_of
+from tests.command_line import run
 from tests.networks import images, plain, source
 
 DIGITS = DataOptions("digits")
@@ -21,11 +20,6 @@ STEPS = (1, 2, 4, 8)
 
 def ignore(*progress):
     pass
-
-
-def run(*arguments):
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == 0, result.output
 
 
 @pytest.fixture(scope="module")

@@ -4,23 +4,16 @@ import shutil
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from resnoise import checkpoint
-from resnoise.cli import app
 from resnoise.errors import CheckpointError
 from resnoise.evaluate import evaluate
 from resnoise.grid import DataOptions
 from resnoise.runs import job_of, training_of
 from resnoise.selection import choices, compare_choices, examine
+from tests.command_line import run
 
 DIGITS = DataOptions("digits")
-
-
-def run(*arguments):
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 @pytest.fixture(scope="module")
