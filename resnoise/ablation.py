@@ -56,8 +56,8 @@ def variants(recipes: Mapping[str, Recipe], start: str, only: Sequence[str] = ()
     Args:
         recipes: recipe by name of the method.
         start: method whose training the rows of `start_from` go on from.
-        only: what to change, for example `"activation.levels"`, or `"nothing"`; everything by
-            default.
+        only: what to change, for example `"activation.levels"`, of one method alone as
+            `"nq:activation.levels"`, or `"nothing"`; everything by default.
 
     Raises:
         ConfigError: a method trains no source network, or `only` names what is never changed.
@@ -70,15 +70,21 @@ def variants(recipes: Mapping[str, Recipe], start: str, only: Sequence[str] = ()
         found.append(Variant(name, "", base))
         for recipe in _changed(base, start, method.induces_noise):
             found.append(Variant(name, _change(base, recipe), recipe))
-    known = [_NOTHING, *sorted({_changed_name(variant) for variant in found if variant.change})]
+    changes = {row: _names(row) for row in found if row.change}
+    known = {_NOTHING}.union(*changes.values())
     for name in only:
         if name not in known:
-            raise ConfigError(f"unknown change {name!r}; known: {', '.join(known)}")
-    return [row for row in found if not (only and row.change) or _changed_name(row) in only]
+            plain = ", ".join(sorted(change for change in known if ":" not in change))
+            raise ConfigError(
+                f"unknown change {name!r}; known: {plain}, all but nothing also as METHOD:CHANGE"
+            )
+    return [row for row in found if not (only and row.change) or changes[row] & set(only)]
 
 
-def _changed_name(variant: Variant) -> str:
-    return variant.change.partition(" = ")[0]
+def _names(variant: Variant) -> set[str]:
+    """What `only` may call the change of a row: for every method, and for its own alone."""
+    name = variant.change.partition(" = ")[0]
+    return {name, f"{variant.method}:{name}"}
 
 
 def _changed(base: Recipe, start: str, noisy: bool) -> Iterator[Recipe]:

@@ -76,10 +76,19 @@ def test_only_some_things_are_changed():
         ("qcfs", "activation.levels = 2"),
         ("qcfs", "activation.levels = 8"),
     ]
+    found = variants({"nq": BASE, "qcfs": BASE}, "qcfs", ["nq:induction.timesteps"])
+    assert [(row.method, row.change) for row in found] == [
+        ("nq", ""),
+        ("nq", "induction.timesteps = 1"),
+        ("nq", "induction.timesteps = 2"),
+        ("qcfs", ""),
+    ]
     first_rows = variants({"nq": BASE, "qcfs": BASE}, "qcfs", ["nothing"])
     assert first_rows == [Variant("nq", "", BASE), Variant("qcfs", "", BASE)]
-    with pytest.raises(ConfigError, match="unknown change 'levels'; known: nothing, activation"):
+    with pytest.raises(ConfigError, match=r"unknown change 'levels'; known: activation\.levels, "):
         variants({"nq": BASE}, "qcfs", ["levels"])
+    with pytest.raises(ConfigError, match="unknown change 'qcfs:extensions"):
+        variants({"nq": BASE, "qcfs": BASE}, "qcfs", ["qcfs:extensions.ramp"])
 
 
 def test_methods_that_cannot_be_ablated():

@@ -23,7 +23,7 @@ def ablate(
     ] = "qcfs",
     only: Annotated[
         str,
-        typer.Option(help="change this alone, as activation.levels,extensions.ramp, or nothing"),
+        typer.Option(help="change this alone, as activation.levels,nq:extensions.ramp, or nothing"),
     ] = "",
     dataset: options.Dataset = "digits",
     architecture: Annotated[str | None, typer.Option(help="see `resnoise list`")] = None,
