@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -20,16 +20,15 @@ from torch import Tensor
 from resnoise.atomic import exclusive, write_bytes, write_text
 from resnoise.difference import differences
 from resnoise.errors import CheckpointError
+from resnoise.schema import Schema
 from resnoise.segment import Segment
 
 FORMAT = 1
 _DIGEST_CHARACTERS = 12
 
 
-class JobInfo(BaseModel):
+class JobInfo(Schema):
     """What was trained: equal jobs give equal networks."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     training: str
     architecture: str
@@ -40,12 +39,10 @@ class JobInfo(BaseModel):
     recipe: dict[str, JsonValue]
 
 
-class CheckpointInfo(BaseModel):
+class CheckpointInfo(Schema):
     """The JSON side of a checkpoint: what was trained, which epoch the weights are of, and how the
     whole training went so far.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[1] = FORMAT
     method: str

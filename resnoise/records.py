@@ -9,8 +9,6 @@ from typing import Annotated, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     FiniteFloat,
     JsonValue,
@@ -20,6 +18,7 @@ from pydantic import (
 )
 
 from resnoise.packing import pack_correct, pack_test_ids, unpack_correct, unpack_test_ids
+from resnoise.schema import Schema
 from resnoise.segment import Segment
 
 __all__ = [
@@ -55,12 +54,7 @@ class RecordKey(NamedTuple):
     timesteps: int
 
 
-class _Schema(BaseModel):
-    # Strict: a number in quotes is an edited file, not a number.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Record(_Schema):
+class Record(Schema):
     """One network evaluated on one test set by one backend at one number of time steps.
 
     Costs are for one image, averaged over the test set, and cover all `total_steps`.
@@ -184,7 +178,7 @@ class Record(_Schema):
         return unpack_test_ids(self.test_ids, self.n_test)
 
 
-class LayerNoise(_Schema):
+class LayerNoise(Schema):
     """Residual error of one layer as induction measured it, in the unit of the activation."""
 
     mean: FiniteFloat
@@ -192,7 +186,7 @@ class LayerNoise(_Schema):
     sigma: NotNegative = Field(description="σ of the training noise")
 
 
-class Epoch(_Schema):
+class Epoch(Schema):
     """One epoch of a training."""
 
     epoch: Count
@@ -200,10 +194,10 @@ class Epoch(_Schema):
     train_accuracy: Fraction
     validation_accuracy: Fraction
     seconds: NotNegative
-    layers: dict[str, LayerNoise] = {}
+    layers: dict[str, LayerNoise] = Field({})
 
 
-class Histogram(_Schema):
+class Histogram(Schema):
     """Counts of residual errors between `edges`, which are in the unit of the threshold θ."""
 
     edges: list[FiniteFloat]
@@ -223,14 +217,14 @@ class LayerResidual(LayerNoise):
     histogram: Histogram
 
 
-class Residual(_Schema):
+class Residual(Schema):
     """Residual error of the trained network, after a simulation of `timesteps` steps."""
 
     timesteps: Positive
     layers: dict[str, LayerResidual]
 
 
-class TrainingRecord(_Schema):
+class TrainingRecord(Schema):
     """The course of one training and the residual error it ended with."""
 
     schema_version: Literal[1] = SCHEMA_VERSION

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from resnoise.config import ExecutionConfig
 from resnoise.provenance import device_name, provenance
+from resnoise.schema import Schema
 
 
-class Segment(BaseModel):
+class Segment(Schema):
     """Consecutive epochs of one training that ran in one way, in one place, on one code."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     first_epoch: Annotated[int, Field(ge=1, description="the last is that before the next one's")]
     precision: Literal["float32", "bfloat16"] = Field(
