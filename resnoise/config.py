@@ -1,6 +1,6 @@
 """Settings of a run: frozen dataclasses that check themselves when they are made.
 
-Arguments are checked here and nowhere else, so the code behind can rely on them.
+Code that is given one need not check it again.
 """
 
 from __future__ import annotations

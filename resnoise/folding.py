@@ -7,10 +7,7 @@ from collections import Counter
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from resnoise.operators import BATCH_NORMS
-
-_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+from resnoise.operators import BATCH_NORMS, CONVOLUTIONS, TRANSPOSED_CONVOLUTIONS
 
 
 def fold_batch_norm_(network: fx.GraphModule) -> None:
@@ -44,9 +41,9 @@ def _fuse(layer: nn.Module, norm: nn.Module) -> nn.Module | None:
     """The two in one, or None where they must stay two."""
     if not isinstance(norm, BATCH_NORMS) or norm.running_mean is None:
         return None
-    if isinstance(layer, _CONVOLUTIONS):
+    if isinstance(layer, CONVOLUTIONS):
         return fuse_conv_bn_eval(layer, norm)
-    if isinstance(layer, _TRANSPOSED) and layer.groups == 1:
+    if isinstance(layer, TRANSPOSED_CONVOLUTIONS) and layer.groups == 1:
         return fuse_conv_bn_eval(layer, norm, transpose=True)
     if isinstance(layer, nn.Linear) and norm.affine and layer.out_features == norm.num_features:
         return fuse_linear_bn_eval(layer, norm)

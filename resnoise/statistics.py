@@ -23,11 +23,6 @@ class Interval(NamedTuple):
     low: float
     high: float
 
-    @property
-    def half_width(self) -> float:
-        """Half the distance between the ends."""
-        return (self.high - self.low) / 2
-
 
 def wilson_interval(correct: int, total: int, confidence: float = CONFIDENCE) -> Interval:
     """Wilson's score interval of a share, a pair of fractions.

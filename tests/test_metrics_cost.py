@@ -15,7 +15,6 @@ from resnoise.metrics import (
     agreement,
     alternate,
     footprint,
-    measure_latency,
     overhead_ratio,
     peak_memory_mib,
     plain_network,
@@ -83,14 +82,15 @@ def test_latency_is_median_and_interquartile_range(monkeypatch):
     # One call for warm-up, then calls of 1, 2, 3, 4 and 100 seconds.
     clock = iter([0, 50, 0, 1, 0, 2, 0, 3, 0, 4, 0, 100])
     monkeypatch.setattr("time.perf_counter", lambda: next(clock))
-    assert measure_latency(lambda: None, repeats=5, warmup=1, device="cpu") == Latency(3, 2)
+    latencies = alternate({"a": lambda: None}, repeats=5, warmup=1, device="cpu")
+    assert latencies == {"a": Latency(3, 2)}
 
 
 def test_latency_refuses_no_repeats():
     with pytest.raises(ConfigError, match="`repeats`"):
-        measure_latency(lambda: None, repeats=0, warmup=0, device="cpu")
+        alternate({}, repeats=0, warmup=0, device="cpu")
     with pytest.raises(ConfigError, match="`warmup`"):
-        measure_latency(lambda: None, repeats=1, warmup=-1, device="cpu")
+        alternate({}, repeats=1, warmup=-1, device="cpu")
 
 
 def test_overhead_ratio_is_per_step():

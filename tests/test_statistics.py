@@ -27,7 +27,6 @@ def test_wilson_is_the_published_formula(counts):
     interval = wilson_interval(correct, total)
     assert interval.low == pytest.approx(max(0, centre - spread), abs=1e-12)
     assert interval.high == pytest.approx(min(1, centre + spread), abs=1e-12)
-    assert interval.half_width == pytest.approx((interval.high - interval.low) / 2)
 
 
 def test_wilson_of_newcombes_example():

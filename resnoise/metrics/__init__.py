@@ -6,7 +6,6 @@ from resnoise.metrics.footprint import Footprint, footprint
 from resnoise.metrics.latency import (
     Latency,
     alternate,
-    measure_latency,
     overhead_ratio,
     plain_network,
 )
@@ -22,7 +21,6 @@ __all__ = [
     "agreement",
     "alternate",
     "footprint",
-    "measure_latency",
     "overhead_ratio",
     "peak_memory_mib",
     "plain_network",

@@ -29,17 +29,6 @@ class Latency(NamedTuple):
     iqr_s: float
 
 
-def measure_latency(
-    function: Callable[[], object],
-    *,
-    repeats: int,
-    warmup: int,
-    device: torch.device | str,
-) -> Latency:
-    """Time `function` alone; see `alternate`."""
-    return alternate({"": function}, repeats=repeats, warmup=warmup, device=device)[""]
-
-
 def alternate(
     functions: Mapping[str, Callable[[], object]],
     *,

@@ -16,11 +16,10 @@ from torch import Tensor, fx, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from resnoise.operators import SCALINGS
+from resnoise.operators import BATCH_NORMS, CONVOLUTIONS, SCALINGS, TRANSPOSED_CONVOLUTIONS
 from resnoise.spiking import SpikingNetwork
 
-_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-SYNAPTIC = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *_TRANSPOSED, nn.Linear)
+SYNAPTIC = (*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, nn.Linear)
 _AVERAGES = (
     nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d,
     nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
@@ -29,7 +28,6 @@ _AVERAGE_CALLS = {
     F.avg_pool1d, F.avg_pool2d, F.avg_pool3d,
     F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d, torch.mean, "mean",
 }  # fmt: skip
-_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _DIFFERENCES = {operator.sub, operator.isub, torch.sub, "sub", "sub_"}
 
 
@@ -147,7 +145,7 @@ class _Counting(fx.Interpreter):
 
     def _between(self, node: fx.Node, module: nn.Module | None, inputs: tuple) -> Any:
         """The number of spikes that each output of an operation receives."""
-        if isinstance(module, _BATCH_NORMS) or node.target in SCALINGS | {operator.neg}:
+        if isinstance(module, BATCH_NORMS) or node.target in SCALINGS | {operator.neg}:
             return next(x for x in inputs if isinstance(x, Tensor))  # a factor may come first
         if node.target in _DIFFERENCES:
             return inputs[0] + inputs[1]
@@ -168,7 +166,7 @@ def _fan_out(layer: nn.Module, x: Tensor, weight: Tensor) -> Tensor:
     """
     weight = weight.double()
     groups = getattr(layer, "groups", 1)
-    if isinstance(layer, _TRANSPOSED):
+    if isinstance(layer, TRANSPOSED_CONVOLUTIONS):
         weight = weight.sum(1, keepdim=True)
     else:
         weight = weight.unflatten(0, (groups, -1)).sum(1)
