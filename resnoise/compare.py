@@ -13,7 +13,7 @@ import torch
 
 from resnoise import checkpoint, methods
 from resnoise.atomic import exclusive, write_text
-from resnoise.config import ExecutionConfig, require_positive_int
+from resnoise.config import ExecutionConfig, InductionConfig, require_positive_int
 from resnoise.datasets import ImageData, batches
 from resnoise.difference import differences
 from resnoise.errors import RecordError
@@ -198,7 +198,8 @@ def _residual(job: Job, path: Path) -> dict | None:
     network = job.method.source(job.load(path))
     if network is None:
         return None
-    timesteps = job.recipe.induction.timesteps
+    # The same T for all: errors after different T cannot be compared.
+    timesteps = InductionConfig().timesteps
     layers = induce(network, batches(job.data.validation, job.recipe.batch_size), timesteps).layers
     return {
         "timesteps": timesteps,

@@ -293,6 +293,15 @@ def test_a_shared_training_is_of_the_method_that_it_is_named_after(tmp_path):
     assert json.loads(best(tmp_path, "qcfs").read_text())["method"] == "qcfs"
 
 
+def test_recorded_errors_are_after_the_same_steps_whatever_the_noise_is_measured_at(tmp_path):
+    resnoise(
+        "compare", "--out", "out", "--methods", "nq", "--induction-timesteps", "2", "--seeds", "0",
+        "--epochs", "1", "--timesteps", "1", "--backends", "reference", cwd=tmp_path,
+    )  # fmt: skip
+    (training,) = (tmp_path / "out" / "trainings").glob("*.json")
+    assert json.loads(training.read_text())["residual"]["timesteps"] == 4
+
+
 def test_trainings_side_by_side_start_from_one_that_is_trained_once(tmp_path):
     resnoise(
         "compare", "--out", "out", "--methods", "nq,qcfs", "--start-from", "qcfs", "--jobs", "2",

@@ -45,6 +45,10 @@ def test_figures_are_valid_svg_on_white(page):
         assert "fill: #ffffff" in svg
 
 
+def test_figures_of_the_residual_error_say_after_how_many_steps(page):
+    assert "after T = 4 steps on validation images" in page
+
+
 def test_residuals_are_left_out_with_a_note_without_trainings(folds, tmp_path):
     write_report(store(tmp_path, folds))
     text = (tmp_path / "report.html").read_text()

@@ -60,8 +60,7 @@ def histogram_figure(trainings: Sequence[TrainingRecord], looks: Looks) -> Figur
 def sigma_figure(trainings: Sequence[TrainingRecord], looks: Looks) -> Figure:
     """Standard deviation and mean of the residual error of every layer, in units of θ.
 
-    Points are means over seeds, bars reach from the smallest to the largest seed; hollow markers
-    are the σ of the training noise.
+    Points are means over seeds, bars reach from the smallest to the largest seed.
     """
     from matplotlib.figure import Figure
 
@@ -72,18 +71,6 @@ def sigma_figure(trainings: Sequence[TrainingRecord], looks: Looks) -> Figure:
         for axes, name in ((left, "std"), (right, "mean")):
             axes.errorbar(
                 *_over_seeds(layers, method, name), label=method, capsize=2, lw=1.4, **looks[method]
-            )
-        positions, sigma, _ = _over_seeds(layers, method, "sigma")
-        if any(sigma):
-            left.plot(
-                positions,
-                sigma,
-                label=f"{method}, σ by induction",
-                mfc="white",
-                ls="none",
-                ms=9,
-                zorder=1,
-                **looks[method],
             )
     left.set(title="Standard deviation", ylabel="std(e) / θ", ylim=(0, None))
     right.set(title="Mean", ylabel="mean(e) / θ")

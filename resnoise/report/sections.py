@@ -190,9 +190,11 @@ def _figures(
         "latency", "Latency by backend; bars are medians, whiskers the IQR.", latency_figure, frame
     )
     if residuals:
+        timesteps = ", ".join(map(str, sorted({t.residual.timesteps for t in residuals})))
         yield figure(
             "residual",
-            "Residual error of each layer, source network less spiking network, in units of its θ.",
+            "Residual error of each layer, source network less spiking network after "
+            f"T = {timesteps} steps on validation images, in units of its θ.",
             histogram_figure,
             residuals,
             looks,
