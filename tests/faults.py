@@ -56,6 +56,7 @@ FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ),
     ),
     "> instead of ≥": ((NEURONS, "torch.ge(v,", "torch.gt(v,"),),
+    "SRP without its gate": (("baselines/srp.py", "threshold)._replace(gate=gate)", "threshold)"),),
 }
 
 

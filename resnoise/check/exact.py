@@ -26,13 +26,15 @@ def groups(checkpoint: Path) -> dict[str, Callable[[], Iterator[Figure]]]:
     Args:
         checkpoint: `best.json` of the fixed weights.
     """
-    from resnoise import backends
+    from resnoise import backends, methods
 
     found: dict[str, Callable[[], Iterator[Figure]]] = {}
     for name in backends.available():
         found[f"grid, {name}"] = lambda name=name: grid_figures(name)
         found[f"digits, {name}"] = lambda name=name: digits_figures(checkpoint, name)
         found[f"neurons, {name}"] = lambda name=name: neuron_figures(name)
+        for method in methods.names():
+            found[f"grid, {method}, {name}"] = lambda place=(method, name): method_figures(*place)
     found["noise"] = lambda: noise_figures(checkpoint)
     return found
 
@@ -52,6 +54,19 @@ def grid_figures(backend: str) -> Iterator[Figure]:
     membranes = _digest(*(state.v for state in states))
     yield Figure(f"{place}: digest of membranes", Kind.IDENTICAL, membranes)
     yield Figure(f"{place}: digest of logits", Kind.IDENTICAL, _digest(logits))
+
+
+def method_figures(name: str, backend: str) -> Iterator[Figure]:
+    """What a method that trains nothing of its own does with a network without rounding errors."""
+    from resnoise import methods
+    from resnoise.methods.conversion import ConversionMethod
+
+    method = methods.get(name)
+    if not isinstance(method, ConversionMethod) or name == method.trainings(backend, NOTED)[0].name:
+        return
+    with torch.inference_mode():
+        logits = method.simulation(grid_network(), backend)(grid_images(GRID_IMAGES), TIMESTEPS)
+    yield Figure(f"grid, {name}, {backend}: digest of logits", Kind.IDENTICAL, _digest(logits))
 
 
 def digits_figures(checkpoint: Path, backend: str) -> Iterator[Figure]:
