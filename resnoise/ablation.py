@@ -71,12 +71,12 @@ def variants(recipes: Mapping[str, Recipe], start: str, only: Sequence[str] = ()
         for recipe in _changed(base, start, method.induces_noise):
             found.append(Variant(name, _change(base, recipe), recipe))
     changes = {row: _names(row) for row in found if row.change}
-    known = {_NOTHING}.union(*changes.values())
+    known = set().union(*changes.values())
     for name in only:
-        if name not in known:
+        if name != _NOTHING and name not in known:
             plain = ", ".join(sorted(change for change in known if ":" not in change))
             raise ConfigError(
-                f"unknown change {name!r}; known: {plain}, all but nothing also as METHOD:CHANGE"
+                f"unknown change {name!r}; known: {_NOTHING}, {plain}; of one method: METHOD:CHANGE"
             )
     return [row for row in found if not (only and row.change) or changes[row] & set(only)]
 
