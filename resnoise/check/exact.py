@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from resnoise.check.converted import converted_training
 from resnoise.check.figures import Figure, Kind
 from resnoise.check.grid_network import grid_images, grid_network
 
@@ -59,13 +60,11 @@ def grid_figures(backend: str) -> Iterator[Figure]:
 def method_figures(name: str, backend: str) -> Iterator[Figure]:
     """What a method that trains nothing of its own does with a network without rounding errors."""
     from resnoise import methods
-    from resnoise.methods.conversion import ConversionMethod
 
-    method = methods.get(name)
-    if not isinstance(method, ConversionMethod) or name == method.trainings(backend, NOTED)[0].name:
+    if converted_training(name) in (None, name):
         return
-    with torch.inference_mode():
-        logits = method.simulation(grid_network(), backend)(grid_images(GRID_IMAGES), TIMESTEPS)
+    simulation = methods.get(name).simulation(grid_network(), backend)
+    logits = simulation(grid_images(GRID_IMAGES), TIMESTEPS)
     yield Figure(f"grid, {name}, {backend}: digest of logits", Kind.IDENTICAL, _digest(logits))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from resnoise.check.converted import converted_training
 from resnoise.check.figures import Figure, Kind
 
 EPOCHS = 12  # of which the plus methods fine-tune for a sixth
@@ -20,19 +21,19 @@ BACKEND = "reference"
 def groups() -> dict[str, Callable[[], Iterator[Figure]]]:
     """A group for each installed method that converts what it trains.
 
-    The others train a network for every backend and T, which takes too long for a gate.
+    Of the others some convert the network of such a one, and some train a network for every backend
+    and T, which takes too long for a gate.
     """
     from resnoise import methods
-    from resnoise.methods.conversion import ConversionMethod
 
     found = {}
     for name in methods.names():
         try:
-            converts = isinstance(methods.get(name), ConversionMethod)
+            training = converted_training(name)
         except ImportError as error:  # which an older tree may, and the working tree may not
             found[f"trained, {name}"] = lambda error=error: _cannot(error)
             continue
-        if converts and methods.get(name).trainings(BACKEND, TIMESTEPS)[0].name == name:
+        if training == name:
             found[f"trained, {name}"] = lambda name=name: trained_figures(name)
     return found
 
