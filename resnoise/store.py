@@ -50,6 +50,20 @@ class RecordStore:
             raise RecordError(f"cannot read {self.path}: {error}; {_WAY_OUT}") from error
         return _decode(text, self.path)
 
+    def require(self) -> list[Record]:
+        """All records, of which there has to be one.
+
+        Raises:
+            RecordError: there is none, or what is there is not valid.
+        """
+        records = self.load()
+        if not records:
+            raise RecordError(
+                f"there are no records in {self.directory}; "
+                f"`resnoise compare --out {self.directory}` makes them"
+            )
+        return records
+
     def add(self, records: Iterable[Record]) -> None:
         """Add `records`, each in place of the one with its key, if there is one.
 

@@ -6,7 +6,7 @@ import pytest
 
 from resnoise.errors import ConfigError
 from resnoise.report import NQ, Reference, summary_table, write_report
-from resnoise.report.contests import hold_contests, verdict_of
+from resnoise.report.contests import hold_contests, rivalries, verdict_of
 from resnoise.report.groups import comparison_frame, group_records
 from resnoise.store import frame_from_records
 from tests.comparisons import record, store
@@ -15,7 +15,7 @@ from tests.made_up import make_record
 
 def contests_of(records, reference=NQ):
     groups = group_records(records, reference.method)
-    return groups, *hold_contests(groups, reference)
+    return groups, *hold_contests(rivalries(groups, reference))
 
 
 def test_folds_are_pooled_so_that_each_image_counts_once(folds):

@@ -96,3 +96,16 @@ def decompose(
     with progress_bars() as announce:
         written = compare_losses(checkpoints, place.options(), steps, out, announce)
     print_paths(written)
+
+
+@app.command()
+def contrast(
+    before: Annotated[Path, typer.Argument(help="folder with the records of a comparison")],
+    after: Annotated[Path, typer.Argument(help="folder with those of another")],
+    out: Annotated[Path, typer.Option(help="folder for contrast.md and contrast.csv")],
+) -> None:
+    """Test two comparisons against each other, row by row: other recipes, or other commits."""
+    from resnoise.cli.display import print_paths
+    from resnoise.contrast import contrast as hold_against
+
+    print_paths(hold_against(before, after, out))

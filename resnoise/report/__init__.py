@@ -47,17 +47,13 @@ def write_report(
         StorageError: a file cannot be written.
     """
     directory = Path(directory)
-    records = RecordStore(directory).load()
+    records = RecordStore(directory).require()
     known = sorted({record.dataset for record in records})
-    if records and dataset is not None and dataset not in known:
+    if dataset is not None and dataset not in known:
         raise RecordError(
             f"{directory} has no records of data set {dataset!r}, only of {', '.join(known)}"
         )
     chosen = [record for record in records if dataset in (None, record.dataset)]
-    if not chosen:
-        raise RecordError(
-            f"there are no records in {directory}; `resnoise compare --out {directory}` makes them"
-        )
     report = make_report(
         chosen,
         load_trainings(directory),

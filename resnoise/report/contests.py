@@ -1,12 +1,14 @@
-"""The reference against every other row: which differences are more than chance."""
+"""Rows tested against each other: which differences are more than chance."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from resnoise.errors import RecordError
 from resnoise.paired import PairedTest, mcnemar, pair_records
+from resnoise.records import Record
 from resnoise.report.groups import Groups, Row
 from resnoise.report.reference import Reference
 from resnoise.statistics import Interval, holm, student_interval
@@ -50,34 +52,50 @@ class Contest:
         return "better" if self.result.difference > 0 else "worse"
 
 
-def hold_contests(groups: Groups, reference: Reference) -> tuple[list[Contest], list[str]]:
-    """Every contest of one section, corrected together, and why others were refused."""
+class Pairing(NamedTuple):
+    """Two rows that are to be tested against each other, and their records, one a seed.
+
+    Attributes:
+        reference: row of the reference.
+        other: the other row, on the same backend.
+        ours: records of the reference, all of one T.
+        theirs: records of the other row, all of one T.
+    """
+
+    reference: Row
+    other: Row
+    ours: Sequence[Record]
+    theirs: Sequence[Record]
+
+
+def hold_contests(pairings: Iterable[Pairing]) -> tuple[list[Contest], list[str]]:
+    """Every contest of these, corrected together, and why others were refused."""
     contests: dict[tuple, Contest] = {}
     refusals: dict[str, None] = {}
-    for row, other, reference_timesteps, timesteps in _pairings(groups, reference):
-        ours, theirs = groups[row][reference_timesteps], groups[other][timesteps]
+    for pairing in pairings:
+        ours, theirs = pairing.ours[0], pairing.theirs[0]
         try:
-            pairs = pair_records(ours, theirs)
+            pairs = pair_records(pairing.ours, pairing.theirs)
         except RecordError as error:
             refusals[str(error)] = None
             continue
         if not len(pairs.first):
             continue
         # Backends that agree on every image repeat one test; it is counted once.
-        key = (row.contender, other.contender, reference_timesteps, timesteps)
-        key += (pairs.first.tobytes(), pairs.second.tobytes())
+        key = (pairing.reference.contender, pairing.other.contender)
+        key += (ours.timesteps, theirs.timesteps, pairs.first.tobytes(), pairs.second.tobytes())
         if key in contests:
             same = contests[key]
-            contests[key] = replace(same, backends=(*same.backends, other.backend))
+            contests[key] = replace(same, backends=(*same.backends, pairing.other.backend))
             continue
         contests[key] = Contest(
-            row,
-            other,
-            (other.backend,),
-            reference_timesteps,
-            timesteps,
-            equal_timesteps=reference_timesteps == timesteps,
-            equal_steps=ours[0].total_steps == theirs[0].total_steps,
+            pairing.reference,
+            pairing.other,
+            (pairing.other.backend,),
+            ours.timesteps,
+            theirs.timesteps,
+            equal_timesteps=ours.timesteps == theirs.timesteps,
+            equal_steps=ours.total_steps == theirs.total_steps,
             result=mcnemar(pairs.first, pairs.second, pairs.images),
             over_seeds=student_interval(pairs.by_seed()),
         )
@@ -86,6 +104,23 @@ def hold_contests(groups: Groups, reference: Reference) -> tuple[list[Contest], 
         replace(contest, p_holm=float(p))
         for contest, p in zip(contests.values(), corrected, strict=True)
     ], list(refusals)
+
+
+def rivalries(groups: Groups, reference: Reference) -> Iterator[Pairing]:
+    """The reference and every other row, on one backend, at equal T or at equal total steps."""
+    references = [row for row in groups if row in reference]
+    for other in groups:
+        rivals = [row for row in references if row.backend == other.backend]
+        if other in rivals:
+            continue
+        # With several L of the reference, each other row meets its own L.
+        rivals = [row for row in rivals if row.levels == other.levels] or rivals
+        for row in rivals:
+            shift = other.presimulation_steps - row.presimulation_steps
+            for timesteps, theirs in groups[other].items():
+                for reference_timesteps in sorted({timesteps, timesteps + shift}):
+                    if reference_timesteps in groups[row]:
+                        yield Pairing(row, other, groups[row][reference_timesteps], theirs)
 
 
 def verdict_of(contests: Sequence[Contest], row: Row, timesteps: int) -> str:
@@ -114,20 +149,3 @@ def several_levels(contests: Sequence[Contest]) -> bool:
     """Whether a row of these has to be told by its L."""
     rows = {row for contest in contests for row in (contest.reference, contest.other)}
     return len({row.levels for row in rows if row.levels}) > 1
-
-
-def _pairings(groups: Groups, reference: Reference) -> Iterator[tuple[Row, Row, int, int]]:
-    """Rows and T of both sides, on one backend, at equal T or at equal total steps."""
-    references = [row for row in groups if row in reference]
-    for other in groups:
-        rivals = [row for row in references if row.backend == other.backend]
-        if other in rivals:
-            continue
-        # With several L of the reference, each other row meets its own L.
-        rivals = [row for row in rivals if row.levels == other.levels] or rivals
-        for row in rivals:
-            shift = other.presimulation_steps - row.presimulation_steps
-            for timesteps in groups[other]:
-                for reference_timesteps in sorted({timesteps, timesteps + shift}):
-                    if reference_timesteps in groups[row]:
-                        yield row, other, reference_timesteps, timesteps

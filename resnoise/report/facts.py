@@ -20,11 +20,11 @@ def provenance_table(records: Sequence[Record]) -> Table:
     def every(read: Callable[[Record], object]) -> str:
         return ", ".join(dict.fromkeys(str(read(record)) for record in records))
 
-    trainings = {record.checkpoint_sha256: record for record in records}
+    trainings = _trainings(records)
     seconds = sum(record.train_seconds for record in trainings.values())
     weights = [digest[:12] for digest in trainings]
     facts = {
-        "commit": every(_commit),
+        "commit": ", ".join(commits(records)),
         "resnoise": every(lambda record: record.resnoise_version),
         "torch": every(lambda record: record.torch_version),
         "backends": every(lambda record: f"{record.backend} {record.backend_version}"),
@@ -36,7 +36,7 @@ def provenance_table(records: Sequence[Record]) -> Table:
         "data, sha256": every(lambda record: record.data_sha256),
         "weights, sha256": f"{len(weights)}: {', '.join(weights)}",
         "training": f"{len(trainings)} trainings, {seconds / 60:.1f} minutes in all",
-        "trained on": _places(trainings.values()),
+        "trained on": trained_on(records),
         **_starts(records),
         "evaluated": " to ".join(
             dict.fromkeys(
@@ -60,10 +60,10 @@ def provenance_table(records: Sequence[Record]) -> Table:
 def warnings(records: Sequence[Record], reference: Reference) -> list[str]:
     """What keeps these records from being one clean comparison."""
     found = []
-    commits = list(dict.fromkeys(_commit(record) for record in records))
-    if len(commits) > 1:
+    states = commits(records)
+    if len(states) > 1:
         found.append(
-            f"The records come from {len(commits)} states of the code ({', '.join(commits)}); "
+            f"The records come from {len(states)} states of the code ({', '.join(states)}); "
             "differences between rows may be differences between these."
         )
     if any(record.git_dirty for record in records):
@@ -88,12 +88,12 @@ def warnings(records: Sequence[Record], reference: Reference) -> list[str]:
     return found
 
 
-def made_with(provenance: Provenance) -> str:
-    """Code, library and machine, as the last note of a table."""
-    return f"Commit {_commit(provenance)}, torch {provenance.torch_version}, {provenance.machine}."
+def commits(records: Iterable[Record]) -> list[str]:
+    """The states of the code that evaluated, each once."""
+    return list(dict.fromkeys(map(_commit, records)))
 
 
-def _places(trainings: Iterable[Record]) -> str:
+def trained_on(records: Iterable[Record]) -> str:
     """On what the trainings ran, each place with how many they are."""
 
     def course(training: Record) -> str:
@@ -104,8 +104,18 @@ def _places(trainings: Iterable[Record]) -> str:
             places.insert(0, "not noted")
         return ", then ".join(places)
 
-    counts = Counter(course(training) for training in trainings)
+    counts = Counter(map(course, _trainings(records).values()))
     return "; ".join(f"{count}: {place}" for place, count in counts.items())
+
+
+def made_with(provenance: Provenance) -> str:
+    """Code, library and machine, as the last note of a table."""
+    return f"Commit {_commit(provenance)}, torch {provenance.torch_version}, {provenance.machine}."
+
+
+def _trainings(records: Iterable[Record]) -> dict[str, Record]:
+    """One record of each training, by the hash of its weights."""
+    return {record.checkpoint_sha256: record for record in records}
 
 
 def _starts(records: Sequence[Record]) -> dict[str, str]:

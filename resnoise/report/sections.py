@@ -10,23 +10,18 @@ import pandas as pd
 
 from resnoise.errors import RecordError
 from resnoise.records import Record, RecordKey, TrainingRecord
-from resnoise.report.contests import Contest, hold_contests
+from resnoise.report.contests import Contest, hold_contests, rivalries
 from resnoise.report.facts import provenance_table, warnings
 from resnoise.report.grid import backend_parity, describe_missing, missing_cells
 from resnoise.report.groups import comparison_frame, group_records
+from resnoise.report.paired_tests import contest_table
 from resnoise.report.plots import accuracy_figure, latency_figure
 from resnoise.report.published import published_tables
 from resnoise.report.reference import Reference
 from resnoise.report.residuals import histogram_figure, sigma_figure
 from resnoise.report.svg import assign_looks, draw_svg
 from resnoise.report.table import Table
-from resnoise.report.tables import (
-    accuracy_table,
-    contest_table,
-    cost_table,
-    spread_table,
-    summaries,
-)
+from resnoise.report.tables import accuracy_table, cost_table, spread_table, summaries
 
 
 @dataclass(frozen=True)
@@ -91,7 +86,7 @@ def make_report(
     for dataset, architecture in sorted({(r.dataset, r.architecture) for r in records}):
         here = [r for r in records if (r.dataset, r.architecture) == (dataset, architecture)]
         groups = group_records(here, reference.method)
-        contests, refused = hold_contests(groups, reference)
+        contests, refused = hold_contests(rivalries(groups, reference))
         refusals.update(dict.fromkeys(refused))
         frame = comparison_frame(groups)
         residuals = [

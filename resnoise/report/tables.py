@@ -10,8 +10,7 @@ import pandas as pd
 from resnoise.report.contests import Contest, several_levels, verdict_of
 from resnoise.report.groups import Row, row_of
 from resnoise.report.reference import Reference
-from resnoise.report.table import Cell, Table, cells, p_value, percent, points, scaled, significant
-from resnoise.statistics import Interval
+from resnoise.report.table import Cell, Table, cells, percent, scaled, significant
 
 MARKS = {"better": "▲", "worse": "▼", "n.s.": "≈", "": ""}
 _BY = {"timesteps": "T", "total_steps": "τ+T"}
@@ -70,70 +69,6 @@ def spread_table(frame: pd.DataFrame) -> Table:
         labels=2,
         notes=notes,
     )
-
-
-def contest_table(contests: Sequence[Contest], reference: Reference) -> Table:
-    """Every paired test, with what it says of the reference."""
-    bases = {(True, True): "T and τ+T", (True, False): "T", (False, True): "τ+T"}
-    several = several_levels(contests) or len({c.reference.contender for c in contests}) > 1
-    with_seeds = any(contest.over_seeds for contest in contests)
-    rows = [
-        cells(
-            contest.other.label,
-            ", ".join(contest.backends),
-            contest.verdict,
-            bases[contest.equal_timesteps, contest.equal_steps],
-            _steps(contest.reference, contest.reference_timesteps, several),
-            _steps(contest.other, contest.timesteps, several),
-            contest.result.pairs,
-            contest.result.first_only,
-            contest.result.second_only,
-            Cell(points(contest.result.difference), bold=contest.verdict != "n.s."),
-            *([_over_seeds(contest.over_seeds)] if with_seeds else []),
-            p_value(contest.result.p),
-            p_value(contest.p_holm),
-        )
-        for contest in contests
-    ]
-    return Table(
-        name="paired-tests",
-        title=f"Paired tests: {reference} against each other method",
-        columns=(
-            "against",
-            "backends",
-            f"{reference.method} is",
-            "equal",
-            f"steps, {reference.method}",
-            "steps, other",
-            "pairs",
-            f"only {reference.method} right",
-            "only other right",
-            "difference (points)",
-            *(["over seeds"] if with_seeds else []),
-            "p",
-            "p, Holm",
-        ),
-        rows=rows,
-        labels=4,
-        notes=[
-            "McNemar's exact two-sided test on the seeds and test images that both have, where an "
-            "image that several seeds share changes sides as a whole; Holm's correction over the "
-            f"{len(rows)} tests of this table; significant below 0.05 after correction, and only "
-            "then in bold. Backends that agree on every image count once.",
-            _SEEDS_NOTE if with_seeds else "One seed: a small p is about these networks only.",
-        ],
-    )
-
-
-_SEEDS_NOTE = (
-    "A small p is about these trained networks. Over seeds: 95 % interval of the difference over "
-    "trainings with other seeds, Student's t on the differences seed by seed; where it holds 0, "
-    "another seed may turn the order round."
-)
-
-
-def _over_seeds(interval: Interval | None) -> Cell | None:
-    return interval and Cell(f"[{points(interval.low)}, {points(interval.high)}]")
 
 
 def cost_table(frame: pd.DataFrame) -> Table:
@@ -274,13 +209,6 @@ def _pivot(
         tau = first.presimulation_steps
         lines.append(cells(first.label, first.backend, first.levels, tau, *ann, *steps))
     return lines
-
-
-def _steps(row: Row, timesteps: int, with_name: bool) -> str:
-    tau = row.presimulation_steps
-    steps = f"{tau}+{timesteps}" if tau else str(timesteps)
-    levels = f", L={row.levels}" if row.levels else ""
-    return f"{steps} ({row.label}{levels})" if with_name else steps
 
 
 def _intervals_note(frame: pd.DataFrame) -> str:

@@ -1,0 +1,175 @@
+"""Two comparisons beside each other: the same rows by another recipe, or of another commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pandas as pd
+
+from resnoise.difference import differences
+from resnoise.errors import RecordError
+from resnoise.records import Record
+from resnoise.report.contests import Contest, Pairing, hold_contests
+from resnoise.report.facts import commits, trained_on
+from resnoise.report.groups import Groups, Row, group_records, pooled_correct, with_levels
+from resnoise.report.paired_tests import outcome_columns, outcome_notes, outcomes
+from resnoise.report.render import markdown_list, markdown_table
+from resnoise.report.table import Table, cells, percent
+
+
+class Side(NamedTuple):
+    """One of two comparisons: its name and its records."""
+
+    name: str
+    records: Sequence[Record]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """What two comparisons make of the rows that both have, for one data set and architecture.
+
+    Attributes:
+        before: the comparison that the other one is held against.
+        after: the other one.
+        contests: a paired test a row and T, `after` first, corrected together.
+        frame: a line a test, in full precision, accuracies as fractions.
+        remarks: how the two were made, and what could not be tested.
+    """
+
+    before: Side
+    after: Side
+    contests: list[Contest]
+    frame: pd.DataFrame
+    remarks: list[str]
+
+
+def make_contrast(before: Side, after: Side) -> Contrast:
+    """Test every row and T that two comparisons share.
+
+    Args:
+        before: records of one data set and architecture.
+        after: the same of the other comparison.
+
+    Raises:
+        RecordError: there is no row and T that both have on the same test images.
+    """
+    ours, theirs = (group_records(side.records, "") for side in (after, before))
+    pairings = dict(_shared(ours, theirs))
+    contests, refusals = hold_contests(pairings.values())
+    if not contests:
+        raise RecordError(
+            f"expected {before.name} and {after.name} to share a method, L, backend and T, tested "
+            f"on the same images, but they share none. {' '.join(refusals)}".rstrip()
+        )
+    return Contrast(
+        before,
+        after,
+        contests,
+        pd.DataFrame(
+            [
+                _line(contest, pairings[contest.reference, contest.timesteps], before, after)
+                for contest in contests
+            ]
+        ).astype({"levels": "Int64"}),
+        [*_remarks(before, after, ours, theirs), *refusals],
+    )
+
+
+def contrast_page(contrast: Contrast) -> str:
+    """The contrast as Markdown: how the two were made, and a table with a row a method and T."""
+    before, after = contrast.before.name, contrast.after.name
+    facts = contrast.contests[0].reference
+    lines = contrast.frame.itertuples()
+    table = Table(
+        name="contrast",
+        title=f"{after} against {before}, {facts.dataset}, {facts.architecture}: test accuracy (%)",
+        columns=(
+            "method",
+            "backends",
+            f"{after} is",
+            "L",
+            "T",
+            before,
+            after,
+            *outcome_columns(contrast.contests, after, before),
+        ),
+        rows=[
+            cells(
+                contest.reference.label,
+                ", ".join(contest.backends),
+                contest.verdict,
+                line.levels,
+                line.timesteps,
+                percent(line.before),
+                percent(line.after),
+                *outcome,
+            )
+            for line, contest, outcome in zip(
+                lines, contrast.contests, outcomes(contrast.contests), strict=True
+            )
+        ],
+        labels=3,
+        notes=outcome_notes(contrast.contests),
+    )
+    return f"{markdown_table(table, heading='#')}\n{markdown_list(contrast.remarks)}"
+
+
+def _shared(ours: Groups, theirs: Groups) -> Iterator[tuple[tuple[Row, int], Pairing]]:
+    """What both sides have, by row and T, with the records of the seeds that both have."""
+    for row, by_timesteps in ours.items():
+        for timesteps, records in by_timesteps.items():
+            others = theirs.get(row, {}).get(timesteps, [])
+            seeds = {record.seed for record in records} & {record.seed for record in others}
+            if seeds:
+                sides = ([r for r in side if r.seed in seeds] for side in (records, others))
+                yield (row, timesteps), Pairing(row, row, *sides)
+
+
+def _line(contest: Contest, pairing: Pairing, before: Side, after: Side) -> dict[str, object]:
+    low, high = contest.over_seeds or (None, None)
+    return {
+        **pairing.reference._replace(backend=", ".join(contest.backends))._asdict(),
+        "timesteps": contest.timesteps,
+        "before_comparison": before.name,
+        "after_comparison": after.name,
+        "before": pooled_correct(pairing.theirs)[0],
+        "after": pooled_correct(pairing.ours)[0],
+        "pairs": contest.result.pairs,
+        "difference": contest.result.difference,
+        "seeds_low": low,
+        "seeds_high": high,
+        "p": contest.result.p,
+        "p_holm": contest.p_holm,
+        "after_is": contest.verdict,
+    }
+
+
+def _remarks(before: Side, after: Side, ours: Groups, theirs: Groups) -> Iterator[str]:
+    recipes: dict[str, dict[str, None]] = {}
+    for row in ours:
+        if row in theirs:
+            changed = _changed(_first(theirs[row]), _first(ours[row]))
+            recipes.setdefault(changed, {})[with_levels(row.label, row.levels)] = None
+    for changed, labels in recipes.items():
+        yield f"Recipe of {', '.join(labels)}: {changed}."
+    for side, mine, others in ((before, theirs, ours), (after, ours, theirs)):
+        code = ", ".join(commits(side.records))
+        yield f"{side.name}: evaluated by {code}; trained on: {trained_on(side.records)}."
+        alone = dict.fromkeys(
+            f"{with_levels(row.label, row.levels)} on {row.backend}"
+            for row in mine
+            if row not in others
+        )
+        if alone:
+            yield f"Only {side.name} has {', '.join(alone)}."
+
+
+def _first(by_timesteps: dict[int, list[Record]]) -> Record:
+    return next(iter(by_timesteps.values()))[0]
+
+
+def _changed(before: Record, after: Record) -> str:
+    changed = differences(before.recipe, after.recipe)
+    return "; ".join(f"{n} {was}, then {now}" for n, (was, now) in changed.items()) or "the same"
