@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from resnoise import checkpoint
+from resnoise.contrast import contrast
 from resnoise.grid import DataOptions
 from resnoise.packing import unpack_correct
 from resnoise.runs import job_of
@@ -63,6 +64,18 @@ def test_a_decomposition_is_of_networks_in_a_comparison(table):
         # In batches of another size a convolution may round otherwise, see docs/speed.md.
         assert line.spiking_accuracy == pytest.approx(accuracy, abs=3e-4)
         assert line.source_accuracy == pytest.approx(rows[0].ann_accuracy, abs=3e-4)
+
+
+@pytest.mark.parametrize(
+    "table",
+    sorted((RESULTS / "tables").glob("*/contrast.csv")),
+    ids=lambda path: path.parent.name,
+)
+def test_a_contrast_is_that_of_the_records(table, tmp_path):
+    line = pd.read_csv(table).iloc[0]
+    sides = (table.parents[1] / line[f"{side}_comparison"] for side in ("before", "after"))
+    for written in contrast(*sides, tmp_path):
+        assert written.read_text() == (table.parent / written.name).read_text()
 
 
 @pytest.mark.skipif("RESNOISE_DATA" not in os.environ, reason="RESNOISE_DATA names no data sets")
