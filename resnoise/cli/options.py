@@ -188,7 +188,7 @@ class Running:
         bool,
         typer.Option(
             "--checkpoint-time",
-            help="direct training: less memory, more time",
+            help="direct training: less memory, more time (less on Norse with --compile)",
             rich_help_panel=_RUN,
         ),
     ] = False
