@@ -243,7 +243,7 @@ class ExecutionConfig:
         channels_last: keep images and convolutions in channels-last memory layout.
         compile: train through `torch.compile`, and simulate the neurons of any backend through it.
         checkpoint_time: keep nothing of the neurons' loop over time for the backward pass of a
-            direct training, and run it again instead: less memory, the same gradients, and more time,
+            direct training, and run it again instead: less memory, the same gradients, more time,
             but less of it on Norse with `compile`.
         keep_epochs: keep the weights of every epoch, as `epoch-NNNN.json` beside `best.json`.
         workers: processes that load data; 0 loads in the training process.
