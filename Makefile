@@ -12,8 +12,8 @@ ARGS   ?=
 compare: $(VENV)/installed ## Train, convert, evaluate and compare on digits; tables in $(OUT).
 	$(BIN)/resnoise compare --methods $(METHODS) --jobs $(JOBS) --out $(OUT) $(ARGS)
 
-test: $(VENV)/installed ## Run the tests, a file at a time on each processor.
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+test: $(VENV)/installed ## Run the tests, a file at a time on each processor, on eight at most.
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile $(ARGS)
 
 lint: $(VENV)/installed ## Check style and formatting.
 	$(BIN)/ruff check .
