@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from resnoise.errors import RecordError
-from resnoise.records import Record
 from resnoise.report.contrast import Side, contrast_page, make_contrast
+from resnoise.report.groups import by_section
 from resnoise.store import RecordStore
 from resnoise.study import write_study
 
@@ -30,7 +31,7 @@ def contrast(before: Path, after: Path, out: Path) -> list[Path]:
     """
     folders = (before, after)
     names = [folder.name if before.name != after.name else str(folder) for folder in folders]
-    ours, theirs = (_by_place(RecordStore(folder).require()) for folder in folders)
+    ours, theirs = (by_section(RecordStore(folder).require()) for folder in folders)
     places = [place for place in ours if place in theirs]
     if not places:
         raise RecordError(
@@ -46,12 +47,5 @@ def contrast(before: Path, after: Path, out: Path) -> list[Path]:
     return write_study(out, "contrast", page, frame)
 
 
-def _by_place(records: list[Record]) -> dict[tuple[str, str], list[Record]]:
-    places: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        places.setdefault((record.dataset, record.architecture), []).append(record)
-    return places
-
-
-def _spoken(places: dict[tuple[str, str], list[Record]]) -> str:
+def _spoken(places: Iterable[tuple[str, str]]) -> str:
     return ", ".join(f"{dataset} with {architecture}" for dataset, architecture in places)

@@ -72,6 +72,14 @@ def with_levels(name: str, levels: int | None) -> str:
     return f"{name} with L = {levels}" if levels else name
 
 
+def by_section(records: Sequence[Record]) -> dict[tuple[str, str], list[Record]]:
+    """Records by data set and architecture, which share a table, in alphabetical order."""
+    sections: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in records:
+        sections[record.dataset, record.architecture].append(record)
+    return dict(sorted(sections.items()))
+
+
 def group_records(records: Sequence[Record], first: str) -> Groups:
     """Records by row and by time steps T, one a seed; rows of the method `first` lead.
 

@@ -13,7 +13,7 @@ from resnoise.records import Record, RecordKey, TrainingRecord
 from resnoise.report.contests import Contest, hold_contests, rivalries
 from resnoise.report.facts import provenance_table, warnings
 from resnoise.report.grid import backend_parity, describe_missing, missing_cells
-from resnoise.report.groups import comparison_frame, group_records
+from resnoise.report.groups import by_section, comparison_frame, group_records
 from resnoise.report.paired_tests import contest_table
 from resnoise.report.plots import accuracy_figure, latency_figure
 from resnoise.report.published import published_tables
@@ -83,8 +83,7 @@ def make_report(
         raise RecordError("there is nothing to compare: no records; run `resnoise compare` first")
     refusals: dict[str, None] = {}
     sections = []
-    for dataset, architecture in sorted({(r.dataset, r.architecture) for r in records}):
-        here = [r for r in records if (r.dataset, r.architecture) == (dataset, architecture)]
+    for (dataset, architecture), here in by_section(records).items():
         groups = group_records(here, reference.method)
         contests, refused = hold_contests(rivalries(groups, reference))
         refusals.update(dict.fromkeys(refused))
