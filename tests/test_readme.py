@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+RESULTS = ROOT / "results"
 
 
 def test_the_python_of_the_readme_runs(tmp_path):
@@ -24,17 +25,27 @@ def test_every_make_target_of_the_readme_exists():
     assert targets.issuperset(re.findall(r"make (\w+)", README))
 
 
+def links_of(page):
+    return re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+
+
 def test_every_local_link_of_readme_and_docs_leads_somewhere():
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-            assert (page.parent / link).exists(), f"{page.name}: {link}"
+    for page in (ROOT / "README.md", RESULTS / "README.md", *(ROOT / "docs").glob("*.md")):
+        for link in links_of(page):
+            assert (page.parent / link).exists(), f"{page}: {link}"
+
+
+def test_the_index_of_the_results_names_every_table():
+    tables = RESULTS / "tables"
+    linked = {(RESULTS / link).parent for link in links_of(RESULTS / "README.md")}
+    assert {path for path in tables.iterdir() if path.is_dir()} <= linked
 
 
 def test_every_row_of_a_table_stands_in_the_committed_results():
     rows = [line for line in README.splitlines() if re.match(r"\| (nq|qcfs|srp|direct)\b", line)]
     committed = {
         line
-        for page in (ROOT / "results" / "tables").glob("*/comparison.md")
+        for page in (RESULTS / "tables").glob("*/comparison.md")
         for line in page.read_text().splitlines()
     }
     assert len(rows) >= 8

@@ -50,6 +50,12 @@ def test_a_table_rests_on_every_checkpoint(path):
     assert sum(file.stat().st_size for file in path.parent.glob("*.safetensors")) <= 2 * MIB
 
 
+def test_every_network_of_cifar_that_is_small_enough_is_committed():
+    committed = {checkpoint.read_info(path).sha256 for path in CHECKPOINTS}
+    rows = [row for rows in ROWS.values() for row in rows if row.dataset.startswith("cifar")]
+    assert {r.checkpoint_sha256 for r in rows if r.parameter_bytes <= 2 * MIB} == committed
+
+
 @pytest.mark.parametrize(
     "table",
     sorted((RESULTS / "tables").glob("*/decomposition.csv")),
