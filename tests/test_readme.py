@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
+
+from resnoise.report.table import percent, significant
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 RESULTS = ROOT / "results"
@@ -23,6 +27,17 @@ def test_the_python_of_the_readme_runs(tmp_path):
 def test_every_make_target_of_the_readme_exists():
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert targets.issuperset(re.findall(r"make (\w+)", README))
+
+
+def test_what_the_readme_advises_was_measured():
+    advice = re.findall(r"\| (\d+) \| `([\w-]+)`, L = (\d) \| ([\d.]+) \| ([\d.]+) \|", README)
+    assert advice
+    frame = pd.read_csv(RESULTS / "tables" / "cifar10-plus" / "comparison.csv")
+    frame = frame[frame.backend == "norse"].set_index(["total_steps", "method", "levels"])
+    for steps, method, levels, accuracy, energy in advice:
+        row = frame.loc[int(steps), method, int(levels)]
+        assert percent(row.accuracy) == accuracy
+        assert significant(row.energy_nj / row.ann_energy_nj, 2) == energy
 
 
 def links_of(page):

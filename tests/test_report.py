@@ -36,6 +36,11 @@ def test_missing_cells_are_listed_with_what_to_do(folds, tmp_path):
     assert missing_cells(folds) == []
 
 
+def test_another_number_of_seeds_is_no_gap():
+    more_seeds = [record("nq", 270, levels=2, seed=seed) for seed in (0, 1, 2)]
+    assert missing_cells([*more_seeds, record("nq", 270, levels=4), record("qcfs", 240)]) == []
+
+
 def test_a_plan_says_what_the_records_cannot(folds):
     plan = [r.key for r in folds] + [folds[0].key._replace(method="new", training="new")]
     assert missing_cells(folds, plan) == [plan[-1]]

@@ -42,6 +42,21 @@ def test_csv_is_one_line_a_group_in_full_precision(folds, tmp_path):
     assert frame.loc[frame["method"] == "nq", "p_equal_timesteps"].isna().all()
 
 
+def test_energy_is_told_over_that_of_the_ann(tmp_path):
+    # Of each T operations 100 a step and 20 before the first spike, so 120 MACs in one pass.
+    costs = [{"timesteps": t, "synops_dense": 20 + 100 * t, "energy_nj": 0.4 * t} for t in (2, 4)]
+    alone = {"timesteps": 2, "synops_dense": 220, "energy_nj": 0.8}
+    records = [*(record("nq", 270, **cost) for cost in costs), record("direct", 240, **alone)]
+    write_report(store(tmp_path, records))
+    energies = pd.read_csv(tmp_path / "comparison.csv").set_index(["method", "timesteps"])
+    assert energies.ann_energy_nj["nq"].tolist() == pytest.approx([120 * 4.6e-3] * 2)
+    assert pd.isna(energies.ann_energy_nj["direct", 2])
+    costs = (tmp_path / "comparison.md").read_text().partition("### Cost of one image")[2]
+    lines = [line.split(" | ") for line in costs.splitlines() if line.startswith("| ")]
+    column = lines[0].index("over ANN's")
+    assert [line[column] for line in lines[2:5]] == ["1.4", "2.9", "–"]
+
+
 def test_summary_for_the_terminal(folds):
     table = summary_table(frame_from_records(folds))
     line = table[(table["method"] == "pre") & (table["backend"] == "norse")].iloc[0]

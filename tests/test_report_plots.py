@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from resnoise.report.groups import comparison_frame, group_records
 from resnoise.report.plots import accuracy_figure, latency_figure
 from resnoise.report.svg import assign_looks
@@ -38,3 +40,14 @@ def test_single_points_of_one_method_are_told_apart_by_their_filling():
     assert list(drawn) == ["direct on norse", "direct on snntorch"]
     assert [line.get_fillstyle() for line in drawn.values()] == ["full", "none"]
     assert len({line.get_color() for line in drawn.values()}) == 1
+
+
+def test_the_ann_is_marked_once_where_energy_is_drawn():
+    costs = [
+        {"timesteps": t, "synops_dense": 20 + 100 * t, "energy_nj": 0.4 * t} for t in (1, 2, 4)
+    ]
+    frame = frame_of([record(name, 270, **cost) for name in ("nq", "qcfs") for cost in costs])
+    axes = accuracy_figure(frame, "energy_nj", assign_looks(frame["label"])).axes[0]
+    *drawn, ann = axes.lines
+    assert [line.get_label() for line in drawn] == ["nq", "qcfs"]
+    assert ann.get_xdata() == pytest.approx([1e-3 * 120 * 4.6e-3] * 2)

@@ -1,7 +1,8 @@
 """What the suite measures of a spiking network, apart from its accuracy."""
 
-from resnoise.metrics.activity import AC_PJ, MAC_PJ, Activity, ActivityMeter
+from resnoise.metrics.activity import Activity, ActivityMeter
 from resnoise.metrics.agreement import agreement
+from resnoise.metrics.energy import AC_PJ, MAC_PJ, ann_macs, energy_nj
 from resnoise.metrics.footprint import Footprint, footprint
 from resnoise.metrics.latency import (
     Latency,
@@ -20,6 +21,8 @@ __all__ = [
     "Latency",
     "agreement",
     "alternate",
+    "ann_macs",
+    "energy_nj",
     "footprint",
     "overhead_ratio",
     "peak_memory_mib",

@@ -13,14 +13,10 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from resnoise.errors import ConfigError
+from resnoise.metrics.energy import energy_nj
 from resnoise.metrics.synapses import SYNAPTIC, Drive, Site, Synapses, synapses
 from resnoise.side_by_side import any_thread
 from resnoise.spiking import SpikingLayer, SpikingNetwork
-
-MAC_PJ = 4.6
-"""Energy of a 32-bit floating-point multiply-accumulate at 45 nm (Horowitz, ISSCC 2014)."""
-AC_PJ = 0.9
-"""Energy of a 32-bit floating-point addition at 45 nm (Horowitz, ISSCC 2014)."""
 
 
 class Activity(NamedTuple):
@@ -160,7 +156,7 @@ class ActivityMeter:
             synops_effective=effective.item() / self._images,
             acs=acs,
             macs=macs,
-            energy_nj=(MAC_PJ * macs + AC_PJ * acs) * 1e-3,
+            energy_nj=energy_nj(macs, acs),
         )
 
     def add(self, counts: _Counts, images: int) -> None:

@@ -18,8 +18,9 @@ def missing_cells(
 
     Args:
         records: what there is.
-        expected: the plan. Without one, every training is expected for every seed of its data
-            set and architecture, on every backend and T at which it was ever evaluated.
+        expected: the plan. Without one, every training is expected for every seed, and on every
+            backend and T, at which it was ever evaluated; others may well have more seeds, where
+            several commands filled the folder.
     """
     present = {record.key for record in records}
     wanted = _inferred(present) if expected is None else dict.fromkeys(expected)
@@ -84,14 +85,13 @@ def _disagreement(records: Iterable[Record]) -> float:
 
 
 def _inferred(present: Iterable[RecordKey]) -> dict[RecordKey, None]:
-    seeds, trainings = defaultdict(set), defaultdict(set)
+    trainings = defaultdict(list)
     for key in present:
-        seeds[key.dataset, key.architecture].add(key.seed)
-        trainings[key._replace(seed=0, backend="", timesteps=0)].add((key.backend, key.timesteps))
+        trainings[key._replace(seed=0, backend="", timesteps=0)].append(key)
     return {
-        key._replace(seed=seed, backend=backend, timesteps=timesteps): None
-        for key, places in trainings.items()
-        for seed in seeds[key.dataset, key.architecture]
-        for backend in {backend for backend, _ in places}
-        for timesteps in {timesteps for _, timesteps in places}
+        training._replace(seed=seed, backend=backend, timesteps=timesteps): None
+        for training, keys in trainings.items()
+        for seed in {key.seed for key in keys}
+        for backend in {key.backend for key in keys}
+        for timesteps in {key.timesteps for key in keys}
     }

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from resnoise.metrics.energy import ann_macs, energy_nj
 from resnoise.records import Record
 from resnoise.statistics import bootstrap_interval, wilson_interval
 
@@ -110,11 +111,17 @@ def comparison_frame(groups: Groups) -> pd.DataFrame:
 
     `accuracy` averages each test image over the seeds that tested it, and all images; `images`
     counts different images, so seeds that share a test set do not narrow its interval. Costs are
-    medians over seeds.
+    medians over seeds; `ann_energy_nj` is that of one pass of the network without spikes.
     """
     return pd.DataFrame(
         [
-            {**row._asdict(), "label": row.label, "timesteps": timesteps, **_summary(records)}
+            {
+                **row._asdict(),
+                "label": row.label,
+                "timesteps": timesteps,
+                **_summary(records),
+                "ann_energy_nj": _ann_energy(by_timesteps),
+            }
             for row, by_timesteps in groups.items()
             for timesteps, records in by_timesteps.items()
         ]
@@ -173,6 +180,13 @@ def _image_average(records: Sequence[Record], name: str) -> float:
 def _median(records: Sequence[Record], name: str) -> float:
     known = [value for record in records if (value := getattr(record, name)) is not None]
     return float(np.median(known)) if known else np.nan
+
+
+def _ann_energy(by_timesteps: dict[int, list[Record]]) -> float:
+    """Not a number where simulations of one length alone cannot tell."""
+    dense = {r.total_steps: r.synops_dense for records in by_timesteps.values() for r in records}
+    macs = ann_macs(dense)
+    return np.nan if macs is None else energy_nj(macs)
 
 
 def _row(record: Record) -> Row:

@@ -49,6 +49,7 @@ def accuracy_figure(frame: pd.DataFrame, by: str, looks: Looks) -> Figure:
     if by == "energy_nj":
         _ticks(axes, base=10, subs=(1, 2, 5))
         _label_timesteps(axes, curves[0].points, scale)
+        _mark_anns(axes, frame, scale)
     else:
         _ticks(axes, base=2, subs=(1,))
     axes.set(xlabel=title + unit, ylabel="accuracy (%)", title=f"Accuracy against {title}")
@@ -158,6 +159,24 @@ def _label_timesteps(axes: Axes, curve: pd.DataFrame, scale: float) -> None:
             fontsize=8,
             zorder=5,
             bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75},
+        )
+
+
+def _mark_anns(axes: Axes, frame: pd.DataFrame, scale: float) -> None:
+    """A line where one pass of the network without spikes is; one is enough where all agree."""
+    for energy in frame["ann_energy_nj"].dropna().unique():
+        axes.axvline(scale * energy, color="#5b6470", linestyle=":", linewidth=1.2, zorder=1)
+        axes.annotate(
+            "one pass of the ANN",
+            (scale * energy, 0.02),
+            xycoords=("data", "axes fraction"),
+            xytext=(-3, 0),
+            textcoords="offset points",
+            rotation=90,
+            ha="right",
+            va="bottom",
+            fontsize=8,
+            color="#5b6470",
         )
 
 

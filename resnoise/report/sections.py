@@ -174,7 +174,8 @@ def _figures(
     )
     yield figure(
         "energy",
-        "Accuracy against estimated energy, each curve in the order of T; up and left is better.",
+        "Accuracy against estimated energy, each curve in the order of T; up and left is better. "
+        "The dotted line is one pass of the network without spikes.",
         accuracy_figure,
         frame,
         "energy_nj",
