@@ -15,6 +15,7 @@ import pandas as pd
 from resnoise import checkpoint, methods
 from resnoise.accuracy import BACKEND, simulated_accuracies
 from resnoise.activation import activations
+from resnoise.atomic import ensure_directory
 from resnoise.compare import Announce
 from resnoise.config import ExecutionConfig, Extensions, Recipe, require_timesteps
 from resnoise.difference import differences
@@ -171,6 +172,7 @@ def ablate(ablation: Ablation, out: Path, announce: Announce) -> list[Path]:
     Returns:
         Paths of `ablation.md` and of `ablation.csv`, which has a line for each network and T.
     """
+    ensure_directory(out)
     rows: list[dict[str, Any]] = []
     written: list[Path] = []
     for seed in ablation.seeds:

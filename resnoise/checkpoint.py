@@ -24,6 +24,8 @@ from resnoise.schema import Schema
 from resnoise.segment import Segment
 
 FORMAT = 1
+MOMENTUM = "momentum/"
+"""Before the names of the optimiser's tensors, which stand beside the weights in `last.json`."""
 _DIGEST_CHARACTERS = 12
 
 
@@ -37,6 +39,7 @@ class JobInfo(Schema):
     shape: tuple[int, int, int]
     seed: int
     recipe: dict[str, JsonValue]
+    data_sha256: str = Field("", description="of images and labels; empty if not noted")
 
 
 class CheckpointInfo(Schema):
@@ -83,9 +86,8 @@ def write(path: Path, info: CheckpointInfo, tensors: Mapping[str, Tensor]) -> Ch
 def amend(path: Path, latest: CheckpointInfo) -> None:
     """Bring the course of the training in a checkpoint up to date; its weights stay."""
     course = {"history": latest.history, "segments": latest.segments}
-    info = read_info(path).model_copy(update=course)
     with exclusive(path.parent):
-        write_text(path, _encode(info))
+        write_text(path, _encode(read_info(path).model_copy(update=course)))
 
 
 def read_info(path: Path) -> CheckpointInfo:
@@ -133,7 +135,9 @@ def read(path: Path) -> tuple[CheckpointInfo, dict[str, Tensor]]:
 
 def require_job(info: CheckpointInfo, job: JobInfo, path: Path) -> None:
     """Raise `CheckpointError` unless the checkpoint at `path` is one of `job`."""
-    for field, (expected, got) in differences(job.model_dump(), info.job.model_dump()).items():
+    unknown = {"data_sha256"} if not info.job.data_sha256 else set()
+    wanted, found = (one.model_dump(exclude=unknown) for one in (job, info.job))
+    for field, (expected, got) in differences(wanted, found).items():
         raise CheckpointError(
             f"{path} is of another training: expected {field} {expected}, "
             f"but got {got}; name another directory or remove this one"
@@ -142,7 +146,9 @@ def require_job(info: CheckpointInfo, job: JobInfo, path: Path) -> None:
 
 def _encode(info: CheckpointInfo) -> str:
     # Left out where there is none, so that older versions read the checkpoint too.
-    unused = {name for name in ("start", "segments") if not getattr(info, name)}
+    unused: dict[str, Any] = {n: True for n in ("start", "segments") if not getattr(info, n)}
+    if not info.job.data_sha256:
+        unused["job"] = {"data_sha256"}
     return json.dumps(info.model_dump(mode="json", exclude=unused), indent=1) + "\n"
 
 

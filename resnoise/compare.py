@@ -21,12 +21,12 @@ from resnoise.evaluate import evaluate
 from resnoise.grid import Cell, Grid
 from resnoise.induction import induce
 from resnoise.job import Job
-from resnoise.records import TrainingRecord
+from resnoise.records import Epoch, TrainingRecord
 from resnoise.report import NQ, Reference, write_report
 from resnoise.residual import HISTOGRAM_EDGES
 from resnoise.runs import run_directory, train_in
 from resnoise.slug import slug
-from resnoise.store import RecordStore
+from resnoise.store import RecordStore, read_training
 from resnoise.train import Progress
 
 Announce = Callable[[str], Progress]
@@ -78,12 +78,14 @@ def compare(
         Paths of the written tables.
 
     Raises:
-        RecordError: `place.out` holds records that are not valid, or of another recipe.
+        RecordError: `place.out` holds records that are not valid, or of another recipe or other
+            data.
         StorageError: `place.out` cannot be written.
     """
     store = RecordStore(place.out)
     store.check()
     _refuse_other_recipes(store, grid)
+    _refuse_other_data(store, grid)
     present = store.keys()
     todo = [cell for cell in grid.cells() if not present.issuperset(grid.keys(cell))]
     _train_all(grid, place, todo, announce)
@@ -122,14 +124,25 @@ def _refuse_other_recipes(store: RecordStore, grid: Grid) -> None:
             )
 
 
+def _refuse_other_data(store: RecordStore, grid: Grid) -> None:
+    """A data set of the same name may have other images by now, or be asked for in another size."""
+    made_of = {r.data_sha256 for r in store.load() if r.dataset == grid.data.dataset}
+    if not made_of:
+        return
+    now = grid.load(next(grid.cells())).sha256
+    for before in made_of - {now}:
+        raise RecordError(
+            f"{store.path} was made of other images of {grid.data.dataset}: their SHA-256 was "
+            f"{before}, now it is {now}; use another --out"
+        )
+
+
 def _train_all(grid: Grid, place: Workplace, cells: Iterable[Cell], announce: Announce) -> None:
     # Methods may share a training, and backends do unless the training is theirs alone.
     waiting: dict[tuple, Cell] = {}
     for cell in cells:
         key = (cell.architecture, cell.seed, cell.training.name, grid.recipes[cell.method])
-        # The checkpoint says who trained it: the method that it is named after, where it is here.
-        if key not in waiting or cell.method == cell.training.name:
-            waiting[key] = cell
+        waiting.setdefault(key, cell)
     # Two processes must not work at one training, so those that others start from come first.
     for goes_on in (False, True):
         chosen = [
@@ -173,21 +186,23 @@ def _training_label(cell: Cell) -> str:
 
 
 def _write_training_record(out: Path, job: Job, path: Path) -> None:
-    """Write history and final residual error of a training for the report, once."""
+    """Write history and final residual error of a training for the report, once each training."""
     levels = job.method.levels(job.recipe)
     training = f"{job.training}-L{levels}" if levels else job.training
     name = f"{slug(job.data.name)}-{job.architecture}-seed{job.seed}-{training}.json"
     target = out / "trainings" / name
-    if target.exists():
+    history = [Epoch.model_validate(row) for row in checkpoint.read_info(path).history]
+    # What is there may be of another recipe, whose records were moved away.
+    if target.exists() and read_training(target).history == history:
         return
     record = TrainingRecord(
         training=job.training,
-        method=job.method.name,
+        method=job.trained_by,
         dataset=job.data.name,
         architecture=job.architecture,
         seed=job.seed,
         levels=levels,
-        history=checkpoint.read_info(path).history,
+        history=history,
         residual=_residual(job, path),
     )
     with exclusive(target.parent):

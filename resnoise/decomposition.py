@@ -12,6 +12,7 @@ from torch import nn
 from resnoise import checkpoint
 from resnoise.accuracy import simulated_accuracies, source_accuracy
 from resnoise.activation import activations
+from resnoise.atomic import ensure_directory
 from resnoise.compare import Announce
 from resnoise.config import require_positive_int, require_timesteps
 from resnoise.errors import CheckpointError
@@ -117,6 +118,7 @@ def compare_losses(
             sets or architectures, or two of them of the same row.
         StorageError: `out` cannot be written to.
     """
+    ensure_directory(out)
     require_timesteps("timesteps", timesteps)
     require_one_place(paths)
     _require_rows_of_their_own(paths)

@@ -79,6 +79,13 @@ class Grid:
             backends.get(name)
         for name in self.architectures:
             models.require_known(name)
+        for name in self.methods:
+            method = methods.get(name)
+            if not any(method.trainings(backend, self.timesteps) for backend in self.backends):
+                raise ConfigError(
+                    f"expected `timesteps` that method {name} trains a network for, but got "
+                    f"{', '.join(map(str, self.timesteps))}; name others, or leave it out"
+                )
 
     @property
     def methods(self) -> tuple[str, ...]:

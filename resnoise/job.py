@@ -14,6 +14,7 @@ from resnoise.config import Extensions, InductionConfig, Recipe
 from resnoise.datasets import ImageData
 from resnoise.errors import ConfigError, DataError
 from resnoise.methods import Method
+from resnoise.methods.conversion import ConversionMethod
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,19 @@ class Job:
         """The training whose best weights this one starts from; None if it starts from scratch.
 
         Raises:
-            ConfigError: the recipe names a method that there is not, or one that starts from yet
-                another.
+            ConfigError: the recipe names a method that there is not, one without a source network,
+                or one that starts from yet another.
         """
         extensions = self.recipe.extensions
         name = extensions.start_from
         if not name:
             return None
         method = methods.get(name)
+        if not isinstance(method, ConversionMethod):
+            raise ConfigError(
+                "expected `start_from` to name a method that trains a network without spikes, but "
+                f"got {name}"
+            )
         # Induction and extensions are this method's own; what that one has, its recipe says.
         base = replace(
             self.recipe,
@@ -83,7 +89,8 @@ class Job:
                 f"expected `start_from` to name a method that starts from scratch, but got {name}, "
                 f"which starts from {before} itself"
             )
-        return replace(self, method=method, training=name, recipe=recipe)
+        (training,) = method.trainings("reference", (1,))
+        return replace(self, method=method, training=training.name, recipe=recipe)
 
     def load(self, path: Path) -> nn.Module:
         """The trained network of a checkpoint, in evaluation mode on the CPU.
@@ -94,7 +101,8 @@ class Job:
         info, tensors = checkpoint.read(path)
         checkpoint.require_job(info, self.info(), path)
         network = self.network()
-        checkpoint.load_state_(network, tensors, path)
+        weights = {n: t for n, t in tensors.items() if not n.startswith(checkpoint.MOMENTUM)}
+        checkpoint.load_state_(network, weights, path)
         return network.eval()
 
     def info(self) -> JobInfo:
@@ -107,7 +115,13 @@ class Job:
             shape=self.data.shape,
             seed=self.seed,
             recipe=self.recipe.to_json(),
+            data_sha256=self.data.sha256,
         )
+
+    @property
+    def trained_by(self) -> str:
+        """The method to name for this training: others may share what one of them is named for."""
+        return self.training if self.training in methods.names() else self.method.name
 
 
 def _require_fit(model: nn.Module, architecture: str, data: ImageData) -> None:

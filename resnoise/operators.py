@@ -114,7 +114,8 @@ def is_affine(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     if node.target in PRODUCTS:
         return len(node.all_input_nodes) == 1
     if node.target in QUOTIENTS:
-        return node.all_input_nodes == [node.args[0]]
+        rounded = node.kwargs.get("rounding_mode") is not None
+        return node.all_input_nodes == [node.args[0]] and not rounded
     return node.target in (AFFINE_METHODS if node.op == "call_method" else AFFINE_FUNCTIONS)
 
 

@@ -82,7 +82,7 @@ def prepare(model: nn.Module, config: ActivationConfig | None = None) -> fx.Grap
         _replace(network, node, QuantisedReLU(config), _free_name(network, node))
     for node in list(network.graph.nodes):
         _average_instead_of_maximum(network, node, modules)
-        if node.target in _OUT_OF_PLACE:
+        if node.op != "call_module" and node.target in _OUT_OF_PLACE:
             _hand_result_to_later_readers(node)
             node.target = _OUT_OF_PLACE[node.target]
         if node.op == "call_method" and node.target == "view":

@@ -47,11 +47,11 @@ def train_in(
     predecessor = job.predecessor()
     start = None
     if predecessor is not None and not (directory / "last.json").exists():
-        before = run_directory(runs, predecessor)
-        # Several trainings may start from this one: the first makes it, the others wait.
-        with exclusive(before.parent):
-            start = train(predecessor, before, execution, progress)
-    return train(job, directory, execution, progress, start=start)
+        start = train_in(runs, predecessor, execution, progress)
+    # Two processes at one training would overwrite each other: the second waits, and finds it done.
+    # The folder is locked with every checkpoint that is written, so the lock is one inside it.
+    with exclusive(directory / "training"):
+        return train(job, directory, execution, progress, start=start)
 
 
 def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:
@@ -59,7 +59,7 @@ def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:
 
     Args:
         path: `best.json` or `last.json` of a training.
-        data: where the data set is; its name is taken from the checkpoint.
+        data: where the data set is; its name and image size are taken from the checkpoint.
         method: another method that uses the same training; default is the one that trained it.
 
     Raises:
@@ -71,7 +71,9 @@ def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:
         method=methods.get(method or info.method),
         training=info.job.training,
         architecture=info.job.architecture,
-        data=replace(data, dataset=info.job.dataset).load(recipe, info.job.seed),
+        data=replace(data, dataset=info.job.dataset, image_size=info.job.shape[-1]).load(
+            recipe, info.job.seed
+        ),
         recipe=recipe,
         seed=info.job.seed,
     )

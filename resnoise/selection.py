@@ -13,6 +13,7 @@ import pandas as pd
 
 from resnoise import checkpoint
 from resnoise.accuracy import simulated_accuracies, source_accuracy
+from resnoise.atomic import ensure_directory
 from resnoise.compare import Announce
 from resnoise.config import require_timesteps
 from resnoise.errors import CheckpointError
@@ -137,6 +138,7 @@ def compare_choices(
             data sets or architectures.
         StorageError: `out` cannot be written to.
     """
+    ensure_directory(out)
     require_one_place([_kept_epochs(directory)[0] for directory in directories])
     frames = [examine(path, data, timesteps, announce(path.name)) for path in directories]
     page = selection_page([choices(frame) for frame in frames], provenance())

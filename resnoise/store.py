@@ -112,18 +112,24 @@ def records_from_frame(frame: pd.DataFrame) -> list[Record]:
 
 def load_trainings(directory: str | Path) -> list[TrainingRecord]:
     """What the trainings left in `DIRECTORY/trainings/*.json`, by file name; none is fine."""
-    trainings = []
-    for path in sorted((Path(directory) / "trainings").glob("*.json")):
-        try:
-            trainings.append(TrainingRecord.model_validate_json(path.read_bytes()))
-        except OSError as error:
-            raise RecordError(f"cannot read {path}: {error.strerror}") from error
-        except ValidationError as error:
-            raise RecordError(
-                f"{path} is not a valid training record: {describe(error)}; "
-                "move it away and run the same command again"
-            ) from error
-    return trainings
+    return [read_training(path) for path in sorted((Path(directory) / "trainings").glob("*.json"))]
+
+
+def read_training(path: Path) -> TrainingRecord:
+    """What one training left.
+
+    Raises:
+        RecordError: the file cannot be read, or is not a valid training record.
+    """
+    try:
+        return TrainingRecord.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RecordError(f"cannot read {path}: {error.strerror}") from error
+    except ValidationError as error:
+        raise RecordError(
+            f"{path} is not a valid training record: {describe(error)}; "
+            "move it away and run the same command again"
+        ) from error
 
 
 _WAY_OUT = (

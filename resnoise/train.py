@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from resnoise import checkpoint
 from resnoise.activation import activations
 from resnoise.atomic import ensure_directory
-from resnoise.checkpoint import CheckpointInfo
+from resnoise.checkpoint import MOMENTUM, CheckpointInfo
 from resnoise.config import ExecutionConfig, Recipe
 from resnoise.datasets import Batches, batches
 from resnoise.errors import ConfigError, TrainingError
@@ -27,7 +27,6 @@ from resnoise.spiking import SpikingLayer
 CALIBRATION_IMAGES = 512
 CHECK_LOSS_EVERY = 20
 EPOCH = "epoch-{}"
-_MOMENTUM = "momentum/"
 
 Progress = Callable[[int, int, str], None]
 """Called with steps done, steps in all and a line of text."""
@@ -179,7 +178,7 @@ class Trainer:
             kept = EPOCH.format(f"{self.epochs_done:04}")
             checkpoint.write(self.last.with_name(f"{kept}.json"), self._info(), weights)
         momenta = {
-            f"{_MOMENTUM}{name}": self.optimiser.state[parameter]["momentum_buffer"]
+            f"{MOMENTUM}{name}": self.optimiser.state[parameter]["momentum_buffer"]
             for name, parameter in self.network.named_parameters()
             if "momentum_buffer" in self.optimiser.state[parameter]
         }
@@ -200,6 +199,8 @@ class Trainer:
             )
         trained = predecessor.load(start).state_dict()
         checkpoint.load_state_(self.network, self.network.state_dict() | trained, start)
+        for layer in activations(self.network).values():
+            layer.set_sigma_(0.0)  # the noise of that training, not of this one
         self.start_sha256 = checkpoint.read_info(start).sha256
 
     def _begin_(self, epoch: int) -> None:
@@ -264,7 +265,7 @@ class Trainer:
 
     def _info(self) -> CheckpointInfo:
         return CheckpointInfo(
-            method=self.job.method.name,
+            method=self.job.trained_by,
             job=self.job.info(),
             epoch=len(self.history),
             best_epoch=self.best_epoch,
@@ -277,12 +278,12 @@ class Trainer:
     def _resume_(self) -> None:
         info, tensors = checkpoint.read(self.last)
         checkpoint.require_job(info, self.job.info(), self.last)
-        momenta = {n: tensors.pop(n) for n in list(tensors) if n.startswith(_MOMENTUM)}
+        momenta = {n: tensors.pop(n) for n in list(tensors) if n.startswith(MOMENTUM)}
         checkpoint.load_state_(self.network, tensors, self.last)
         for name, parameter in self.network.named_parameters():
-            if _MOMENTUM + name in momenta:
+            if MOMENTUM + name in momenta:
                 # In the parameter's own memory layout, as the optimiser would have made it.
-                buffer = torch.empty_like(parameter).copy_(momenta[_MOMENTUM + name])
+                buffer = torch.empty_like(parameter).copy_(momenta[MOMENTUM + name])
                 self.optimiser.state[parameter]["momentum_buffer"] = buffer
         self.history = [dict(row) for row in info.history]
         self.best_epoch = info.best_epoch

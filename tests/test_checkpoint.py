@@ -23,6 +23,7 @@ def make_info(epoch=3, **changes):
         shape=(1, 8, 8),
         seed=2,
         recipe=Recipe().to_json(),
+        data_sha256="0" * 64,
     )
     history = [
         {"epoch": i + 1, "validation_accuracy": 0.1 + 0.2 * i, "layers": {"1": {"mean": -1e-17}}}
@@ -262,6 +263,7 @@ def test_tensors_of_another_architecture(change, message):
         ("classes", ("b", "a")),
         ("shape", (3, 8, 8)),
         ("seed", 3),
+        ("data_sha256", "1" * 64),
         ("recipe", Recipe(epochs=9).to_json()),
         ("recipe", Recipe(extensions=Extensions(averaging=0.5)).to_json()),
     ],
@@ -275,3 +277,12 @@ def test_the_checkpoint_of_another_job(path, field, value):
         checkpoint.require_job(info, other, path)
     with pytest.raises(CheckpointError, match=message):
         checkpoint.require_job(info.model_copy(update={"job": other}), info.job, path)
+
+
+def test_data_that_were_not_noted_may_be_any(tmp_path):
+    info = make_info()
+    older = info.model_copy(update={"job": info.job.model_copy(update={"data_sha256": ""})})
+    path = tmp_path / "best.json"
+    write(path, older, make_tensors())
+    assert "data_sha256" not in json.loads(path.read_text())["job"]
+    checkpoint.require_job(read_info(path), info.job, path)

@@ -140,6 +140,14 @@ def test_convert_writes_weights_that_any_reader_of_safetensors_can_read(compared
         assert all(file.get_tensor(f"{layer}.threshold") > 0 for layer in layers)
 
 
+def test_convert_refuses_neurons_that_its_file_would_not_tell_of(tmp_path):
+    resnoise("train", "--method", "direct", "--epochs", "1", "--timesteps", "2", cwd=tmp_path)
+    trained = best(tmp_path, "direct-ce-reference-T2")
+    done = resnoise("convert", trained, "--out", "snn.safetensors", cwd=tmp_path, status=1)
+    assert "direct, which trains no network without spikes" in done.stderr
+    assert not (tmp_path / "snn.safetensors").exists()
+
+
 def test_report_writes_the_same_tables_again(compared):
     folder, _, _ = compared
     before = (folder / "out" / "comparison.csv").read_bytes()
@@ -166,6 +174,12 @@ def test_report_writes_the_same_tables_again(compared):
         (["compare", "--out", "o", "--architectures", "vgg16"], "multiple of 32"),
         (["train", "--dataset", "cifar10", "--no-download"], "did not find"),
         (["train", "--dataset", "imagefolder:missing"], "missing"),
+        (
+            ["compare", "--out", "o", "--methods", "nq,direct", "--timesteps", "1,3"],
+            "direct trains",
+        ),
+        (["train", "--method", "direct", "--timesteps", "1,3"], "but got 1, 3; name others"),
+        (["train", "--start-from", "direct"], "without spikes, but got direct"),
         (["train", "--augmentation", "mixup"], "unknown augmentation 'mixup'"),
         (["train", "--device", "tpu"], "auto, cpu or cuda"),
         (["evaluate", "nothing.json"], "cannot read nothing.json"),
@@ -178,6 +192,15 @@ def test_bad_input_is_one_line_and_a_status(arguments, message, tmp_path):
     assert message in done.stderr
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_is_told_before_the_work(compared, tmp_path):
+    folder, _, _ = compared
+    for command in (["ablate"], ["decompose", best(folder)], ["bench-peers"]):
+        done = resnoise(*command, "--out", "/dev/null/o", cwd=tmp_path, status=1)
+        assert "cannot make the directory" in done.stderr
+        assert done.stdout == ""
+    assert not (tmp_path / "runs").exists()
 
 
 def test_an_edited_checkpoint_is_refused(compared, tmp_path):
@@ -221,11 +244,21 @@ def test_an_image_folder_from_training_to_tables(tmp_path):
             for index in range(count):
                 pixels = rng.integers(level - 50, level + 50, (32, 32, 3), dtype=numpy.uint8)
                 image.fromarray(pixels).save(folder / f"{index}.png")
-    arguments = ["--dataset", "imagefolder:photos", "--image-size", "32", "--methods", "nq"]
-    fast = ["--backends", "reference", "--augmentation", "flip", "--architectures", "digits-cnn"]
-    done = resnoise("compare", "--out", "out", *arguments, *fast, *SHORT, cwd=tmp_path)
+    data = ["--dataset", "imagefolder:photos", "--image-size"]
+    fast = ["--methods", "nq", "--backends", "reference", "--architectures", "digits-cnn"]
+    arguments = ["compare", "--out", "out", "--augmentation", "flip", *fast, *SHORT, *data]
+    done = resnoise(*arguments, "16", cwd=tmp_path)
     assert "imagefolder:photos" in done.stdout
     assert (tmp_path / "out" / "report.html").exists()
+
+    (trained,) = (tmp_path / "runs").glob("**/best.json")
+    resnoise("evaluate", trained, "--timesteps", "1", cwd=tmp_path)  # at the size it was trained at
+    done = resnoise(*arguments, "8", cwd=tmp_path, status=1)
+    assert "was made of other images of imagefolder:photos" in done.stderr
+    Path(tmp_path, "photos/test/dark/0.png").unlink()
+    for out, message in (("out", "made of other images"), ("new", "expected data_sha256")):
+        done = resnoise(*arguments, "16", "--out", out, cwd=tmp_path, status=1)
+        assert message in done.stderr
 
 
 def test_ablate_writes_a_row_for_each_change(tmp_path):
@@ -287,19 +320,26 @@ def test_compare_refuses_a_reference_that_there_is_not_before_it_trains(tmp_path
 
 def test_a_shared_training_is_of_the_method_that_it_is_named_after(tmp_path):
     resnoise(
-        "compare", "--out", "out", "--methods", "qcfs,srp", "--seeds", "0", "--epochs", "1",
+        "compare", "--out", "out", "--methods", "srp", "--seeds", "0", "--epochs", "1",
         "--timesteps", "1", "--backends", "reference", cwd=tmp_path,
     )  # fmt: skip
-    assert json.loads(best(tmp_path, "qcfs").read_text())["method"] == "qcfs"
+    (training,) = (tmp_path / "out" / "trainings").glob("*.json")
+    for path in (best(tmp_path, "qcfs"), training):
+        assert json.loads(path.read_text())["method"] == "qcfs"
 
 
 def test_recorded_errors_are_after_the_same_steps_whatever_the_noise_is_measured_at(tmp_path):
-    resnoise(
+    arguments = [
         "compare", "--out", "out", "--methods", "nq", "--induction-timesteps", "2", "--seeds", "0",
-        "--epochs", "1", "--timesteps", "1", "--backends", "reference", cwd=tmp_path,
-    )  # fmt: skip
+        "--timesteps", "1", "--backends", "reference", "--epochs",
+    ]  # fmt: skip
+    resnoise(*arguments, "1", cwd=tmp_path)
     (training,) = (tmp_path / "out" / "trainings").glob("*.json")
     assert json.loads(training.read_text())["residual"]["timesteps"] == 4
+
+    (tmp_path / "out" / "records.json").unlink()
+    resnoise(*arguments, "2", cwd=tmp_path)
+    assert len(json.loads(training.read_text())["history"]) == 2
 
 
 def test_trainings_side_by_side_start_from_one_that_is_trained_once(tmp_path):

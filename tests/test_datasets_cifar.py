@@ -4,11 +4,13 @@ import hashlib
 import importlib.util
 import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 
+from resnoise.atomic import exclusive
 from resnoise.datasets import load
 from resnoise.datasets.torchvision_compat import import_torchvision
 from resnoise.errors import DataError
@@ -135,6 +137,59 @@ def test_download_that_fails(fake):
 def test_download_leaves_intact_data_alone(fake):
     name, root, _ = fake
     assert len(load(name, root=root, download=True).test) == len(load(name, root=root).classes)
+
+
+def test_a_download_is_locked_and_happens_once(fake, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    from torchvision import datasets
+
+    name, root, folder = fake
+    away = folder.rename(root / "away")
+    downloads = []
+
+    def download(source):
+        if folder.exists():  # as torchvision does, which asks for the sums too
+            return
+        other = os.open(root, os.O_RDONLY)
+        try:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(other)
+        away.rename(folder)
+        downloads.append(name)
+
+    monkeypatch.setattr(getattr(datasets, LAYOUT[name][0]), "download", download)
+    for _ in range(2):
+        assert len(load(name, root=root, download=True).test) == LAYOUT[name][1]
+    assert downloads == [name]
+
+
+def test_who_finds_another_downloading_waits_for_the_data(fake):
+    pytest.importorskip("fcntl")
+    name, root, folder = fake
+    away = folder.rename(root / "away")
+    with ThreadPoolExecutor(1) as pool:
+        with exclusive(root):
+            loading = pool.submit(load, name, root=root, download=True)
+            with pytest.raises(TimeoutError):
+                loading.result(timeout=0.5)
+            away.rename(folder)
+        assert len(loading.result().test) == LAYOUT[name][1]  # a download would be refused
+
+
+def test_data_that_are_there_need_no_lock(fake):
+    name, root, _ = fake
+    with ThreadPoolExecutor(1) as pool, exclusive(root):
+        loading = pool.submit(load, name, root=root, download=True)
+        assert len(loading.result(timeout=60).test) == LAYOUT[name][1]
+
+
+def test_a_root_that_cannot_be_made_is_named(tmp_path):
+    root = tmp_path / "file" / "data"
+    root.parent.touch()
+    with pytest.raises(DataError, match=f"downloading .* to {root} failed.*can be written"):
+        load("cifar10", root=root, download=True)
 
 
 @real_data

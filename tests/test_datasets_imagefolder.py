@@ -67,6 +67,7 @@ def test_hash_follows_contents_and_names_but_not_the_place(folder, tmp_path_fact
     copy = tmp_path_factory.mktemp("copy") / "photos"
     shutil.copytree(folder, copy)
     assert load(f"imagefolder:{copy}", seed=9).sha256 == first
+    assert load(f"imagefolder:{copy}", image_size=8).sha256 != first
     shutil.copy(copy / "test" / "red" / "00.png", copy / "test" / "green" / "00.png")
     assert load(f"imagefolder:{copy}").sha256 != first
 

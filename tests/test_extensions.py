@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -271,10 +273,24 @@ def test_a_finished_training_does_not_need_what_it_started_from(tmp_path):
     job = tiny_job(epochs=1, extensions=Extensions(start_from="qcfs"))
     best = train_in(tmp_path, job)
     before = run_directory(tmp_path, job.predecessor())
-    for path in before.iterdir():
-        path.unlink()
+    shutil.rmtree(before)
     assert train_in(tmp_path, job) == best
-    assert not list(before.iterdir())
+    assert not before.exists()
+
+
+def test_the_noise_of_a_training_ends_with_it(tmp_path):
+    best = train_in(tmp_path, tiny_job("qcfs", epochs=1, extensions=Extensions(start_from="nq")))
+    assert checkpoint.read(best)[1]["7.sigma"] == 0
+    (before,) = tmp_path.glob("tiny/tiny/seed0/nq-*/best.json")
+    assert checkpoint.read(before)[1]["7.sigma"] > 0
+
+
+def test_what_others_share_is_started_from_once():
+    srp, qcfs = (
+        tiny_job(extensions=Extensions(start_from=name)).predecessor() for name in ("srp", "qcfs")
+    )
+    assert srp.training == qcfs.training == "qcfs"
+    assert run_directory(Path("runs"), srp) == run_directory(Path("runs"), qcfs)
 
 
 def test_what_cannot_be_started_from(tmp_path):

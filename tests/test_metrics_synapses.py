@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from itertools import product
 
 import numpy as np
@@ -196,6 +197,74 @@ def test_scalings_signs_and_norms_cost_nothing():
     spikes = sum(s.sum() for s in spikes_of(network, x, 3).values())
     assert spikes > 0
     assert measure(network, x, 3).acs == pytest.approx(3 * spikes / 2, rel=1e-12)
+
+
+class Combined(nn.Module):
+    """Two layers of neurons, which no operation between can change, and one that reads both."""
+
+    def __init__(self, combine):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(3, 4), nn.Linear(3, 4), nn.Linear(4, 5)
+        self.combine = combine
+
+    def forward(self, x):
+        return self.c(self.combine(torch.relu(self.a(x)), torch.relu(self.b(x))))
+
+
+@pytest.mark.parametrize(
+    "combine",
+    [
+        lambda p, q: p + q,
+        lambda p, q: operator.iadd(p, q),
+        *(lambda p, q, k=k: torch.add(p, q, alpha=k) for k in (1, -1, 2, 0.25)),
+        *(lambda p, q, k=k: torch.sub(p, q, alpha=k) for k in (1, -1, 2, 0.25)),
+        lambda p, q: torch.add(p, other=q, alpha=2),
+        lambda p, q: torch.add(input=p, other=q, alpha=2),
+        lambda p, q: p.add(q, alpha=2),
+        lambda p, q: p.add(other=q, alpha=2),
+        lambda p, q: p.add_(q, alpha=2),
+        lambda p, q: p.add_(other=q, alpha=2),
+        lambda p, q: torch.sub(p, other=q),
+        lambda p, q: p.sub(other=q, alpha=2),
+        lambda p, q: (1 + p) + (q + 1),
+        lambda p, q: (1 - p) + (q - 1),
+        lambda p, q: torch.add(p, 1, alpha=2) + torch.add(1, q, alpha=2),
+        lambda p, q: p.add(1, alpha=2) + q.add(other=1),
+        lambda p, q: torch.mul(p, other=2) + torch.mul(input=q, other=2),
+    ],
+)
+def test_what_is_added_costs_its_spikes_whatever_it_is_scaled_by(combine):
+    torch.manual_seed(0)
+    network = spiking(Combined(combine), threshold=0.3)
+    x = images(2, 3)
+    assert all((a == 5).all() for a in synapses(network, x).accumulates.values())
+    first, second = (s.sum() for s in spikes_of(network, x, 4).values())
+    assert min(first, second) > 0
+    assert measure(network, x, 4).acs == 5 * (first + second) / 2
+
+
+@pytest.mark.parametrize(
+    "features",
+    [lambda h: h.size(1) * 4, lambda h: h.size(2) + 4, lambda h: 10 - h.shape[1]],
+)
+def test_arithmetic_with_sizes_is_computed(features):
+    class Reshaped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.c = nn.Linear(3, 4), nn.Linear(8, 5)
+
+        def forward(self, x):
+            h = torch.relu(self.a(x))
+            return self.c(h.reshape(h.size(0), features(h)))
+
+    (accumulates,) = synapses(spiking(Reshaped()), images(2, 2, 3)).accumulates.values()
+    assert accumulates.tolist() == [[5] * 4] * 2
+
+
+def test_a_module_may_have_the_name_of_a_sum():
+    layers = OrderedDict(a=nn.Linear(3, 4), relu=nn.ReLU(), add=nn.Flatten(), c=nn.Linear(8, 5))
+    counted = synapses(spiking(nn.Sequential(layers)), images(2, 2, 3))
+    assert counted.accumulates["relu"].tolist() == [[5] * 4] * 2
 
 
 class InPlace(nn.Module):

@@ -245,6 +245,7 @@ def test_affine_operations_are_taken(body):
         (lambda m, h: F.relu(h) * F.relu(-h), {}, "mul"),
         (lambda m, h: F.relu(h) / F.relu(h + 9), {}, "truediv"),
         (lambda m, h: 1 / F.relu(h + 9), {}, "truediv"),
+        (lambda m, h: torch.div(F.relu(h), 2, rounding_mode="floor"), {}, "div"),
         (lambda m, h: F.relu(h) @ h, {}, "matmul"),
         (lambda m, h: torch.cat([F.relu(h), h]), {}, "cat"),
         (lambda m, h: torch.cat([F.relu(h), h], dim=0), {}, "cat"),
@@ -277,6 +278,11 @@ def test_affine_operations_are_taken(body):
 def test_what_cannot_be_converted_is_refused_by_name(body, modules, name):
     with pytest.raises(PreparationError, match=name):
         prepare(Model(body, **modules))
+
+
+def test_a_module_may_have_the_name_of_a_method():
+    model = Model(lambda m, h: m.add_(F.relu(h)), add_=nn.Identity()).eval()
+    assert torch.allclose(prepare(model, FINE).eval()(images()), model(images()), atol=1e-2)
 
 
 def test_all_refused_operations_are_named_at_once():

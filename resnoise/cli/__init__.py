@@ -16,7 +16,7 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Run the command line; an error of the user's is one line on stderr and exit status 1."""
-    errors = Console(stderr=True, highlight=False)
+    errors = Console(stderr=True, highlight=False, emoji=False)
     warnings.showwarning = lambda message, category, *rest: errors.print(
         f"warning: {message}", style="yellow", markup=False
     )

@@ -52,7 +52,7 @@ def check(
         if html is not None:
             _write_page(html, comparison)
     except ResnoiseError as error:
-        Console(stderr=True, highlight=False).print(
+        Console(stderr=True, highlight=False, emoji=False).print(
             f"error: {error}", style="red", markup=False, soft_wrap=True
         )
         raise typer.Exit(2) from None
@@ -94,7 +94,7 @@ def _reference_path(given: Path | None) -> Path:
 def _progress(text: str) -> None:
     from resnoise.cli.display import console
 
-    console.print(text, highlight=False, soft_wrap=True, markup=False)
+    console.print(text, highlight=False, soft_wrap=True)
 
 
 def _write_page(path: Path, comparison: Comparison) -> None:

@@ -80,10 +80,13 @@ def convert(
     """Convert a trained network: folded weights and thresholds in one file, for use elsewhere."""
     from resnoise.cli.display import print_paths, print_table
     from resnoise.export import export, layer_table
-    from resnoise.runs import job_of
+    from resnoise.runs import job_of, source_network
 
     job = job_of(checkpoint, place.options())
-    network = job.method.simulation(job.load(checkpoint), backend).network
+    trained = job.load(checkpoint)
+    # A file of weights and thresholds says all of a converted network, but not of leaky neurons.
+    source_network(job, trained, checkpoint)
+    network = job.method.simulation(trained, backend).network
     export(network, out)
     print_table(layer_table(network), f"{job.training} on {backend}")
     print_paths([out])

@@ -24,7 +24,11 @@ from rich.table import Table
 PIPE_WIDTH = 200
 SECONDS_BETWEEN_LINES = 60.0
 
-console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+# Columns that tell the rows of a table apart; all others hold what was measured.
+_LABELS = frozenset({"dataset", "architecture", "method", "backend", "L", "τ"})
+
+# Text is printed as it is: brackets and colons are of paths and names, not of Rich's markup.
+console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, markup=False, emoji=False)
 
 
 @contextmanager
@@ -34,10 +38,10 @@ def progress_bars() -> Iterator[Callable[[str], Callable[[int, int, str], None]]
     A piece that is announced takes the place of the one before it.
     """
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[text]}"),
+        TextColumn("{task.fields[text]}", markup=False),
         TimeElapsedColumn(),
     )
     if not console.is_terminal:
@@ -73,15 +77,29 @@ def _announce_line(name: str) -> Callable[[int, int, str], None]:
 
 
 def print_table(frame: pd.DataFrame, title: str) -> None:
-    """Print a frame of texts, its columns as headings; what is the same in all rows is left out."""
+    """Print a frame of texts, its columns as headings, without columns that say nothing.
+
+    A label that is the same in all rows is left out, and what was measured in none of them. The
+    first column stays, and a single row stays whole.
+    """
     first, *others = frame.columns
-    kept = [first, *(column for column in others if len(frame) == 1 or frame[column].nunique() > 1)]
+    kept = [first, *(column for column in others if _says_something(frame[column]))]
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in kept:
         table.add_column(str(column), justify="left" if column == first else "right", no_wrap=True)
     for row in frame[kept].itertuples(index=False):
         table.add_row(*(str(value) for value in row))
     console.print(table)
+
+
+def _says_something(column: pd.Series) -> bool:
+    from resnoise.report.table import MISSING
+
+    if len(column) == 1:
+        return True
+    if column.name in _LABELS:
+        return column.nunique() > 1
+    return not column.isin((MISSING, "")).all()
 
 
 def print_paths(paths: Iterable[Path]) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from resnoise.atomic import exclusive
 from resnoise.datasets.base import ImageData, LabelledImages, Normalisation, hash_arrays
 from resnoise.datasets.partition import deal
 from resnoise.datasets.request import Request
 from resnoise.datasets.torchvision_compat import import_torchvision
-from resnoise.errors import DataError
+from resnoise.errors import DataError, StorageError
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,8 @@ def load(request: Request) -> ImageData:
 
     source = getattr(datasets, variant.class_name)
     try:
-        parts = [
-            source(request.root, train=train, download=request.download) for train in (True, False)
-        ]
-    except (OSError, RuntimeError, HTTPException) as error:
+        parts = _read_or_download(request, source)
+    except (OSError, RuntimeError, HTTPException, StorageError) as error:
         raise _explained(request, source, error) from error
     pools = [
         LabelledImages(
@@ -68,6 +67,22 @@ def load(request: Request) -> ImageData:
         shape=(3, 32, 32),
         sha256=hash_arrays(*(a for pool in pools for a in (pool.pixels.numpy(), pool.labels))),
     )
+
+
+def _read_or_download(request: Request, source: Any) -> list[Any]:
+    """Training and test part; of the processes that lack them one downloads, the others wait."""
+    try:
+        return _read(request, source, download=False)
+    except RuntimeError:
+        if not request.download:
+            raise
+    # Only now, so that data that are there may lie where nobody can write.
+    with exclusive(request.root):
+        return _read(request, source, download=True)
+
+
+def _read(request: Request, source: Any, *, download: bool) -> list[Any]:
+    return [source(request.root, train=train, download=download) for train in (True, False)]
 
 
 def _explained(request: Request, source: Any, error: Exception) -> DataError:

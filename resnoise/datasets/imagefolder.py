@@ -85,7 +85,9 @@ def load(request: Request) -> ImageData:
         development_positions=np.arange(len(train)),
         test_positions=np.arange(len(test)),
         shape=(3, request.image_size, request.image_size),
-        sha256=_hash_files(folder, [path for part in (train, test) for path, _ in part.samples]),
+        sha256=_hash_files(
+            folder, [path for part in (train, test) for path, _ in part.samples], request.image_size
+        ),
     )
 
 
@@ -105,9 +107,11 @@ def _list_images(folder: Path) -> ImageFolder:
         ) from error
 
 
-def _hash_files(folder: Path, paths: list[str]) -> str:
-    """SHA-256 of the files' paths below `folder`, which give the classes, sizes and bytes."""
-    digest = hashlib.sha256()
+def _hash_files(folder: Path, paths: list[str], image_size: int) -> str:
+    """SHA-256 of what is made of the files: their side in pixels, and of each file its path below
+    `folder`, which gives the class, its size and its bytes.
+    """
+    digest = hashlib.sha256(f"{image_size}\n".encode())
     for path in map(Path, paths):
         try:
             with path.open("rb") as file:

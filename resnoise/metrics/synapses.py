@@ -28,7 +28,10 @@ _AVERAGE_CALLS = {
     F.avg_pool1d, F.avg_pool2d, F.avg_pool3d,
     F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d, torch.mean, "mean",
 }  # fmt: skip
-_DIFFERENCES = {operator.sub, operator.isub, torch.sub, "sub", "sub_"}
+_SUMS = {
+    operator.add, operator.iadd, torch.add, "add", "add_",
+    operator.sub, operator.isub, torch.sub, "sub", "sub_",
+}  # fmt: skip
 
 
 class Drive(IntEnum):
@@ -120,20 +123,21 @@ class _Counting(fx.Interpreter):
 
     def run_node(self, node: fx.Node) -> Any:
         drive = max((self.drives[n] for n in node.all_input_nodes), default=Drive.CONSTANT)
-        inputs = self.fetch_args_kwargs_from_env(node)[0]
+        args, kwargs = self.fetch_args_kwargs_from_env(node)
+        tensors = [x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]
         module = self.fetch_attr(node.target) if node.op == "call_module" else None
         self.drives[node] = drive
         if module is not None and node.target in self.spiking:
             self.drives[node] = Drive.SPIKES
-            self.neurons[node.target] = torch.ones_like(inputs[0]).requires_grad_()
+            self.neurons[node.target] = torch.ones_like(tensors[0]).requires_grad_()
             return self.neurons[node.target].clone(), None  # a branch may be added in place
         if isinstance(module, SYNAPTIC):
             if drive is not Drive.CONSTANT:
                 self.drives[node] = Drive.GRADED
-            return self._synaptic(node.target, module, inputs[0], drive)
-        if drive is not Drive.SPIKES:
+            return self._synaptic(node.target, module, tensors[0], drive)
+        if drive is not Drive.SPIKES or not tensors:  # none in arithmetic with sizes
             return super().run_node(node)
-        return self._between(node, module, inputs)
+        return self._between(node, module, tensors)
 
     def _synaptic(self, name: str, layer: nn.Module, x: Tensor, drive: Drive) -> Tensor:
         fan_out = _fan_out(layer, x, layer.weight != 0)
@@ -143,16 +147,16 @@ class _Counting(fx.Interpreter):
             self.accumulates = self.accumulates + (x[0] * fan_out).sum()
         return layer(x.detach())  # for its shape
 
-    def _between(self, node: fx.Node, module: nn.Module | None, inputs: tuple) -> Any:
+    def _between(self, node: fx.Node, module: nn.Module | None, tensors: list[Tensor]) -> Any:
         """The number of spikes that each output of an operation receives."""
         if isinstance(module, BATCH_NORMS) or node.target in SCALINGS | {operator.neg}:
-            return next(x for x in inputs if isinstance(x, Tensor))  # a factor may come first
-        if node.target in _DIFFERENCES:
-            return inputs[0] + inputs[1]
+            return tensors[0]
+        if module is None and node.target in _SUMS:  # a module may have the name of a method
+            return sum(tensors)  # signs and `alpha` fold into weights; what is a number is a bias
         output = super().run_node(node)
         if isinstance(module, _AVERAGES) or node.target in _AVERAGE_CALLS:
             centre = output[tuple(size // 2 for size in output.shape)]
-            (shares,) = torch.autograd.grad(centre, inputs[0], retain_graph=True)
+            (shares,) = torch.autograd.grad(centre, tensors[0], retain_graph=True)
             return output / shares.max()  # an average over k inputs takes 1/k of each
         return output
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from resnoise.atomic import exclusive, write_text
+from resnoise.atomic import ensure_directory, exclusive, write_text
 from resnoise.errors import ConfigError
 from resnoise.peers.document import speed_document
 from resnoise.peers.measure import PARTS, Settings
@@ -39,6 +39,7 @@ def measure_speed(
     unknown = [part for part in parts if part not in PARTS]
     if unknown or not parts:
         raise ConfigError(f"expected parts to be of {', '.join(PARTS)}, but got {list(parts)}")
+    ensure_directory(out)
     document = out / "speed.md"
     for part in parts:
         rows = PARTS[part](settings, lambda text, part=part: announce(f"{part}: {text}"))

@@ -125,7 +125,8 @@ def cost_table(frame: pd.DataFrame) -> Table:
         rows=rows,
         labels=2,
         notes=[
-            f"Medians over seeds. Latency: milliseconds an image at batch {batches}, median and "
+            "Medians over seeds, but the mean of as its ANN. "
+            f"Latency: milliseconds an image at batch {batches}, median and "
             "interquartile range; R(T): time of the SNN's T steps over T times one pass of the "
             "ANN; firing rate: spikes a neuron a step; as its ANN: test images on which SNN and "
             "source network predict the same; energy: 4.6 pJ a MAC and 0.9 pJ an AC (45 nm, "

@@ -1,0 +1,110 @@
+"""What the terminal shows: which columns a table keeps, and text as it is written."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from resnoise.cli import display
+from resnoise.report import summary_table
+from resnoise.store import frame_from_records
+from tests.comparisons import record
+
+# What Rich would take for a style, for the end of one, which it refuses, and for an emoji.
+as_it_is = pytest.mark.parametrize("text", ["'resnoise[norse]'", "runs/[/old]", "runs/:x:"])
+
+
+def headings(printed):
+    """The headings of the table in what was printed."""
+    line = next(line for line in printed.splitlines() if line.startswith("┃"))
+    return [heading.strip() for heading in line.strip("┃").split("┃")]
+
+
+def print_summary(*records):
+    summary = summary_table(frame_from_records(list(records))).drop(columns="dataset")
+    display.print_table(summary.set_index("method").reset_index(), "accuracy")
+
+
+def test_accuracies_that_are_the_same_on_every_backend_are_printed(capsys):
+    print_summary(
+        *(
+            record("nq", right, backend=backend, timesteps=timesteps, ann_accuracy=0.99)
+            for backend in ("norse", "reference")
+            for timesteps, right in ((1, 270), (4, 285))
+        )
+    )
+    printed = capsys.readouterr().out
+    assert headings(printed) == ["method", "backend", "ANN", "ANN, noise on", "T=1", "T=4"]
+    for backend in ("norse", "reference"):
+        (row,) = (line for line in printed.splitlines() if f" {backend} " in line)
+        assert all(accuracy in row for accuracy in ("99.0", "98.0", "90.0", "95.0"))
+
+
+def test_labels_that_differ_are_printed(capsys):
+    print_summary(
+        record("nq", 270, levels=2, architecture="resnet20"),
+        record("nq", 270, levels=4, architecture="vgg16", presimulation_steps=2),
+    )
+    labels = ["method", "architecture", "L", "τ"]
+    assert headings(capsys.readouterr().out)[:4] == labels
+
+
+def test_what_was_measured_nowhere_is_left_out(capsys):
+    print_summary(*(record(name, 270, ann_noisy_accuracy=None) for name in ("qcfs", "srp")))
+    assert headings(capsys.readouterr().out) == ["method", "ANN", "T=2"]
+
+
+def test_what_was_measured_of_one_row_is_printed(capsys):
+    print_summary(record("nq", 270), record("qcfs", 270, ann_noisy_accuracy=None))
+    assert headings(capsys.readouterr().out) == ["method", "ANN", "ANN, noise on", "T=2"]
+
+
+def test_a_single_row_stays_whole(capsys):
+    print_summary(record("qcfs", 270, ann_noisy_accuracy=None))
+    whole = ["method", "architecture", "backend", "L", "τ", "ANN", "ANN, noise on", "T=2"]
+    assert headings(capsys.readouterr().out) == whole
+
+
+def test_thresholds_that_are_all_the_same_are_printed(capsys):
+    layers = pd.DataFrame({"layer": ["1", "3"], "threshold": ["8.0000"] * 2})
+    display.print_table(layers, "nq on norse")
+    assert headings(capsys.readouterr().out) == ["layer", "threshold"]
+
+
+@as_it_is
+def test_lines_are_printed_as_they_are(text, capsys):
+    display.console.print(f"pip install {text}")
+    display.print_paths([Path(text)])
+    assert capsys.readouterr().out == f"pip install {text}\n{text}\n"
+
+
+@as_it_is
+def test_tables_are_printed_as_they_are(text, capsys):
+    frame = pd.DataFrame({f"a {text}": [f"b {text}", "c"]})
+    display.print_table(frame, f"d {text}")
+    printed = capsys.readouterr().out
+    assert all(f"{name} {text}" in printed for name in "abd")
+
+
+@as_it_is
+def test_progress_in_a_log_is_printed_as_it_is(text, capsys, monkeypatch):
+    monkeypatch.setattr(display, "SECONDS_BETWEEN_LINES", -1.0)
+    with display.progress_bars() as announce:
+        announce(f"train {text}")(1, 2, f"loss of {text}")
+    assert capsys.readouterr().out == f"train {text}\n  1/2 loss of {text}\n"
+
+
+@as_it_is
+def test_progress_on_a_terminal_is_printed_as_it_is(text, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=150)
+    monkeypatch.setattr(display, "console", terminal)
+    with display.progress_bars() as announce:
+        announce(f"train {text}")(1, 2, f"loss of {text}")
+    printed = terminal.file.getvalue()
+    assert f"train {text}" in printed
+    assert f"loss of {text}" in printed
