@@ -125,7 +125,7 @@ def cost_table(frame: pd.DataFrame) -> Table:
         rows=rows,
         labels=2,
         notes=[
-            "Medians over seeds, but the mean of as its ANN. "
+            "Medians over seeds, means where the heading is 'as its ANN'. "
             f"Latency: milliseconds an image at batch {batches}, median and "
             "interquartile range; R(T): time of the SNN's T steps over T times one pass of the "
             "ANN; firing rate: spikes a neuron a step; as its ANN: test images on which SNN and "
