@@ -62,6 +62,24 @@ def test_memory_layout_does_not_matter():
     assert measure(network.to(memory_format=last), x.to(memory_format=last), 3) == plain
 
 
+def test_a_layer_may_be_called_by_keyword():
+    class ByKeyword(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = three_layers()
+
+        def forward(self, x):
+            *before, classifier = self.layers
+            for layer in before:
+                x = layer(x)
+            return classifier(input=x)
+
+    x = images(2, 2, 8, 8)
+    by_keyword = measure(spiking(ByKeyword(), 0.7), x, 3)
+    plain = measure(spiking(three_layers(), 0.7), x, 3)
+    assert by_keyword._replace(firing_rates={}) == plain._replace(firing_rates={})
+
+
 def test_counting_leaves_no_hooks():
     network = spiking(three_layers())
     measure(network, images(2, 2, 8, 8), 1)

@@ -208,7 +208,8 @@ class _Recordings:
             handles.append(layer.register_forward_hook(self._spiking_hook(index, name)))
         for name, module in network.body.named_modules():
             if isinstance(module, SYNAPTIC):
-                handles.append(module.register_forward_pre_hook(self._synaptic_hook(name)))
+                hook = self._synaptic_hook(name)
+                handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
         return handles
 
     def _spiking_hook(self, index: int, name: str):
@@ -220,8 +221,9 @@ class _Recordings:
 
     def _synaptic_hook(self, name: str):
         @any_thread
-        def count(layer: nn.Module, args: tuple[Tensor]) -> None:
-            self.mine().count_operations(name, args[0])
+        def count(layer: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
+            (given,) = (*args, *kwargs.values())
+            self.mine().count_operations(name, given)
 
         return count
 
