@@ -22,6 +22,7 @@ class NamedData:
 
     def __init__(self, info):
         self.name, self.classes, self.shape = info.dataset, info.classes, info.shape
+        self.sha256 = info.data_sha256
 
 
 def job_of(path):
