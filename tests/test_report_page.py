@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from resnoise.report import write_report
-from tests.comparisons import store
+from tests.comparisons import record, store
 from tests.made_up import make_training
 from tests.page_parser import Page
 
@@ -47,6 +47,12 @@ def test_figures_are_valid_svg_on_white(page):
 
 def test_figures_of_the_residual_error_say_after_how_many_steps(page):
     assert "after T = 4 steps on validation images" in page
+
+
+def test_the_line_of_the_ann_is_explained_only_where_it_is_drawn(page, tmp_path):
+    assert "The dotted line is one pass" in page
+    write_report(store(tmp_path / "one", [record("nq", 9, timesteps=4)]))
+    assert "dotted line" not in (tmp_path / "one" / "report.html").read_text()
 
 
 def test_residuals_are_left_out_with_a_note_without_trainings(folds, tmp_path):

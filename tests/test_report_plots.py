@@ -42,6 +42,22 @@ def test_single_points_of_one_method_are_told_apart_by_their_filling():
     assert len({line.get_color() for line in drawn.values()}) == 1
 
 
+def test_a_backend_of_fewer_timesteps_has_a_curve_of_its_own_only_if_it_differs():
+    own = [record("nq", 200 + t, timesteps=t, latency_ms_per_image=t) for t in (1, 2, 4)]
+    snntorch = record("nq", 202, timesteps=2, backend="snntorch", latency_ms_per_image=3.0)
+    assert list(curves(frame_of([*own, snntorch]))) == ["nq"]
+    other = record("nq", 203, timesteps=2, backend="snntorch")
+    assert list(curves(frame_of([*own, other]))) == ["nq on norse", "nq on snntorch"]
+
+
+def test_latency_is_compared_at_a_time_step_of_all_backends():
+    own = [record("nq", 200, timesteps=t, latency_ms_per_image=t) for t in (1, 2, 4)]
+    fewer = record("nq", 200, timesteps=2, backend="snntorch", latency_ms_per_image=3.0)
+    axes = latency_figure(frame_of([*own, fewer])).axes[0]
+    assert axes.get_title() == "Latency at T = 2"
+    assert [bar.get_width() for bar in axes.patches] == [2, 3.0]
+
+
 def test_the_ann_is_marked_once_where_energy_is_drawn():
     costs = [
         {"timesteps": t, "synops_dense": 20 + 100 * t, "energy_nj": 0.4 * t} for t in (1, 2, 4)

@@ -113,19 +113,15 @@ def comparison_frame(groups: Groups) -> pd.DataFrame:
     counts different images, so seeds that share a test set do not narrow its interval. Costs are
     medians over seeds; `ann_energy_nj` is that of one pass of the network without spikes.
     """
-    return pd.DataFrame(
-        [
-            {
-                **row._asdict(),
-                "label": row.label,
-                "timesteps": timesteps,
-                **_summary(records),
-                "ann_energy_nj": _ann_energy(by_timesteps),
-            }
-            for row, by_timesteps in groups.items()
+    lines: list[dict[str, object]] = []
+    for row, by_timesteps in groups.items():
+        name = {**row._asdict(), "label": row.label}
+        ann = {"ann_energy_nj": _ann_energy(by_timesteps)}
+        lines += [
+            {**name, "timesteps": timesteps, **_summary(records), **ann}
             for timesteps, records in by_timesteps.items()
         ]
-    ).astype({"levels": "Int64"})
+    return pd.DataFrame(lines).astype({"levels": "Int64"})
 
 
 def row_of(line: pd.Series) -> Row:

@@ -60,10 +60,12 @@ def accuracy_figure(frame: pd.DataFrame, by: str, looks: Looks) -> Figure:
 def latency_figure(frame: pd.DataFrame) -> Figure:
     """Latency an image by method, L and backend with its interquartile range.
 
-    All at the largest T that every method has, or at each method's own largest if none is shared.
+    All at the largest T that every method has on each of its backends, or each at its own largest
+    if none is shared.
     """
     frame = frame.assign(name=_names(frame))
-    shared = set.intersection(*(set(group) for _, group in frame.groupby("name")["timesteps"]))
+    bars_of = frame.groupby(["name", "backend"])["timesteps"]
+    shared = set.intersection(*(set(group) for _, group in bars_of))
     chosen = frame[frame["timesteps"] == max(shared)] if shared else frame
     chosen = chosen.sort_values("timesteps").groupby(["name", "backend"], sort=False).tail(1)
     names, backends = list(frame["name"].unique()), list(frame["backend"].unique())
@@ -123,17 +125,22 @@ class _Curve(NamedTuple):
 
 
 def _curves(frame: pd.DataFrame, by: str) -> list[_Curve]:
-    """One curve a method, L and τ, and one a backend only where backends give different curves."""
+    """One curve a method, L and τ, and one a backend only where backends give different curves.
+
+    A backend that was simulated at fewer T than another, equally at those, has none of its own.
+    """
     curves = []
     frame = frame.assign(name=_names(frame))
     for label, lines in frame.groupby("label", sort=False):
         styles = cycle(_STYLES)
         for (name, tau), group in lines.groupby(["name", "presimulation_steps"], sort=False):
-            distinct: dict[tuple, tuple[list[str], pd.DataFrame]] = {}
-            for backend, points in group.groupby("backend", sort=False):
+            distinct: dict[frozenset, tuple[list[str], pd.DataFrame]] = {}
+            backends = group.groupby("backend", sort=False)
+            for backend, points in sorted(backends, key=lambda item: -len(item[1])):
                 points = points.dropna(subset=by)
-                shape = tuple(zip(points[by], points["accuracy"], strict=True))
-                distinct.setdefault(shape, ([], points))[0].append(backend)
+                shape = frozenset(zip(points[by], points["accuracy"], strict=True))
+                whole = next((known for known in distinct if shape <= known), shape)
+                distinct.setdefault(whole, ([], points))[0].append(backend)
             name += f", τ={tau}" if lines["presimulation_steps"].nunique() > 1 else ""
             for backends, points in distinct.values():
                 where = f" on {', '.join(backends)}" if len(distinct) > 1 else ""

@@ -172,10 +172,13 @@ def _figures(
         "total_steps",
         looks,
     )
+    ann = ""
+    if frame["ann_energy_nj"].notna().any():
+        ann = " The dotted line is one pass of the network without spikes."
     yield figure(
         "energy",
-        "Accuracy against estimated energy, each curve in the order of T; up and left is better. "
-        "The dotted line is one pass of the network without spikes.",
+        "Accuracy against estimated energy, each curve in the order of T; up and left is better."
+        + ann,
         accuracy_figure,
         frame,
         "energy_nj",
