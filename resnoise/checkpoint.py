@@ -27,6 +27,7 @@ FORMAT = 1
 MOMENTUM = "momentum/"
 """Before the names of the optimiser's tensors, which stand beside the weights in `last.json`."""
 _DIGEST_CHARACTERS = 12
+"""Of the hash of the weights, in their file's name."""
 
 
 class JobInfo(Schema):
@@ -57,7 +58,8 @@ class CheckpointInfo(Schema):
     start: str = Field("", description="SHA-256 of the weights it started from, if not scratch")
     segments: list[Segment] = Field([], description="where its epochs ran; empty if not noted")
     weights: Annotated[str, Field(pattern=r"^[^/\\\x00]*$")] = ""
-    sha256: str = ""
+    sha256: str = Field("", description="of the weights")
+    digest: str = Field("", description="SHA-256 of all the rest; empty in files before it was")
 
 
 def write(path: Path, info: CheckpointInfo, tensors: Mapping[str, Tensor]) -> CheckpointInfo:
@@ -70,9 +72,9 @@ def write(path: Path, info: CheckpointInfo, tensors: Mapping[str, Tensor]) -> Ch
         StorageError: the directory cannot be written to.
     """
     data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
-    digest = hashlib.sha256(data).hexdigest()
-    weights = path.with_name(f"{path.stem}-{digest[:_DIGEST_CHARACTERS]}.safetensors")
-    info = info.model_copy(update={"weights": weights.name, "sha256": digest})
+    sha256 = hashlib.sha256(data).hexdigest()
+    weights = path.with_name(f"{path.stem}-{sha256[:_DIGEST_CHARACTERS]}.safetensors")
+    info = _sealed(info.model_copy(update={"weights": weights.name, "sha256": sha256}))
     with exclusive(path.parent):
         write_bytes(weights, data)
         write_text(path, _encode(info))
@@ -87,17 +89,17 @@ def amend(path: Path, latest: CheckpointInfo) -> None:
     """Bring the course of the training in a checkpoint up to date; its weights stay."""
     course = {"history": latest.history, "segments": latest.segments}
     with exclusive(path.parent):
-        write_text(path, _encode(read_info(path).model_copy(update=course)))
+        write_text(path, _encode(_sealed(read_info(path).model_copy(update=course))))
 
 
 def read_info(path: Path) -> CheckpointInfo:
     """Read the JSON side of a checkpoint.
 
     Raises:
-        CheckpointError: it is missing, not a checkpoint, or of another format.
+        CheckpointError: it is missing, edited, not a checkpoint, or of another format.
     """
     try:
-        return CheckpointInfo.model_validate_json(path.read_text(encoding="utf-8"))
+        info = CheckpointInfo.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CheckpointError(
             f"cannot read {path} ({error.strerror}): expected the .json file of a checkpoint, "
@@ -106,6 +108,13 @@ def read_info(path: Path) -> CheckpointInfo:
     except (ValidationError, UnicodeDecodeError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise CheckpointError(f"{path} is not a checkpoint of format {FORMAT}: {reason}") from error
+    # Another seed, for one, would have the network tested on images that it was trained on.
+    if info.digest and info != _sealed(info):
+        raise CheckpointError(
+            f"{path} was edited: its SHA-256 is not the `digest` in it; "
+            "train again or restore the file"
+        )
+    return info
 
 
 def read(path: Path) -> tuple[CheckpointInfo, dict[str, Tensor]]:
@@ -144,12 +153,22 @@ def require_job(info: CheckpointInfo, job: JobInfo, path: Path) -> None:
         )
 
 
+def _sealed(info: CheckpointInfo) -> CheckpointInfo:
+    rest = json.dumps({**_values(info), "digest": ""}, sort_keys=True)
+    return info.model_copy(update={"digest": hashlib.sha256(rest.encode()).hexdigest()})
+
+
 def _encode(info: CheckpointInfo) -> str:
-    # Left out where there is none, so that older versions read the checkpoint too.
-    unused: dict[str, Any] = {n: True for n in ("start", "segments") if not getattr(info, n)}
+    return json.dumps(_values(info), indent=1) + "\n"
+
+
+def _values(info: CheckpointInfo) -> dict[str, Any]:
+    # Left out where there is none, so that a field of tomorrow does not change a file of today.
+    optional = ("start", "segments", "digest")
+    unused: dict[str, Any] = {name: True for name in optional if not getattr(info, name)}
     if not info.job.data_sha256:
         unused["job"] = {"data_sha256"}
-    return json.dumps(info.model_dump(mode="json", exclude=unused), indent=1) + "\n"
+    return info.model_dump(mode="json", exclude=unused)
 
 
 def load_state_(network: Any, tensors: Mapping[str, Tensor], path: Path) -> None:

@@ -64,13 +64,15 @@ def weights_of(path):
 
 
 def edit(path, **changes):
+    """Change a checkpoint to one from before there were digests, which nothing protects."""
     values = json.loads(path.read_text())
-    path.write_text(json.dumps({**values, **changes}))
+    path.write_text(json.dumps({**values, "digest": "", **changes}))
 
 
 def test_round_trip(path):
     info, tensors = read(path)
-    assert info == make_info().model_copy(update={"weights": info.weights, "sha256": info.sha256})
+    written = ("weights", "sha256", "digest")
+    assert info == make_info().model_copy(update={name: getattr(info, name) for name in written})
     assert info == read_info(path)
     expected = make_tensors()
     assert set(tensors) == set(expected)
@@ -179,6 +181,40 @@ def test_edited_json(path, changes):
     edit(path, **changes)
     with pytest.raises(CheckpointError):
         read(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda values: values["job"].update(seed=1),
+        lambda values: values["job"]["recipe"]["activation"].update(levels=8),
+        lambda values: values.update(validation_accuracy=1.0),
+        lambda values: values["history"][0].update(validation_accuracy=0.9),
+        lambda values: values.update(start="0" * 64),
+        lambda values: values.update(digest="0" * 64),
+    ],
+)
+def test_json_edited_to_another_that_is_valid(path, change):
+    values = json.loads(path.read_text())
+    change(values)
+    path.write_text(json.dumps(values))
+    with pytest.raises(CheckpointError, match=r"best\.json was edited: .* train again or restore"):
+        read(path)
+
+
+def test_json_may_be_laid_out_otherwise(path):
+    before = read_info(path)
+    path.write_text(json.dumps(json.loads(path.read_text()), sort_keys=True))
+    assert read_info(path) == before
+
+
+def test_an_older_checkpoint_without_a_digest_is_read_and_sealed_when_it_is_amended(path):
+    edit(path)
+    older = read_info(path)
+    assert not older.digest
+    checkpoint.amend(path, older)
+    assert read_info(path) == older.model_copy(update={"digest": read_info(path).digest})
+    assert len(read_info(path).digest) == 64
 
 
 def test_weights_that_are_no_safetensors_are_not_unpickled(path):

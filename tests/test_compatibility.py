@@ -39,8 +39,7 @@ def test_a_committed_checkpoint_loads_as_the_same_job(path):
     assert job.info() == checkpoint.read_info(path).job
     network = job.load(path)
     assert set(network.state_dict()) == set(checkpoint.read(path)[1])
-    text = path.read_text()
-    assert checkpoint._encode(checkpoint.read_info(path)) == text  # and older code reads ours
+    assert checkpoint._encode(checkpoint.read_info(path)) == path.read_text()
 
 
 def test_run_directories_are_called_as_before():
