@@ -24,6 +24,8 @@ bench: $(VENV)/installed clean-tree ## Run the asv suite on this commit, as asv 
 	$(BIN)/asv run --show-stderr $(ARGS) HEAD^!
 
 bench-pair: $(VENV)/installed clean-tree ## Run the asv suite on BASE=COMMIT and on this commit.
+	@git rev-parse --verify --quiet "$(BASE)^{commit}" > /dev/null || { echo "error: expected \
+	BASE=COMMIT to compare with, but got '$(BASE)'" >&2; exit 1; }
 	$(BIN)/asv machine --yes
 	$(BIN)/asv run --show-stderr $(ARGS) $(BASE)^!
 	$(BIN)/asv run --show-stderr $(ARGS) HEAD^!
@@ -46,9 +48,10 @@ html: $(VENV)/installed ## Write the curves over commits to .asv/html; `asv prev
 check: $(VENV)/installed ## Compare with the reference, or with BASE=COMMIT; fail if worse.
 	$(BIN)/resnoise check $(if $(BASE),--base $(BASE)) --html .asv/gate.html $(ARGS)
 
-# asv installs commits: changes that are in none would be missing from the result.
+# asv installs commits: changes that are in none would be missing from the result. Of the suite it
+# takes new files too; its results it changes itself.
 clean-tree:
-	@git diff --quiet HEAD || { echo "error: expected a clean tree, since asv measures commits, \
+	@git diff --quiet HEAD -- . ':!results/asv' && test -z "$$(git status --porcelain benchmarks)" || { echo "error: expected a clean tree, since asv measures commits, \
 	but some files differ from HEAD; commit or stash them first" >&2; exit 1; }
 
 # Installed anew when the project's own requirements change.

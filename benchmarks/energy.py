@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from .common import BACKENDS_THAT_AGREE, FIXED_WEIGHTS, sweep
+from .common import BACKENDS_THAT_AGREE, FIXED_WEIGHTS, OLDER, sweep
 
 TIMESTEPS = sweep([1, 2, 4, 8])
 
@@ -23,7 +23,7 @@ class Energy:
             from resnoise.grid import DataOptions
             from resnoise.metrics import ActivityMeter
             from resnoise.runs import job_of
-        except ImportError:  # a commit from before these existed
+        except OLDER:
             return {}
         if not hasattr(ActivityMeter, "counting"):  # or from when it was called `batch`
             return {}

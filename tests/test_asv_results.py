@@ -42,7 +42,7 @@ class Project:
         self.git("add", "--all")
         self.commits = [self.commit("one"), self.commit("two")]
         self.results = folder / settings["results_dir"]
-        self.graphs = folder / settings["html_dir"] / "graphs" / "branch-main"
+        self.graphs = folder / settings["html_dir"] / "graphs" / "branch-HEAD"
         self.asv("machine", "--yes", "--machine", "ours")
         for commit in self.commits:
             self.asv(*RUN, commit)
@@ -98,6 +98,14 @@ def test_another_machines_results_get_a_curve_of_their_own(project):
     project.add_machine("theirs")
     assert "Error" not in project.asv("publish")
     assert {path.name for path in project.graphs.iterdir()} == {"machine-ours", "machine-theirs"}
+
+
+def test_a_checkout_of_a_pull_request_without_a_branch_has_the_curve_of_its_commits(project):
+    project.git("checkout", "--quiet", "--detach")
+    project.git("branch", "--delete", "--force", "main")
+    assert "Error" not in project.asv("publish")
+    (graph,) = project.graphs.rglob("tiny.Tiny.track_n.json")
+    assert [value for _, value in json.loads(graph.read_text())] == [3, 3]
 
 
 def test_machines_are_compared_only_with_themselves(project):

@@ -1,5 +1,6 @@
 """The suites: what they skip, what they agree on, and the functions that were made for them."""
 
+import os
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from benchmarks import accuracy, cifar, common, direct, energy, imports, latency, memory, training
 from resnoise import backends
+from resnoise.errors import CheckpointError
 from resnoise.metrics import ActivityMeter
 from resnoise.metrics.reach import conversion_gap, timesteps_to_reach
 from tests.made_up import make_record
@@ -84,6 +86,41 @@ def test_methods_of_other_timesteps_have_cells_of_their_own():
 def test_accuracy_is_skipped_on_a_commit_without_comparisons(monkeypatch):
     monkeypatch.setitem(sys.modules, "resnoise.compare", None)
     assert accuracy.setup_cache() == accuracy.Figures({}, {})
+
+
+def test_what_is_broken_in_the_commit_of_the_suite_fails_a_smoke_run(monkeypatch):
+    script = "from benchmarks import common; assert common.OLDER == ()"
+    smoke = {**os.environ, "RESNOISE_SMOKE": "1"}
+    assert (
+        subprocess.run([sys.executable, "-c", script], cwd=common.ROOT, env=smoke).returncode == 0
+    )
+    monkeypatch.setattr(common, "OLDER", ())
+    monkeypatch.setattr(accuracy, "OLDER", ())
+    monkeypatch.setitem(sys.modules, "resnoise.compare", None)
+    with pytest.raises(ImportError, match=r"resnoise\.compare"):
+        accuracy.setup_cache()
+    with pytest.raises(ImportError, match=r"resnoise\.compare"):
+        common.require("resnoise.compare")
+
+
+def test_a_trainer_that_an_old_commit_lacks_is_skipped_and_not_failed(monkeypatch):
+    monkeypatch.setattr(training, "Trainer", None)
+    with pytest.raises(SkipNotImplemented, match="no trainer"):
+        training.make_trainer("nq", "digits-cnn", "nowhere")
+
+
+def test_a_checkpoint_that_an_old_commit_cannot_read_does_not_cost_the_others(monkeypatch):
+    def accuracies(dataset, method, folder):
+        if method != "nq":
+            raise CheckpointError("an unexpected keyword argument")
+        return [0.25] * max(cifar.TIMESTEPS)
+
+    monkeypatch.setenv("RESNOISE_DATA", "data")
+    monkeypatch.setattr(cifar, "_accuracies", accuracies)
+    error_rates = cifar.CifarErrorRate().setup_cache()
+    assert error_rates == {
+        (dataset, "nq", t): 0.75 for dataset in cifar.DATASETS for t in cifar.TIMESTEPS
+    }
 
 
 def test_suites_that_only_look_up_do_not_wait_for_pytorch():

@@ -13,7 +13,7 @@ import torch
 from faults import CHECK, FAULTS, ROOT, plant
 
 from resnoise import convert
-from resnoise.check import gate, reference, trees
+from resnoise.check import gate, reference, trained, trees
 from resnoise.check.figures import Figure, Kind
 from resnoise.check.grid_network import grid_images, grid_network
 from resnoise.check.ratio import time_in_turns
@@ -62,6 +62,30 @@ def test_a_group_that_a_tree_lacks_does_not_cost_the_others(tree):
     now = trees.measure(tree, ROOT / gate.WEIGHTS, ["exact"])
     assert "neurons, reference: tensor operations in 4 steps" in now.by_name()
     assert {"digits, reference", "noise"} <= set(now.failed)
+
+
+def test_a_method_that_a_tree_lacks_does_not_cost_the_trained_figures_of_others(monkeypatch):
+    def older(name):
+        if name == "srp":
+            raise AttributeError("module 'baselines.srp' has no attribute 'SRP'")
+        return name if name in ("nq", "qcfs") else None
+
+    monkeypatch.setattr(trained, "converted_training", older)
+    groups = trained.groups()
+    assert {"trained, nq", "trained, qcfs", "trained, srp"} == set(groups)
+    with pytest.raises(AttributeError, match="has no attribute 'SRP'"):
+        groups["trained, srp"]()
+
+
+def test_figures_of_a_library_that_is_not_installed_are_left_out(monkeypatch):
+    before = reference.read(ROOT / gate.REFERENCE)
+    here = [f for f in before.figures if "norse" not in f.name and f.name.startswith("grid")]
+    assert any("srp, norse" in figure.name for figure in before.figures)
+    monkeypatch.setattr(gate.backends, "missing", lambda: {"norse": "pip install norse"})
+    monkeypatch.setattr(gate, "_measure_working_tree", lambda *_: replace(before, figures=here))
+    comparison = gate.check_against_reference(ROOT / gate.REFERENCE, ["exact"], print)
+    assert "backend norse: not installed here: pip install norse" in comparison.notes
+    assert not any("norse" in verdict.name for verdict in comparison.verdicts)
 
 
 def test_times_come_from_both_trees(tree):

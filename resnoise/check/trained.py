@@ -30,7 +30,7 @@ def groups() -> dict[str, Callable[[], Iterator[Figure]]]:
     for name in methods.names():
         try:
             training = converted_training(name)
-        except ImportError as error:  # which an older tree may, and the working tree may not
+        except (ImportError, AttributeError) as error:  # an older tree may lack the file or class
             found[f"trained, {name}"] = lambda error=error: _cannot(error)
             continue
         if training == name:
@@ -45,7 +45,7 @@ def trained_figures(method: str) -> Iterator[Figure]:
         yield Figure(f"trained, {method}: accuracy at T={timesteps}", Kind.SEEDS, list(values))
 
 
-def _cannot(error: ImportError) -> Iterator[Figure]:
+def _cannot(error: Exception) -> Iterator[Figure]:
     raise error
 
 
