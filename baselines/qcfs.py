@@ -10,29 +10,33 @@ from resnoise.methods.plus import fine_tuning
 class QCFS(ConversionMethod):
     """The same training as NQ with σ = 0.
 
-    The published recipe is that of the authors' code for CIFAR-10 (putshua/ANN_SNN_QCFS @d3c5698);
-    for CIFAR-100 it asks for a learning rate of 0.05. The paper's tables have L = 4 or 8.
+    The published recipe is that of the authors' code (putshua/ANN_SNN_QCFS @d3c5698), with the L
+    that it has by default: the paper's tables do not say theirs.
     """
 
     name = "qcfs"
     induces_noise = False
-    published = Recipe(
-        epochs=300,
-        batch_size=300,
-        learning_rate=0.1,
-        momentum=0.9,
-        weight_decay=5e-4,
-        warmup_epochs=0.0,
-        augmentation=("crop", "flip", "autoaugment", "cutout"),
-        activation=ActivationConfig(levels=8, threshold=8.0),
-    )
+
+    def published(self, dataset: str, architecture: str) -> Recipe | None:
+        return Recipe(
+            epochs=300,
+            batch_size=300,
+            learning_rate=0.05 if dataset == "cifar100" else 0.1,
+            momentum=0.9,
+            weight_decay=5e-4,
+            warmup_epochs=0.0,
+            augmentation=("crop", "flip", "autoaugment", "cutout"),
+            activation=ActivationConfig(levels=8, threshold=8.0),
+        )
 
 
 class QCFSPlus(QCFS):
     """QCFS, fine-tuned for as long as `nq-plus` is, without noise."""
 
     name = "qcfs-plus"
-    published = None
+
+    def published(self, dataset: str, architecture: str) -> None:
+        return None
 
     def recipe(self, base: Recipe) -> Recipe:
         return fine_tuning(base)

@@ -16,13 +16,13 @@ from resnoise import checkpoint, methods
 from resnoise.accuracy import BACKEND, simulated_accuracies
 from resnoise.activation import activations
 from resnoise.atomic import ensure_directory
-from resnoise.compare import Announce
 from resnoise.config import ExecutionConfig, Extensions, Recipe, require_timesteps
 from resnoise.difference import differences
 from resnoise.errors import ConfigError
 from resnoise.grid import DataOptions
 from resnoise.job import Job
 from resnoise.methods.conversion import ConversionMethod
+from resnoise.progress import Announce
 from resnoise.provenance import provenance
 from resnoise.report.ablation import ablation_page
 from resnoise.runs import train_in

@@ -146,7 +146,8 @@ def require_job(info: CheckpointInfo, job: JobInfo, path: Path) -> None:
     """Raise `CheckpointError` unless the checkpoint at `path` is one of `job`."""
     unknown = {"data_sha256"} if not info.job.data_sha256 else set()
     wanted, found = (one.model_dump(exclude=unknown) for one in (job, info.job))
-    for field, (expected, got) in differences(wanted, found).items():
+    if changed := differences(wanted, found):
+        field, (expected, got) = next(iter(changed.items()))
         raise CheckpointError(
             f"{path} is of another training: expected {field} {expected}, "
             f"but got {got}; name another directory or remove this one"

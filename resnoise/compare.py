@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,25 +17,18 @@ from resnoise.atomic import exclusive, write_text
 from resnoise.config import ExecutionConfig, InductionConfig, require_positive_int
 from resnoise.datasets import ImageData, batches
 from resnoise.difference import differences
-from resnoise.errors import RecordError
+from resnoise.errors import RecordError, TrainingError
 from resnoise.evaluate import evaluate
 from resnoise.grid import Cell, Grid
 from resnoise.induction import induce
 from resnoise.job import Job
+from resnoise.progress import Announce, Progress, silence
 from resnoise.records import Epoch, TrainingRecord
 from resnoise.report import NQ, Reference, write_report
 from resnoise.residual import HISTOGRAM_EDGES
 from resnoise.runs import run_directory, train_in
 from resnoise.slug import slug
 from resnoise.store import RecordStore, read_training
-from resnoise.train import Progress
-
-Announce = Callable[[str], Progress]
-"""Called with the name of a piece of work, returns what is told of its progress."""
-
-
-def _silence(name: str) -> Progress:
-    return lambda done, total, text: None
 
 
 @dataclass(frozen=True)
@@ -63,7 +57,7 @@ def compare(
     *,
     reference: Reference = NQ,
     published: pd.DataFrame | None = None,
-    announce: Announce = _silence,
+    announce: Announce = silence,
 ) -> list[Path]:
     """Run a comparison, and write its tables and its report.
 
@@ -117,7 +111,8 @@ def _refuse_other_recipes(store: RecordStore, grid: Grid) -> None:
             continue
         if record.levels != methods.get(record.method).levels(recipe):
             continue  # a row of its own
-        for name, (now, before) in differences(recipe.to_json(), record.recipe).items():
+        if changed := differences(recipe.to_json(), record.recipe):
+            name, (now, before) = next(iter(changed.items()))
             raise RecordError(
                 f"{store.path} holds {record.method} of another recipe: {name} is "
                 f"{before}, now {now}; use another --out"
@@ -130,10 +125,10 @@ def _refuse_other_data(store: RecordStore, grid: Grid) -> None:
     if not made_of:
         return
     now = grid.load(next(grid.cells())).sha256
-    for before in made_of - {now}:
+    if others := sorted(made_of - {now}):
         raise RecordError(
             f"{store.path} was made of other images of {grid.data.dataset}: their SHA-256 was "
-            f"{before}, now it is {now}; use another --out"
+            f"{others[0]}, now it is {now}; use another --out"
         )
 
 
@@ -170,6 +165,12 @@ def _train_each(grid: Grid, place: Workplace, waiting: list[Cell], announce: Ann
         for done, future in enumerate(as_completed(futures), start=1):
             try:
                 future.result()
+            except BrokenProcessPool as error:
+                raise TrainingError(
+                    f"a process was killed while {place.jobs} networks were trained at a time, "
+                    "perhaps for want of memory; the same command goes on from what there is, and "
+                    "fewer --jobs need less"
+                ) from error
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise

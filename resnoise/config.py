@@ -6,6 +6,7 @@ Code that is given one need not check it again.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from math import inf, isfinite
@@ -258,9 +259,10 @@ class ExecutionConfig:
     workers: int = 0
 
     def __post_init__(self) -> None:
-        if self.device.split(":")[0] not in ("auto", "cpu", "cuda"):
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
             raise ConfigError(
-                f"expected argument `device` to be auto, cpu or cuda, but got {self.device!r}"
+                "expected argument `device` to be auto, cpu, cuda or cuda:N, "
+                f"but got {self.device!r}"
             )
         if self.workers < 0:
             raise ConfigError(

@@ -13,15 +13,14 @@ from resnoise import checkpoint
 from resnoise.accuracy import simulated_accuracies, source_accuracy
 from resnoise.activation import activations
 from resnoise.atomic import ensure_directory
-from resnoise.compare import Announce
 from resnoise.config import require_positive_int, require_timesteps
 from resnoise.errors import CheckpointError
 from resnoise.grid import DataOptions
+from resnoise.progress import Announce, Progress
 from resnoise.provenance import provenance
 from resnoise.report.decomposition import decomposition_page
 from resnoise.runs import job_of, recipe_of, require_one_place, source_network
 from resnoise.study import write_study
-from resnoise.train import Progress
 
 
 def set_levels_(source: nn.Module, levels: int) -> None:

@@ -14,6 +14,7 @@ from resnoise import backends, checkpoint
 from resnoise.activation import activations, noise_mode
 from resnoise.config import ExecutionConfig
 from resnoise.datasets import Split, batches
+from resnoise.device import memory_format, resolve_device
 from resnoise.job import Job
 from resnoise.methods import Training
 from resnoise.metrics import (
@@ -27,12 +28,12 @@ from resnoise.metrics import (
     plain_network,
 )
 from resnoise.prepare import prepare
+from resnoise.progress import Progress, silent
 from resnoise.provenance import device_name, provenance
 from resnoise.records import Record, pack_correct, pack_test_ids
 from resnoise.seeding import generator_for
 from resnoise.simulate import Simulation, predictions
 from resnoise.spiking import compile_neurons_
-from resnoise.train import Progress, resolve_device
 
 BATCH = 100
 REPEATS = 7
@@ -74,9 +75,9 @@ def evaluate(
         One record for each of `training.timesteps`.
     """
     execution = execution or ExecutionConfig()
-    progress = progress or (lambda done, total, text: None)
+    progress = progress or silent
     device = resolve_device(execution.device)
-    layout = torch.channels_last if execution.channels_last else torch.contiguous_format
+    layout = memory_format(execution)
     network = job.load(path).to(device, memory_format=layout)
     simulation = job.method.simulation(network, backend)
     if execution.compile:
@@ -105,7 +106,6 @@ def evaluate(
             Record(
                 training=training.name,
                 method=job.method.name,
-                variant=training.variant,
                 backend=backend,
                 dataset=job.data.name,
                 architecture=job.architecture,
@@ -127,6 +127,7 @@ def evaluate(
                 latency_iqr_ms=1e3 * batch_time.iqr_s / len(first),
                 latency_batch=len(first),
                 latency_batch1_ms=1e3 * single_time.median_s,
+                latency_batch1_iqr_ms=1e3 * single_time.iqr_s,
                 overhead_ratio=overhead_ratio(batch_time, plain_time, total),
                 compiled=execution.compile,
                 peak_memory_mib=peak_memory_mib(lambda t=timesteps: simulation(first, t), device),

@@ -110,6 +110,9 @@ def is_affine(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     shaping = SHAPE_METHODS if node.op == "call_method" else SHAPE_FUNCTIONS
     if node.target in shaping:
         return _leaves_images_alone(node)
+    # With time folded into the batch the number of images is another.
+    if any(map(_is_batch_size, node.all_input_nodes)):
+        return False
     # A product of two tensors of activations is not linear, a product with a number is.
     if node.target in PRODUCTS:
         return len(node.all_input_nodes) == 1

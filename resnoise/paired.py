@@ -28,6 +28,12 @@ class Pairs(NamedTuple):
     images: NDArray[np.int64]
     seeds: NDArray[np.int64]
 
+    def test_to_train(self) -> float:
+        """Test images of a seed over all others, if seeds are folds; 0 if they share their test."""
+        images = len(np.unique(self.images))
+        tested = len(self.images) / len(np.unique(self.seeds))
+        return tested / (images - tested) if images > tested else 0.0
+
     def by_seed(self) -> NDArray[np.float64]:
         """Accuracy of the first less that of the second, a fraction a seed, shape `(S,)`."""
         _, seed, pairs = np.unique(self.seeds, return_inverse=True, return_counts=True)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from resnoise.errors import ConfigError
+from resnoise.errors import ConfigError, DataError
 from resnoise.neuron import IFState
 from resnoise.side_by_side import Simulate, simulate_parts
 from resnoise.spiking import SpikingNetwork
@@ -86,9 +86,19 @@ def over_images(
 
     Raises:
         ConfigError: there is no image.
+        DataError: images are not finite floating-point numbers, or of a shape that the network
+            does not take.
     """
     if len(images) == 0:
         raise ConfigError(f"expected at least one image, but got shape {tuple(images.shape)}")
+    if not images.is_floating_point():
+        raise DataError(
+            f"expected images of floating-point numbers, but got {images.dtype}; normalise them as "
+            "the network's training images were"
+        )
+    # Spikes would hide them: whether NaN reaches a threshold is each library's own affair.
+    if not images.isfinite().all():
+        raise DataError("expected images of finite numbers, but some pixels are infinite or NaN")
     count = math.ceil(len(images) / portion(network, images, timesteps).images)
     # A whole number of rounds, so that no thread waits while another has the last part.
     threads = torch.get_num_threads()

@@ -8,33 +8,47 @@ Learning rates, schedules and starts were chosen on validation images, for all m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from resnoise import methods
 from resnoise.config import Recipe
+from resnoise.errors import ConfigError
 
 _DIGITS = Recipe(epochs=15, batch_size=64)
 _PHOTOGRAPHS = Recipe(epochs=60, augmentation=("crop", "flip", "autoaugment", "cutout"))
 
 
 def recipe_for(
-    method: str, dataset: str, *, published: bool = False, epochs: int | None = None
+    method: str,
+    dataset: str,
+    architectures: Sequence[str],
+    *,
+    published: bool = False,
+    epochs: int | None = None,
 ) -> Recipe:
     """The recipe of a method on a data set.
 
     Args:
         method: name from `resnoise.methods.names()`.
         dataset: name from `resnoise.datasets`.
+        architectures: names from `resnoise.models` that are trained by it.
         published: the recipe of the method's paper, where it has one, instead of the one that all
             methods share.
         epochs: of the recipe that this one is made from, instead of its own.
 
     Raises:
-        ConfigError: there is no such method.
+        ConfigError: there is no such method, or papers train these architectures differently.
     """
     chosen = methods.get(method)
-    if published and chosen.published is not None:
-        return _lasting(chosen.published, epochs)
+    papers = [chosen.published(dataset, name) for name in architectures] if published else [None]
+    if any(recipe != papers[0] for recipe in papers):
+        raise ConfigError(
+            f"expected one published recipe of {method}, but it has one for each of "
+            f"{', '.join(architectures)} on {dataset}; train one architecture at a time"
+        )
+    if papers[0] is not None:
+        return _lasting(papers[0], epochs)
     return chosen.recipe(_lasting(base_recipe(dataset), epochs))
 
 

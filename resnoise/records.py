@@ -65,11 +65,6 @@ class Record(Schema):
     # Identity
     training: Name = Field(description="name of the training whose network was evaluated")
     method: Name = Field(description="name of the method, as in the tables")
-    variant: str = Field(
-        default="",
-        description="what makes this a row of its own beside the method's other rows, such as "
-        "the loss of a direct training; empty if nothing",
-    )
     backend: Name = Field(description="library that simulated the network")
     dataset: Name
     architecture: Name
@@ -99,6 +94,9 @@ class Record(Schema):
     latency_iqr_ms: NotNegative = Field(description="interquartile range, milliseconds an image")
     latency_batch: Positive = Field(description="images a batch while latency was measured")
     latency_batch1_ms: NotNegative | None = Field(None, description="median at batch 1, ms")
+    latency_batch1_iqr_ms: NotNegative | None = Field(
+        None, description="interquartile range at batch 1, ms"
+    )
     overhead_ratio: NotNegative | None = Field(
         None, description="R(T): time of T SNN steps over T times one ANN forward pass"
     )

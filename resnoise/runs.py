@@ -18,8 +18,9 @@ from resnoise.errors import CheckpointError, ConfigError
 from resnoise.grid import DataOptions
 from resnoise.job import Job
 from resnoise.methods import Training
+from resnoise.progress import Progress
 from resnoise.slug import slug
-from resnoise.train import Progress, train
+from resnoise.train import train
 
 
 def run_directory(runs: Path, job: Job) -> Path:

@@ -14,15 +14,15 @@ import pandas as pd
 from resnoise import checkpoint
 from resnoise.accuracy import simulated_accuracies, source_accuracy
 from resnoise.atomic import ensure_directory
-from resnoise.compare import Announce
 from resnoise.config import require_timesteps
 from resnoise.errors import CheckpointError
 from resnoise.grid import DataOptions
+from resnoise.progress import Announce, Progress
 from resnoise.provenance import provenance
 from resnoise.report.selection import selection_page
 from resnoise.runs import job_of, require_one_place, source_network
 from resnoise.study import write_study
-from resnoise.train import EPOCH, Progress
+from resnoise.train import EPOCH
 
 Rule = Callable[[pd.DataFrame], pd.Series]
 

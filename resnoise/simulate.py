@@ -49,6 +49,8 @@ def simulate(network: SpikingNetwork, images: Tensor, timesteps: int) -> Tensor:
 
     Raises:
         ConfigError: T is below 1, or there is no image.
+        DataError: images are not finite floating-point numbers, or of a shape that the network
+            does not take.
     """
     require_positive_int("timesteps", timesteps)
     return over_images(

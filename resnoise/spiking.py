@@ -10,6 +10,7 @@ from torch import Tensor, fx, nn
 from torch.utils.checkpoint import checkpoint
 
 from resnoise.config import require_positive_int
+from resnoise.errors import DataError
 from resnoise.neuron import IFState
 
 
@@ -169,6 +170,9 @@ class SpikingNetwork(nn.Module):
 
         Args:
             images: tensor of shape `[N, C, H, W]`.
+
+        Raises:
+            DataError: images of this shape cannot be simulated.
         """
         shape = images.shape[1:]
         if shape not in self._bytes_per_image_step:
@@ -180,6 +184,13 @@ class SpikingNetwork(nn.Module):
             try:
                 # Of the body: whoever counts calls of the network has no interest in this one.
                 self.body(images[:1], 1, None)
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                raise DataError(
+                    "expected images [N, C, H, W] of the shape that the network was made for, but "
+                    f"got {list(images.shape)}: {error}"
+                ) from error
             finally:
                 for handle in handles:
                     handle.remove()

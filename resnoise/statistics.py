@@ -62,21 +62,30 @@ def bootstrap_interval(
     return _over_seeds(values, resampled)
 
 
-def student_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval | None:
+def student_interval(
+    values: ArrayLike, test_to_train: float = 0.0, confidence: float = CONFIDENCE
+) -> Interval | None:
     r"""Student's t interval of the mean over seeds; None for a single seed.
 
-    .. math:: \bar d \pm t_{S-1} \, s / \sqrt S
+    .. math:: \bar d \pm t_{S-1} \, s \sqrt{1 / S + \rho}
 
     Args:
         values: one value a seed, such as the difference of two methods, numbers of shape `(S,)`.
+        test_to_train: ρ, test images over training images where each seed splits the images anew,
+            so that trainings share most of theirs and do not vary freely; 0 where all seeds have
+            the same split.
         confidence: probability with which such intervals cover the mean over all seeds, if what
             seeds do is normally distributed.
 
-    Source: Student, Biometrika 6 (1908) 1-25.
+    Source: Student, Biometrika 6 (1908) 1-25; ρ is the correction of Nadeau and Bengio, Mach.
+    Learn. 52 (2003) 239-281.
     """
-    return _over_seeds(
-        values, lambda values: stats.ttest_1samp(values, 0).confidence_interval(confidence)
-    )
+
+    def of_several(values: NDArray[np.float64]) -> Interval:
+        error = stats.sem(values) * np.sqrt(1 + len(values) * test_to_train)
+        return Interval(*stats.t.interval(confidence, len(values) - 1, values.mean(), error))
+
+    return _over_seeds(values, of_several)
 
 
 def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
@@ -107,5 +116,7 @@ def _over_seeds(
     values = np.asarray(values, dtype=float)
     if len(values) < 2:
         return None
-    low, high = values[[0, 0]] if np.ptp(values) == 0 else interval_of(values)
+    if np.ptp(values) == 0:
+        return Interval(float(values[0]), float(values[0]))
+    low, high = interval_of(values)
     return Interval(float(low), float(high))

@@ -65,14 +65,19 @@ class RecordStore:
         return records
 
     def add(self, records: Iterable[Record]) -> None:
-        """Add `records`, each in place of the one with its key, if there is one.
+        """Add `records`, each in place of the one with its key and its weights, if there is one.
 
         Several processes may add to one store. Nothing is written if what is there is not valid.
+
+        Raises:
+            RecordError: what is there is not valid, or of other weights.
         """
         added = list(records)
         _refuse_duplicates(added, "the records to add")
         with exclusive(self.directory):
             merged = {record.key: record for record in self.load()}
+            for record in added:
+                _refuse_other_weights(merged.get(record.key), record, self.path)
             merged.update((record.key, record) for record in added)
             write_text(self.path, _encode(list(merged.values())))
 
@@ -197,12 +202,25 @@ def _refuse_duplicates(records: Sequence[Record], place: str) -> None:
     first: dict[RecordKey, int] = {}
     for index, record in enumerate(records):
         if record.key in first:
-            key = ", ".join(f"{name} {value}" for name, value in record.key._asdict().items())
             raise RecordError(
                 f"{place}: records {first[record.key]} and {index} are of the same evaluation "
-                f"({key}); keep one of them"
+                f"({_spelt(record.key)}); keep one of them"
             )
         first[record.key] = index
+
+
+def _refuse_other_weights(before: Record | None, now: Record, path: Path) -> None:
+    """One seed of a row is one network, at every T."""
+    if before is not None and before.checkpoint_sha256 != now.checkpoint_sha256:
+        raise RecordError(
+            f"{path} holds another network of this evaluation ({_spelt(now.key)}): the SHA-256 of "
+            f"its weights is {before.checkpoint_sha256}, now it is {now.checkpoint_sha256}; use "
+            "another --out, or move the records away"
+        )
+
+
+def _spelt(key: RecordKey) -> str:
+    return ", ".join(f"{name} {value}" for name, value in key._asdict().items())
 
 
 def _dtype(annotation: object) -> str:

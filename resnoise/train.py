@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from resnoise.atomic import ensure_directory
 from resnoise.checkpoint import MOMENTUM, CheckpointInfo
 from resnoise.config import ExecutionConfig, Recipe
 from resnoise.datasets import Batches, batches
+from resnoise.device import memory_format, resolve_device
 from resnoise.errors import ConfigError, TrainingError
 from resnoise.job import Job
 from resnoise.precision import warn_of_emulation
+from resnoise.progress import Progress, silent
 from resnoise.schedule import learning_rate, noise_ramp
 from resnoise.seeding import generator_for
 from resnoise.segment import Segment, continued, segment_from
@@ -27,9 +29,6 @@ from resnoise.spiking import SpikingLayer
 CALIBRATION_IMAGES = 512
 CHECK_LOSS_EVERY = 20
 EPOCH = "epoch-{}"
-
-Progress = Callable[[int, int, str], None]
-"""Called with steps done, steps in all and a line of text."""
 
 
 def train(
@@ -93,10 +92,9 @@ class Trainer:
         self.best = directory / "best.json"
         self.last = directory / "last.json"
         self.execution = execution or ExecutionConfig()
-        self.progress = progress or (lambda done, total, text: None)
+        self.progress = progress or silent
         self.device = resolve_device(self.execution.device)
-        channels_last = self.execution.channels_last
-        self.layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.layout = memory_format(self.execution)
         self.history: list[dict[str, Any]] = []
         self.segments: list[Segment] = []
         self.best_epoch = 0
@@ -300,12 +298,3 @@ def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]
         {"params": weights, "weight_decay": recipe.weight_decay},
         {"params": list(thresholds), "weight_decay": recipe.weight_decay if decayed else 0.0},
     ]
-
-
-def resolve_device(name: str) -> torch.device:
-    """The device of this name; `"auto"` is CUDA when there is one, else the CPU."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise TrainingError("expected a CUDA device, but torch finds none; use --device cpu")
-    return torch.device(name)

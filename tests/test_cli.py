@@ -1,8 +1,11 @@
 """The command line as a user meets it: in a process of its own, by its output and exit status."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -97,6 +100,40 @@ def test_compare_with_jobs_gives_the_same_networks(compared, tmp_path):
     assert ours == theirs  # one thread each way, so the same to the last bit
 
 
+def test_a_killed_worker_is_one_line_and_the_same_command_goes_on(tmp_path):
+    arguments = [
+        "compare", "--out", "out", "--methods", "qcfs", "--backends", "reference", "--epochs", "2",
+        "--timesteps", "1", "--seeds", "0,1", "--threads", "2", "--jobs", "2",
+    ]  # fmt: skip
+    process = subprocess.Popen([*RUN, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    while not (workers := workers_of(process.pid)):
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.kill(workers[0], signal.SIGKILL)
+    _, said = process.communicate()
+    assert process.returncode == 1
+    assert said.startswith("error: a process was killed while 2 networks were trained at a time")
+    assert said.count("\n") == 1
+    resnoise(*arguments, cwd=tmp_path)
+
+
+def workers_of(pid):
+    """The processes that train, of those that `pid` started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [
+        int(child)
+        for child in children
+        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+
+
+def test_compare_leaves_out_methods_that_have_no_network_for_the_timesteps(tmp_path):
+    done = resnoise(
+        "compare", "--out", "o", "--backends", "brian", "--timesteps", "1", cwd=tmp_path, status=1
+    )
+    assert "method direct is left out: it has no network for T = 1" in done.stdout
+
+
 def test_compare_refuses_another_recipe_in_the_same_folder(compared):
     folder, _, arguments = compared
     done = resnoise(*arguments, "--learning-rate", "0.01", cwd=folder, status=1)
@@ -181,7 +218,8 @@ def test_report_writes_the_same_tables_again(compared):
         (["train", "--method", "direct", "--timesteps", "1,3"], "but got 1, 3; name others"),
         (["train", "--start-from", "direct"], "without spikes, but got direct"),
         (["train", "--augmentation", "mixup"], "unknown augmentation 'mixup'"),
-        (["train", "--device", "tpu"], "auto, cpu or cuda"),
+        (["train", "--device", "tpu"], "auto, cpu, cuda or cuda:N"),
+        (["evaluate", "nothing.json", "--device", "cpu:x"], "cannot read nothing.json"),
         (["evaluate", "nothing.json"], "cannot read nothing.json"),
         (["convert", "nothing.json", "--out", "x"], "cannot read nothing.json"),
         (["report", "empty"], "there are no records"),

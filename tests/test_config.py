@@ -77,7 +77,9 @@ def test_devices(device):
 
 @pytest.mark.parametrize("device", ["tpu", "", "mps:0"])
 def test_other_devices(device):
-    with pytest.raises(ConfigError, match=f"`device` to be auto, cpu or cuda, but got {device!r}"):
+    with pytest.raises(
+        ConfigError, match=f"`device` to be auto, cpu, cuda or cuda:N, but got {device!r}"
+    ):
         ExecutionConfig(device=device)
 
 

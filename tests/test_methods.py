@@ -53,7 +53,33 @@ def test_plus_is_fine_tuned_from_as_many_epochs_of_qcfs(plus, epochs, further):
 
 @pytest.mark.parametrize("method", ["nq-plus", "qcfs-plus", "srp-plus", "srp-nq-plus"])
 def test_plus_has_no_published_recipe(method):
-    assert recipe_for(method, "cifar10", published=True) == recipe_for(method, "cifar10")
+    place = (method, "cifar10", ["resnet20"])
+    assert recipe_for(*place, published=True) == recipe_for(*place)
+
+
+@pytest.mark.parametrize(
+    ("method", "dataset", "architecture", "expected"),
+    [
+        ("qcfs", "cifar10", "vgg16", (300, 300, 0.1, 8)),
+        ("srp", "cifar10", "vgg16", (300, 300, 0.1, 8)),
+        ("qcfs", "cifar100", "resnet20", (300, 300, 0.05, 8)),
+        ("nq", "cifar10", "vgg16", (400, 256, 0.05, 4)),
+        ("nq", "cifar100", "vgg16", (400, 128, 0.05, 4)),
+        ("nq", "cifar100", "resnet20", (400, 100, 0.05, 4)),
+    ],
+)
+def test_published_recipes_are_those_of_the_authors_code(method, dataset, architecture, expected):
+    recipe = recipe_for(method, dataset, [architecture], published=True)
+    found = (recipe.epochs, recipe.batch_size, recipe.learning_rate, recipe.activation.levels)
+    assert found == expected
+    assert (recipe.activation.threshold, recipe.warmup_epochs) == (8.0, 0.0)
+
+
+def test_architectures_of_different_published_recipes_are_not_trained_by_one():
+    both = ["vgg16", "resnet20"]
+    assert recipe_for("nq", "cifar10", both, published=True).batch_size == 256
+    with pytest.raises(ConfigError, match=r"each of vgg16, resnet20 on cifar100; train one"):
+        recipe_for("nq", "cifar100", both, published=True)
 
 
 def test_unknown_method_names_the_known_ones():

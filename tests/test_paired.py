@@ -101,6 +101,12 @@ def test_pairing_is_by_seed_and_image_whatever_their_order():
     assert pairs.first.tolist() == [False, True, True, False, False, True]
     assert pairs.second.tolist() == [False, True, False, False, False, True]
     assert pairs.by_seed().tolist() == pytest.approx([1 / 3, 0])
+    assert pairs.test_to_train() == 1  # of two folds
+
+
+def test_seeds_that_share_their_test_images_are_no_folds():
+    one, other = ([make_record(method=m, seed=s) for s in (0, 1)] for m in ("nq", "qcfs"))
+    assert pair_records(one, other).test_to_train() == 0
 
 
 def test_no_shared_seed_gives_no_pairs():

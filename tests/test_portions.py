@@ -163,10 +163,11 @@ def test_threads_see_what_becomes_of_the_network(monkeypatch, network, x, two_th
     assert torch.allclose(simulate(network.float(), x.float(), 1), scaled[:1].float(), atol=1e-4)
 
 
-def test_an_error_in_a_thread_is_raised(monkeypatch, network, two_threads):
+def test_an_error_in_a_thread_is_raised(monkeypatch, network, x, two_threads):
     limit(monkeypatch, TIMESTEPS)
-    with pytest.raises(RuntimeError):
-        simulate(network, images(IMAGES, 3, 4, 4).double(), TIMESTEPS)
+    simulate(network, x, TIMESTEPS)
+    with pytest.raises(RuntimeError, match="type"):
+        simulate(network, x.float(), TIMESTEPS)
 
 
 def test_what_is_observed_runs_in_order(monkeypatch, network, x, two_threads):

@@ -263,6 +263,8 @@ def test_affine_operations_are_taken(body):
         (lambda m, h: F.relu(h).flatten().unsqueeze(0), {}, "flatten"),
         (lambda m, h: F.relu(h).view(1, -1), {}, "view"),
         (lambda m, h: F.relu(h) * h.size(0), {}, "mul"),
+        (lambda m, h: F.relu(h) + h.size(0), {}, "add"),
+        (lambda m, h: F.relu(h) + 2 * h.shape[0], {}, "mul"),
         (lambda m, h: F.relu(h)[1:], {}, "getitem"),
         (lambda m, h: F.relu(h).max(1, keepdim=True)[0], {}, "max"),
         (lambda m, h: F.dropout(F.relu(h), training=m.training), {}, "dropout"),

@@ -181,6 +181,15 @@ def test_every_truncation_is_noticed(tmp_path):
             store.load()
 
 
+def test_another_network_is_not_put_in_the_place_of_one(tmp_path):
+    store = RecordStore(tmp_path)
+    before = make_record(checkpoint_sha256="a" * 64)
+    store.add([before])
+    with pytest.raises(RecordError, match=r"another network .*method nq.*a{64}, now it is b{64}"):
+        store.add([make_record(seed=5), make_record(checkpoint_sha256="b" * 64)])
+    assert store.load() == [before]
+
+
 def test_duplicates_to_add_are_refused(tmp_path):
     store = RecordStore(tmp_path)
     with pytest.raises(RecordError, match="the records to add: records 0 and 1"):

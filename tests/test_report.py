@@ -169,6 +169,8 @@ def test_measured_stands_beside_published_of_the_same_method_and_levels(folds, t
         ("NQ", "8", 1, 99.0),
         ("NQ", "4", 16, 95.0),
         ("Close", "4", 8, 1),
+        ("SRP", "tau=4", 1, 91.0),
+        ("SRP", "tau=8", 1, 99.0),
     ]
     published = pd.DataFrame(
         [
@@ -183,6 +185,12 @@ def test_measured_stands_beside_published_of_the_same_method_and_levels(folds, t
     assert rows[1:] == [
         f"| nq | {backend} | 4 | \\[1\\] | 90.00 (−2.50) | – |" for backend in ("norse", "snntorch")
     ]
+    srp = record("srp", 270, timesteps=1, presimulation_steps=4)
+    write_report(store(tmp_path / "srp", [srp]), published=published)
+    assert (
+        "| srp | norse | 4 | \\[1\\] | 90.00 (−1.00) |"
+        in (tmp_path / "srp" / "comparison.md").read_text()
+    )
     plus = tmp_path / "plus"
     of_two_levels = [record("nq-plus", 270, levels=levels, timesteps=1) for levels in (2, 4)]
     write_report(store(plus, of_two_levels), published=published)

@@ -134,7 +134,7 @@ def test_trainings_for_their_own_timesteps_share_a_row_and_others_do_not():
         make_record(method="srp", training=training, timesteps=4) for training in ("qcfs", "nq")
     ]
     assert [row.label for row in group_records(rivals, "nq")] == ["srp (nq)", "srp (qcfs)"]
-    losses = [make_record(method="direct", variant=loss, training=loss) for loss in ("tet", "ce")]
+    losses = [make_record(method="direct", training=loss) for loss in ("tet", "ce")]
     assert [row.label for row in group_records(losses, "nq")] == ["direct (ce)", "direct (tet)"]
 
 

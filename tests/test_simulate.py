@@ -5,8 +5,9 @@ import pytest
 import torch
 from networks import images, plain, source
 
+from resnoise import methods
 from resnoise.convert import convert
-from resnoise.errors import ConfigError
+from resnoise.errors import ConfigError, DataError
 from resnoise.simulate import FromRest, predictions, simulate
 
 
@@ -51,6 +52,23 @@ def test_there_must_be_images():
     network = convert(source(plain()))
     with pytest.raises(ConfigError, match=r"at least one image, but got shape \(0, 2, 4, 4\)"):
         simulate(network, images(0, 2, 4, 4), 2)
+
+
+@pytest.mark.parametrize("method", ["nq", "srp"])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (images(5, 3, 4, 4), r"but got \[5, 3, 4, 4\]: .*channels"),
+        (images(5, 2, 4, 4)[0], r"but got \[2, 4, 4\]: "),
+        (images(5, 2, 4, 4).to(torch.uint8), "floating-point numbers, but got torch.uint8"),
+        (images(5, 2, 4, 4) / torch.tensor(0.0), "finite numbers"),
+        (images(5, 2, 4, 4) * torch.tensor(float("nan")), "finite numbers"),
+    ],
+)
+def test_images_that_the_network_does_not_take_are_named(method, wrong, message):
+    simulation = methods.get(method).simulation(source(plain()), "reference")
+    with pytest.raises(DataError, match=message):
+        simulation(wrong, 2)
 
 
 def test_timesteps_are_checked():

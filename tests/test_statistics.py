@@ -60,6 +60,10 @@ def test_student_interval_of_a_textbook_example():
     )
     assert student_interval([0.2]) is None
     assert student_interval([0.5, 0.5]) == (0.5, 0.5)
+    # Of the variance Nadeau and Bengio make s² (1/3 + 1/2) in the place of s² / 3.
+    half = 4.302653 * 0.3 * sqrt(1 / 3 + 1 / 2)
+    corrected = student_interval([0.2, 0.5, 0.8], test_to_train=0.5)
+    assert corrected == pytest.approx((0.5 - half, 0.5 + half))
 
 
 def test_holm_textbook_example():

@@ -21,7 +21,7 @@ from resnoise.datasets import batches
 from resnoise.errors import CheckpointError, DataError, StorageError, TrainingError
 from resnoise.methods import Validation
 from resnoise.simulate import predictions, simulate
-from resnoise.train import resolve_device, train
+from resnoise.train import train
 
 HERE = Path(__file__).parent
 
@@ -338,13 +338,6 @@ def test_a_compiler_is_shown_batches_of_one_size(monkeypatch, tmp_path):
     train(job, tmp_path, ExecutionConfig(compile=True), progress=lambda *call: done.append(call[0]))
     assert shown == [20, 20] * 2
     assert done[-1] == 6  # the 8 images that are left over in each epoch were trained on, too
-
-
-def test_devices(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert resolve_device("auto") == resolve_device("cpu") == torch.device("cpu")
-    with pytest.raises(TrainingError, match="torch finds none; use --device cpu"):
-        resolve_device("cuda")
 
 
 def test_the_test_split_forbids_reading():

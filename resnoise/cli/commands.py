@@ -22,13 +22,12 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Train networks with residual noise, convert them to spiking networks on Norse and "
     "snnTorch, and compare conversion methods at few time steps.",
-    epilog="Start with: resnoise compare --dataset digits --out runs/first",
+    epilog="Start with: resnoise compare --methods nq,qcfs,srp,direct --out runs/first",
 )
 
 _DEFAULT_TIMESTEPS = "1,2,4,6,8,16"
 
 Checkpoint = Annotated[Path, typer.Argument(help="best.json of a training")]
-Method = Annotated[str, typer.Option(help="one of `resnoise list`")]
 
 
 @app.command()
@@ -50,11 +49,12 @@ def train(
     from resnoise.grid import Grid
     from resnoise.runs import train_in
 
+    architecture = architecture or default_architecture(dataset)
     grid = Grid(
         data=place.options(dataset),
-        recipes={method: changes.recipe(method, dataset)},
+        recipes={method: changes.recipe(method, dataset, [architecture])},
         backends=(backend,),
-        architectures=(architecture or default_architecture(dataset),),
+        architectures=(architecture,),
         timesteps=options.integers(timesteps, "--timesteps"),
         seeds=(seed,),
     )
@@ -163,7 +163,15 @@ def compare(
     from resnoise.report import Reference, summary_table
     from resnoise.store import RecordStore
 
+    steps = options.integers(timesteps, "--timesteps")
+    simulators = all_backends.available() if backends is None else options.words(backends)
+    networks = options.words(architectures or default_architecture(dataset))
     chosen = all_methods.names() if methods is None else options.words(methods)
+    if methods is None:
+        for name in all_methods.names():
+            if not any(all_methods.get(name).trainings(one, steps) for one in simulators):
+                chosen.remove(name)
+                console.print(f"method {name} is left out: it has no network for T = {timesteps}")
     tested_against = Reference.parse(reference)
     all_methods.get(tested_against.method)  # a name that there is not costs no training
     for name, hint in all_backends.missing().items():
@@ -171,10 +179,10 @@ def compare(
             console.print(f"backend {name} is left out, it is not installed: {hint}")
     grid = Grid(
         data=place.options(dataset),
-        recipes={method: changes.recipe(method, dataset) for method in chosen},
-        backends=tuple(all_backends.available()) if backends is None else options.words(backends),
-        architectures=options.words(architectures or default_architecture(dataset)),
-        timesteps=options.integers(timesteps, "--timesteps"),
+        recipes={method: changes.recipe(method, dataset, networks) for method in chosen},
+        backends=tuple(simulators),
+        architectures=networks,
+        timesteps=steps,
         seeds=options.integers(seeds or default_seeds(dataset), "--seeds"),
     )
     options.use_threads(running.threads, dataset)

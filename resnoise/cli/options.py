@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -146,7 +147,7 @@ class RecipeChanges:
         ),
     ] = None
 
-    def recipe(self, method: str, dataset: str) -> Recipe:
+    def recipe(self, method: str, dataset: str, architectures: Sequence[str]) -> Recipe:
         """The recipe of a method on a data set, with what the user set.
 
         Raises:
@@ -154,7 +155,9 @@ class RecipeChanges:
         """
         from resnoise.recipes import recipe_for
 
-        base = recipe_for(method, dataset, published=self.published, epochs=self.epochs)
+        base = recipe_for(
+            method, dataset, architectures, published=self.published, epochs=self.epochs
+        )
         schedule: dict[str, Any] = {
             "batch_size": self.batch_size,
             "learning_rate": self.learning_rate,

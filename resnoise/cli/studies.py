@@ -38,10 +38,13 @@ def ablate(
     from resnoise.ablation import ablate as run_ablation
     from resnoise.cli.display import print_paths, progress_bars
 
-    recipes = {name: changes.recipe(name, dataset) for name in options.words(methods)}
+    architecture = architecture or default_architecture(dataset)
+    recipes = {
+        name: changes.recipe(name, dataset, [architecture]) for name in options.words(methods)
+    }
     ablation = Ablation(
         data=place.options(dataset),
-        architecture=architecture or default_architecture(dataset),
+        architecture=architecture,
         variants=variants(recipes, start, options.words(only)),
         timesteps=options.integers(timesteps, "--timesteps"),
         seeds=options.integers(seeds, "--seeds"),

@@ -20,12 +20,10 @@ class Training(NamedTuple):
     Attributes:
         name: equal names are trained once, also by different methods.
         timesteps: every T that the network is evaluated at.
-        variant: what sets it apart from the method's other trainings in a table, or nothing.
     """
 
     name: str
     timesteps: tuple[int, ...]
-    variant: str = ""
 
 
 class Validation(NamedTuple):
@@ -46,8 +44,6 @@ class Method(ABC):
     name: ClassVar[str]
     presimulation_steps: ClassVar[int] = 0
     """Steps τ that every simulation spends before its T steps count."""
-    published: ClassVar[Recipe | None] = None
-    """Recipe of the paper, where there is one; comparisons train from one recipe for all."""
 
     @abstractmethod
     def trainings(self, backend: str, timesteps: Sequence[int]) -> tuple[Training, ...]:
@@ -56,6 +52,10 @@ class Method(ABC):
     def recipe(self, base: Recipe) -> Recipe:
         """The recipe of this method, given that of the data set."""
         return base
+
+    def published(self, dataset: str, architecture: str) -> Recipe | None:
+        """Recipe of the paper, where there is one; comparisons train from one recipe for all."""
+        return None
 
     def levels(self, recipe: Recipe) -> int | None:
         """Quantisation levels L of the network before conversion, None if it has none."""

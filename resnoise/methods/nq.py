@@ -11,20 +11,22 @@ class NQ(ConversionMethod):
 
     σ is 0 in the first epoch and is induced anew after every epoch.
 
-    The published recipe is that of the authors' code for CIFAR-10 (hzp2022/ANN2SNN_NQ @b402965);
-    for CIFAR-100 it has batches of 128 with VGG-16 and of 100 otherwise.
+    The published recipe is that of the authors' code (hzp2022/ANN2SNN_NQ @b402965).
     """
 
     name = "nq"
     induces_noise = True
-    published = Recipe(
-        epochs=400,
-        batch_size=256,
-        learning_rate=0.05,
-        momentum=0.9,
-        weight_decay=5e-4,
-        warmup_epochs=0.0,
-        augmentation=("crop", "flip", "autoaugment", "cutout"),
-        activation=ActivationConfig(levels=4, threshold=8.0),
-        induction=InductionConfig(timesteps=4),
-    )
+
+    def published(self, dataset: str, architecture: str) -> Recipe | None:
+        of_cifar100 = 128 if architecture == "vgg16" else 100
+        return Recipe(
+            epochs=400,
+            batch_size=of_cifar100 if dataset == "cifar100" else 256,
+            learning_rate=0.05,
+            momentum=0.9,
+            weight_decay=5e-4,
+            warmup_epochs=0.0,
+            augmentation=("crop", "flip", "autoaugment", "cutout"),
+            activation=ActivationConfig(levels=4, threshold=8.0),
+            induction=InductionConfig(timesteps=4),
+        )

@@ -20,7 +20,9 @@ class NQPlus(NQ):
     """
 
     name = "nq-plus"
-    published = None
+
+    def published(self, dataset: str, architecture: str) -> None:
+        return None
 
     def recipe(self, base: Recipe) -> Recipe:
         return replace(

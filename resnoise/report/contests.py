@@ -97,7 +97,7 @@ def hold_contests(pairings: Iterable[Pairing]) -> tuple[list[Contest], list[str]
             equal_timesteps=ours.timesteps == theirs.timesteps,
             equal_steps=ours.total_steps == theirs.total_steps,
             result=mcnemar(pairs.first, pairs.second, pairs.images),
-            over_seeds=student_interval(pairs.by_seed()),
+            over_seeds=student_interval(pairs.by_seed(), pairs.test_to_train()),
         )
     corrected = holm([contest.result.p for contest in contests.values()])
     return [

@@ -18,6 +18,7 @@ COSTS = (
     "latency_iqr_ms",
     "latency_batch",
     "latency_batch1_ms",
+    "latency_batch1_iqr_ms",
     "overhead_ratio",
     "peak_memory_mib",
     "firing_rate",
@@ -37,7 +38,6 @@ class Row(NamedTuple):
     dataset: str
     architecture: str
     method: str
-    variant: str
     training: str
     levels: int | None
     presimulation_steps: int
@@ -55,9 +55,8 @@ class Row(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Name in tables, such as `direct (tet)`."""
-        parts = [part for part in (self.variant, self.training) if part]
-        return f"{self.method} ({', '.join(parts)})" if parts else self.method
+        """Name in tables, such as `direct (direct-ce-norse-T2)`."""
+        return f"{self.method} ({self.training})" if self.training else self.method
 
     @property
     def label_with_levels(self) -> str:
@@ -190,5 +189,5 @@ def _row(record: Record) -> Row:
 
 
 def _order(row: Row, first: str) -> tuple:
-    method = (row.method != first, row.method, row.variant, row.levels or 0)
+    method = (row.method != first, row.method, row.levels or 0)
     return (*row.section, *method, row.presimulation_steps, row.training, row.backend)

@@ -91,7 +91,8 @@ def outcome_notes(contests: Sequence[Contest]) -> list[str]:
 _SEEDS_NOTE = (
     "A small p is about these trained networks. Over seeds: 95 % interval of the difference over "
     "trainings with other seeds, Student's t on the differences seed by seed; where it holds 0, "
-    "another seed may turn the order round."
+    "another seed may turn the order round. Where seeds are folds, whose training images overlap, "
+    "with the correction of Nadeau and Bengio."
 )
 
 

@@ -80,11 +80,8 @@ def cost_table(frame: pd.DataFrame) -> Table:
             line.levels,
             line.timesteps,
             line.total_steps,
-            Cell(
-                significant(line.latency_ms_per_image),
-                spread=f"(IQR {significant(line.latency_iqr_ms, 2)})",
-            ),
-            significant(line.latency_batch1_ms),
+            _latency(line.latency_ms_per_image, line.latency_iqr_ms),
+            _latency(line.latency_batch1_ms, line.latency_batch1_iqr_ms),
             significant(line.overhead_ratio),
             significant(line.peak_memory_mib, 4),
             significant(line.firing_rate, 2),
@@ -239,3 +236,9 @@ def _spoken(things: Iterable[object]) -> str:
     """`1, 2 and 3`, integers with separators."""
     *most, last = (f"{thing:,}" if isinstance(thing, Integral) else str(thing) for thing in things)
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def _latency(median: float, iqr: float) -> Cell:
+    """Older records do not say what range batch 1 had."""
+    spread = "" if pd.isna(iqr) else f"(IQR {significant(iqr, 2)})"
+    return Cell(significant(median), spread=spread)
