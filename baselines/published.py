@@ -25,22 +25,16 @@ _DATASETS = {
 _ARCHITECTURES = {"ResNet-18": "resnet18", "ResNet-20": "resnet20", "VGG-16": "vgg16"}
 
 
-def load_published(
-    dataset: str | None = None, architecture: str | None = None, *, path: Path = PATH
-) -> pd.DataFrame:
+def load_published(path: Path = PATH) -> pd.DataFrame:
     """Published accuracies, in the order of the file.
 
     Args:
-        dataset: only this data set, under this suite's name (`cifar10`) or the source's
-            (`CIFAR-10`).
-        architecture: only this architecture, `resnet20` or `ResNet-20`.
         path: the file to read.
 
     Returns:
         Columns `method`, `dataset` and `architecture` (this suite's names where it has them, else
-        the sources'), `published_dataset` and `published_architecture` (the sources' names),
-        `levels` (text, as some sources give more than L), `metric` (`ann` or `snn`), `timesteps`
-        (`Int64`, missing for `ann`), `accuracy` (per cent), `source`, `note`.
+        the sources'), `levels` (text, as some sources give more than L), `metric` (`ann` or
+        `snn`), `timesteps` (`Int64`, missing for `ann`), `accuracy` (per cent), `source`, `note`.
 
     Raises:
         DataError: the file is missing or a line of it is not valid.
@@ -63,13 +57,11 @@ def load_published(
     for name in ("method", "dataset", "arch", "source"):
         _require(raw[name] != "", raw[name], name, "some text", path)
 
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "method": raw["method"],
             "dataset": raw["dataset"].replace(_DATASETS),
             "architecture": raw["arch"].replace(_ARCHITECTURES),
-            "published_dataset": raw["dataset"],
-            "published_architecture": raw["arch"],
             "levels": raw["L"].where(raw["L"] != ""),
             "metric": raw["metric"],
             "timesteps": timesteps.astype("Int64"),
@@ -78,13 +70,6 @@ def load_published(
             "note": raw["note"].where(raw["note"] != ""),
         }
     )
-    for ours, theirs, wanted in (
-        ("dataset", "published_dataset", dataset),
-        ("architecture", "published_architecture", architecture),
-    ):
-        if wanted is not None:
-            frame = frame[(frame[ours] == wanted) | (frame[theirs] == wanted)]
-    return frame.reset_index(drop=True)
 
 
 def _require(valid: pd.Series, values: pd.Series, name: str, expected: str, path: Path) -> None:

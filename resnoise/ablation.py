@@ -16,7 +16,7 @@ from resnoise import checkpoint, methods
 from resnoise.accuracy import BACKEND, simulated_accuracies
 from resnoise.activation import activations
 from resnoise.atomic import ensure_directory
-from resnoise.config import ExecutionConfig, Extensions, Recipe, require_timesteps
+from resnoise.config import ExecutionConfig, Extensions, Recipe, require_distinct, require_timesteps
 from resnoise.difference import differences
 from resnoise.errors import ConfigError
 from resnoise.grid import DataOptions
@@ -79,7 +79,9 @@ def variants(recipes: Mapping[str, Recipe], start: str, only: Sequence[str] = ()
             raise ConfigError(
                 f"unknown change {name!r}; known: {_NOTHING}, {plain}; of one method: METHOD:CHANGE"
             )
-    return [row for row in found if not (only and row.change) or changes[row] & set(only)]
+    if not only:
+        return found
+    return [row for row in found if not row.change or changes[row] & set(only)]
 
 
 def _names(variant: Variant) -> set[str]:
@@ -155,10 +157,7 @@ class Ablation:
 
     def __post_init__(self) -> None:
         require_timesteps("timesteps", self.timesteps)
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise ConfigError(
-                f"expected `seeds` to name each of one or more once, but got {list(self.seeds)}"
-            )
+        require_distinct("seeds", self.seeds)
 
 
 def ablate(ablation: Ablation, out: Path, announce: Announce) -> list[Path]:

@@ -14,10 +14,9 @@ import torch
 from torch import Tensor
 
 from resnoise.bits import CHUNK, VALUES, Bits, generator_on, in_memory_order, slices
-from resnoise.residual import HISTOGRAM_BINS
+from resnoise.residual import BINS_PER_THRESHOLD, HISTOGRAM_BINS
 
 _TABLES = 64
-_BINS_PER_THRESHOLD = 16
 
 
 @torch.library.custom_op("resnoise::add_conditional_noise", mutates_args=())
@@ -42,7 +41,7 @@ def add_conditional_noise(
     counts = tuple(map(tuple, level_counts.tolist()))
     table = _sent(counts, q.device)
     per_level = (len(counts) - 1) / threshold
-    scale = ramp * threshold / _BINS_PER_THRESHOLD
+    scale = ramp * threshold / BINS_PER_THRESHOLD
     noisy = torch.empty_like(q)
     if q.device.type != "cpu":
         generator = generator_on(q.device, seed)

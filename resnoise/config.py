@@ -47,6 +47,14 @@ def require_number(
         raise ConfigError(f"expected argument `{name}` to be a number {bound}, but got {value!r}")
 
 
+def require_distinct(name: str, values: Sequence[object]) -> None:
+    """Raise `ConfigError` unless `values` are one or more, all different."""
+    if not values or len(set(values)) < len(values):
+        raise ConfigError(
+            f"expected `{name}` to name each of one or more once, but got {list(values)}"
+        )
+
+
 def require_timesteps(name: str, values: Sequence[int]) -> None:
     """Raise `ConfigError` unless `values` are one or more different integers larger than 0."""
     if not values:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from resnoise import backends, methods, models
-from resnoise.config import Recipe, require_timesteps
+from resnoise.config import Recipe, require_distinct, require_timesteps
 from resnoise.datasets import ImageData, load
 from resnoise.errors import ConfigError
 from resnoise.job import Job
@@ -69,11 +69,7 @@ class Grid:
 
     def __post_init__(self) -> None:
         for name in ("methods", "backends", "architectures", "seeds"):
-            values = getattr(self, name)
-            if not values or len(set(values)) < len(values):
-                raise ConfigError(
-                    f"expected `{name}` to name each of one or more once, but got {list(values)}"
-                )
+            require_distinct(name, getattr(self, name))
         require_timesteps("timesteps", self.timesteps)
         for name in self.backends:
             backends.get(name)

@@ -9,9 +9,12 @@ from torch import Tensor
 
 # Errors of a network with L levels are multiples of λ/L and θ/T. Bins are 1/16 wide and centred on
 # multiples of that, so for the usual powers of two no edge falls on an error.
-HISTOGRAM_BINS = 33
-HISTOGRAM_LIMIT = 33 / 32
-HISTOGRAM_EDGES = tuple((2 * i - HISTOGRAM_BINS) / 32 for i in range(HISTOGRAM_BINS + 1))
+BINS_PER_THRESHOLD = 16
+HISTOGRAM_BINS = 2 * BINS_PER_THRESHOLD + 1
+HISTOGRAM_LIMIT = HISTOGRAM_BINS / (2 * BINS_PER_THRESHOLD)
+HISTOGRAM_EDGES = tuple(
+    (2 * i - HISTOGRAM_BINS) / (2 * BINS_PER_THRESHOLD) for i in range(HISTOGRAM_BINS + 1)
+)
 _CHUNK = 2**24  # torch counts in float32, which goes no further
 
 

@@ -11,15 +11,14 @@ import numpy as np
 import torch
 
 
-def generator_for(seed: int, use: str, epoch: int = 0, device: str = "cpu") -> torch.Generator:
+def generator_for(seed: int, use: str, epoch: int = 0) -> torch.Generator:
     """A generator that depends on nothing but its arguments.
 
     Args:
         seed: of the run.
         use: what it is for, for example `"noise"`; different uses are independent.
         epoch: different epochs are independent.
-        device: type of the device it draws on.
     """
     entropy = [seed, zlib.crc32(use.encode()), epoch]
     state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]
-    return torch.Generator(device).manual_seed(int(state >> 1))
+    return torch.Generator().manual_seed(int(state >> 1))

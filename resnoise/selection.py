@@ -6,7 +6,7 @@ on the test split, to measure what the other choice would have reported of the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -23,8 +23,6 @@ from resnoise.report.selection import selection_page
 from resnoise.runs import job_of, require_one_place, source_network
 from resnoise.study import write_study
 from resnoise.train import EPOCH
-
-Rule = Callable[[pd.DataFrame], pd.Series]
 
 
 def examine(
