@@ -7,9 +7,12 @@ METHODS ?= nq,qcfs,srp,direct
 JOBS   ?= $(shell getconf _NPROCESSORS_ONLN)
 ARGS   ?=
 
-.PHONY: compare test lint bench bench-pair smoke bench-check peers html check clean-tree clean
+.PHONY: help compare test lint bench bench-pair smoke bench-check peers html check clean-tree clean
 
-compare: $(VENV)/installed ## Train, convert, evaluate and compare on digits; tables in $(OUT).
+help: ## Say what each target does.
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+compare: $(VENV)/installed ## Train, convert, evaluate and compare on digits; tables in OUT.
 	$(BIN)/resnoise compare --methods $(METHODS) --jobs $(JOBS) --out $(OUT) $(ARGS)
 
 test: $(VENV)/installed ## Run the tests, a file at a time on each processor, on eight at most.

@@ -23,7 +23,7 @@ from resnoise.grid import Cell, Grid
 from resnoise.induction import induce
 from resnoise.job import Job
 from resnoise.progress import Announce, Progress, silence
-from resnoise.records import Epoch, TrainingRecord
+from resnoise.records import Epoch, Histogram, LayerResidual, Residual, TrainingRecord
 from resnoise.report import NQ, Reference, write_report
 from resnoise.residual import HISTOGRAM_EDGES
 from resnoise.runs import run_directory, train_in
@@ -210,23 +210,23 @@ def _write_training_record(out: Path, job: Job, path: Path) -> None:
         write_text(target, record.model_dump_json(indent=1) + "\n")
 
 
-def _residual(job: Job, path: Path) -> dict | None:
+def _residual(job: Job, path: Path) -> Residual | None:
     network = job.method.source(job.load(path))
     if network is None:
         return None
     # The same T for all: errors after different T cannot be compared.
     timesteps = InductionConfig().timesteps
     layers = induce(network, batches(job.data.validation, job.recipe.batch_size), timesteps).layers
-    return {
-        "timesteps": timesteps,
-        "layers": {
-            name: {
-                "mean": error.mean,
-                "std": error.std,
-                "sigma": error.sigma,
-                "threshold": error.threshold,
-                "histogram": {"edges": list(HISTOGRAM_EDGES), "counts": list(error.counts)},
-            }
+    return Residual(
+        timesteps=timesteps,
+        layers={
+            name: LayerResidual(
+                mean=error.mean,
+                std=error.std,
+                sigma=error.sigma,
+                threshold=error.threshold,
+                histogram=Histogram(edges=list(HISTOGRAM_EDGES), counts=list(error.counts)),
+            )
             for name, error in layers.items()
         },
-    }
+    )

@@ -101,16 +101,16 @@ def make_report(
         residuals = [t for t in residuals if t.levels in (None, shown)]
         sections.append(
             Section(
-                dataset,
-                architecture,
-                frame,
-                contests,
-                summaries(contests),
-                _remarks(here, residuals, levels, shown),
-                list(_tables(frame, contests, reference)),
-                list(_figures(f"{dataset}-{architecture}", frame, residuals)),
-                provenance_table(here),
-                []
+                dataset=dataset,
+                architecture=architecture,
+                frame=frame,
+                contests=contests,
+                summaries=summaries(contests),
+                remarks=_remarks(here, residuals, levels, shown),
+                tables=list(_tables(frame, contests, reference)),
+                figures=list(_figures(f"{dataset}-{architecture}", frame, residuals)),
+                provenance=provenance_table(here),
+                published=[]
                 if published is None
                 else list(published_tables(published, frame, dataset, architecture)),
             )
