@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Callable
 
 from torch import Tensor, fx, nn
@@ -56,6 +57,12 @@ def spiking_graph(body: fx.GraphModule, neurons: Callable[[Tensor], nn.Module]) 
         body: network from `resnoise.prepare`.
         neurons: from a threshold θ, tensor of shape `()`, to a `resnoise.backends.Neuron`, called
             for each `QuantisedReLU` to get the neurons that take its place.
+
+    Returns:
+        `body`.
+
+    Raises:
+        ConversionError: logits depend on no activation, or a shape is taken before the first one.
     """
     graph = body.graph
     layers = list(activations(body))
@@ -85,9 +92,9 @@ def spiking_graph(body: fx.GraphModule, neurons: Callable[[Tensor], nn.Module]) 
                 start = graph.call_function(_state_of, (state, layers.index(node.target)))
             node.args = (current, timesteps, start)
             with graph.inserting_after(node):
-                spikes = graph.call_function(_first, (node,))
+                spikes = graph.call_function(operator.getitem, (node, 0))
             with graph.inserting_after(spikes):
-                end_states.append(graph.call_function(_second, (node,)))
+                end_states.append(graph.call_function(operator.getitem, (node, 1)))
             node.replace_all_uses_with(
                 spikes, delete_user_cb=lambda user, keep=(spikes, end_states[-1]): user not in keep
             )
@@ -128,11 +135,3 @@ def _repeat_inputs(
 
 def _state_of(state: tuple[IFState, ...] | None, index: int) -> IFState | None:
     return None if state is None else state[index]
-
-
-def _first(pair: tuple[Tensor, IFState]) -> Tensor:
-    return pair[0]
-
-
-def _second(pair: tuple[Tensor, IFState]) -> IFState:
-    return pair[1]
