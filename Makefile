@@ -54,7 +54,8 @@ check: $(VENV)/installed ## Compare with the reference, or with BASE=COMMIT; fai
 # asv installs commits: changes that are in none would be missing from the result. Of the suite it
 # takes new files too; its results it changes itself.
 clean-tree:
-	@git diff --quiet HEAD -- . ':!results/asv' && test -z "$$(git status --porcelain benchmarks)" || { echo "error: expected a clean tree, since asv measures commits, \
+	@git diff --quiet HEAD -- . ':!results/asv' && test -z "$$(git status --porcelain benchmarks)" || \
+	{ echo "error: expected a clean tree, since asv measures commits, \
 	but some files differ from HEAD; commit or stash them first" >&2; exit 1; }
 
 # Installed anew when the project's own requirements change.
