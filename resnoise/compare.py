@@ -101,13 +101,17 @@ def compare(
 
 
 def _refuse_other_recipes(store: RecordStore, grid: Grid) -> None:
-    """Rows of a table are of one recipe each, whatever seeds, T and backends they were made for."""
+    """A training is of one recipe, whatever seeds, T and backends it is evaluated at.
+
+    A method that trains a network for each T may give each a recipe of its own.
+    """
+    trained = {cell.training.name for cell in grid.cells()}
     for record in store.load():
         recipe = grid.recipes.get(record.method)
         elsewhere = (
             record.dataset != grid.data.dataset or record.architecture not in grid.architectures
         )
-        if recipe is None or elsewhere:
+        if recipe is None or elsewhere or record.training not in trained:
             continue
         if record.levels != methods.get(record.method).levels(recipe):
             continue  # a row of its own

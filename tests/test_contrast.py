@@ -98,8 +98,8 @@ def test_remarks_tell_what_the_recipes_and_the_code_were(against):
     )
     assert "- Recipe of nq with L = 4: activation.threshold data, then 8.0." in page
     assert "- Recipe of qcfs with L = 4: the same." in page
-    assert "- before: evaluated by 0123456789ab; trained on: 1: not noted." in page
-    assert "- after: evaluated by ffffffffffff; trained on: 1: not noted." in page
+    assert "- before: evaluated by 0123456789ab; trained on: not noted." in page
+    assert "- after: evaluated by ffffffffffff; trained on: not noted." in page
 
 
 def test_other_images_are_not_paired(against):

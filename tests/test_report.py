@@ -95,45 +95,6 @@ def test_a_row_of_several_recipes_is_said(tmp_path):
     assert "nq with L = 4 on digits, smallnet was trained by 2 recipes" in text
 
 
-def test_every_network_counts_in_the_provenance(tmp_path):
-    records = [record("nq", 270, levels=n, checkpoint_sha256=str(n) * 64) for n in (4, 8)]
-    write_report(store(tmp_path, records))
-    assert "| 2 trainings, " in (tmp_path / "comparison.md").read_text()
-
-
-def test_what_each_network_was_trained_on_is_in_the_provenance(tmp_path):
-    begun = {
-        "first_epoch": 1,
-        "precision": "float32",
-        "compiled": False,
-        "device": "cpu",
-        "threads": 2,
-        "machine": "Made-up CPU",
-        "torch_version": "2.13.0",
-        "git_commit": "a" * 40,
-        "git_dirty": False,
-    }
-    ended = begun | {"first_epoch": 9, "precision": "bfloat16", "compiled": True}
-    networks = {1: [], 2: [begun], 3: [ended], 4: [begun, ended], 8: [begun]}
-    records = [
-        record("nq", 270, levels=n, checkpoint_sha256=str(n) * 64, train_segments=segments)
-        for n, segments in networks.items()
-    ]
-    write_report(store(tmp_path, records))
-    first = "Made-up CPU, cpu, 2 threads, float32, torch 2.13.0, commit aaaaaaaaaaaa"
-    then = "Made-up CPU, cpu, 2 threads, bfloat16, compiled, torch 2.13.0, commit aaaaaaaaaaaa"
-    courses = f"1: not noted; 2: {first}; 1: not noted, then {then}; 1: {first}, then {then}"
-    assert f"| trained on | {courses} |" in (tmp_path / "comparison.md").read_text()
-
-
-def test_what_trainings_were_fine_tuned_from_is_in_the_provenance(tmp_path):
-    recipe = {"learning_rate": 0.1, "extensions": {"start_from": "qcfs", "start_epochs": 60}}
-    records = [record(name, 270, recipe=recipe) for name in ("nq", "srp")]
-    write_report(store(tmp_path, records))
-    line = "| fine-tuned from | 60 epochs of qcfs at 0.1 (nq, srp); its minutes"
-    assert line in (tmp_path / "comparison.md").read_text()
-
-
 def test_a_reference_method_without_records_is_said(tmp_path):
     write_report(store(tmp_path, [record("qcfs", 240)]), reference=Reference("other"))
     assert "no record of other" in (tmp_path / "comparison.md").read_text()

@@ -12,11 +12,12 @@ from resnoise.difference import differences
 from resnoise.errors import RecordError
 from resnoise.records import Record
 from resnoise.report.contests import Contest, Pairing, hold_contests
-from resnoise.report.facts import commits, trained_on
+from resnoise.report.facts import commits
 from resnoise.report.groups import Groups, Row, group_records, pooled_correct, with_levels
 from resnoise.report.paired_tests import outcome_columns, outcome_notes, outcomes
 from resnoise.report.render import markdown_list, markdown_table
 from resnoise.report.table import Table, cells, percent
+from resnoise.report.trainings import trained_on
 
 
 class Side(NamedTuple):

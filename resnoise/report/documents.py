@@ -26,7 +26,7 @@ def markdown_document(report: Report) -> str:
         parts.append(markdown_list([*section.summaries, *section.remarks]))
         parts += [markdown_table(table) for table in section.tables]
         parts += [markdown_table(table) for table in section.published]
-        parts.append(markdown_table(section.provenance))
+        parts += [markdown_table(table) for table in (section.trainings, section.provenance)]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from resnoise.records import Record, RecordKey
-from resnoise.report.groups import with_levels
+from resnoise.report.groups import with_levels, with_training
 
 
 def missing_cells(
@@ -34,8 +34,8 @@ def describe_missing(keys: Sequence[RecordKey]) -> list[str]:
     """One line a method, number of levels, backend and set of time steps."""
     timesteps: dict[tuple, list[int]] = defaultdict(list)
     for key in keys:
-        name = key.method if key.training == key.method else f"{key.method} ({key.training})"
-        place = f"{key.dataset}, {key.architecture}: {with_levels(name, key.levels)}, {key.backend}"
+        name = with_levels(with_training(key.method, key.training), key.levels)
+        place = f"{key.dataset}, {key.architecture}: {name}, {key.backend}"
         timesteps[place, key.seed].append(key.timesteps)
     seeds: dict[tuple, list[int]] = defaultdict(list)
     for (place, seed), steps in timesteps.items():

@@ -56,7 +56,7 @@ class Row(NamedTuple):
     @property
     def label(self) -> str:
         """Name in tables, such as `direct (direct-ce-norse-T2)`."""
-        return f"{self.method} ({self.training})" if self.training else self.method
+        return with_training(self.method, self.training)
 
     @property
     def label_with_levels(self) -> str:
@@ -65,6 +65,11 @@ class Row(NamedTuple):
 
 
 Groups = dict[Row, dict[int, list[Record]]]
+
+
+def with_training(method: str, training: str) -> str:
+    """`direct (direct-ce-norse-T2)`, or the method alone where that names its training."""
+    return method if training in ("", method) else f"{method} ({training})"
 
 
 def with_levels(name: str, levels: int | None) -> str:

@@ -17,11 +17,13 @@ from resnoise.report.groups import by_section, comparison_frame, group_records
 from resnoise.report.paired_tests import contest_table
 from resnoise.report.plots import accuracy_figure, latency_figure
 from resnoise.report.published import published_tables
+from resnoise.report.recipes import own_recipes
 from resnoise.report.reference import Reference
 from resnoise.report.residuals import histogram_figure, sigma_figure
 from resnoise.report.svg import assign_looks, draw_svg
 from resnoise.report.table import Table
 from resnoise.report.tables import accuracy_table, cost_table, spread_table, summaries
+from resnoise.report.trainings import trainings_table
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,9 @@ class Section:
     remarks: list[str]
     tables: list[Table]
     figures: list[Figure]
-    provenance: Table
     published: list[Table]
+    trainings: Table
+    provenance: Table
 
     @property
     def name(self) -> str:
@@ -109,10 +112,11 @@ def make_report(
                 remarks=_remarks(here, residuals, levels, shown),
                 tables=list(_tables(frame, contests, reference)),
                 figures=list(_figures(f"{dataset}-{architecture}", frame, residuals)),
-                provenance=provenance_table(here),
                 published=[]
                 if published is None
                 else list(published_tables(published, frame, dataset, architecture)),
+                trainings=trainings_table(here, reference),
+                provenance=provenance_table(here),
             )
         )
     return Report(
@@ -130,6 +134,7 @@ def _remarks(
     shown: int | None,
 ) -> list[str]:
     remarks = [f"Backends: {sentence}" for sentence in backend_parity(records)]
+    remarks += own_recipes(records)
     if not residuals:
         remarks.append("No training recorded its residual error, so its figures are left out.")
     if len(levels) > 1:

@@ -1,0 +1,33 @@
+"""What may be added to a comparison."""
+
+from __future__ import annotations
+
+import pytest
+
+from resnoise.compare import _refuse_other_recipes
+from resnoise.config import Recipe
+from resnoise.errors import RecordError
+from resnoise.grid import DataOptions, Grid
+from resnoise.store import RecordStore
+from tests.comparisons import store
+from tests.made_up import make_record
+
+
+def test_a_network_for_another_t_may_have_a_recipe_of_its_own(tmp_path):
+    pytest.importorskip("norse")
+    before = make_record(
+        method="direct",
+        training="direct-ce-norse-T2",
+        levels=None,
+        architecture="digits-cnn",
+        recipe=Recipe(epochs=3).to_json(),
+    )
+    records = RecordStore(store(tmp_path, [before]))
+
+    def plan(*timesteps):
+        recipes = {"direct": Recipe(epochs=5)}
+        return Grid(DataOptions("digits"), recipes, ("norse",), ("digits-cnn",), timesteps)
+
+    _refuse_other_recipes(records, plan(4))
+    with pytest.raises(RecordError, match="epochs is 3, now 5; use another --out"):
+        _refuse_other_recipes(records, plan(2, 4))
