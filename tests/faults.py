@@ -56,6 +56,13 @@ FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ),
     ),
     "> instead of ≥": ((NEURONS, "torch.ge(v,", "torch.gt(v,"),),
+    "surrogate gradient without its square": (
+        (
+            NEURONS,
+            "return grad / (ctx.alpha * x.abs() + 1) ** 2",
+            "return grad / (ctx.alpha * x.abs() + 1)",
+        ),
+    ),
     "SRP without its gate": (("baselines/srp.py", "threshold)._replace(gate=gate)", "threshold)"),),
 }
 

@@ -17,6 +17,7 @@ from resnoise.check.grid_network import grid_images, grid_network
 TIMESTEPS = 8
 GRID_IMAGES = 32
 LOOP_STEPS = 4
+LEAKY_NEURONS = 256
 # Times at which accuracy and operations are noted; later ones add little.
 NOTED = (1, 2, 4, 8)
 
@@ -34,6 +35,7 @@ def groups(checkpoint: Path) -> dict[str, Callable[[], Iterator[Figure]]]:
         found[f"grid, {name}"] = lambda name=name: grid_figures(name)
         found[f"digits, {name}"] = lambda name=name: digits_figures(checkpoint, name)
         found[f"neurons, {name}"] = lambda name=name: neuron_figures(name)
+        found[f"leaky, {name}"] = lambda name=name: leaky_figures(name)
         for method in methods.names():
             found[f"grid, {method}, {name}"] = lambda place=(method, name): method_figures(*place)
     found["noise"] = lambda: noise_figures(checkpoint)
@@ -104,6 +106,23 @@ def neuron_figures(backend: str) -> Iterator[Figure]:
         neurons(torch.ones(LOOP_STEPS, 2, 3), None)
     name = f"neurons, {backend}: tensor operations in {LOOP_STEPS} steps"
     yield Figure(name, Kind.COUNT, counter.operations)
+
+
+def leaky_figures(backend: str) -> Iterator[Figure]:
+    """Spikes, membranes and surrogate gradients of the neurons that direct training trains."""
+    from resnoise import backends
+    from resnoise.backends import LeakyConfig
+
+    generator = torch.Generator().manual_seed(0)
+    # Eighths that halve at every step stay on a grid of float32.
+    current = torch.randint(-8, 17, (TIMESTEPS, LEAKY_NEURONS), generator=generator) / 8
+    current.requires_grad_()
+    spikes, state = backends.get(backend).leaky(LeakyConfig())(current, None)
+    spikes.sum().backward()
+    place = f"leaky, {backend}"
+    yield Figure(f"{place}: digest of spikes", Kind.IDENTICAL, _digest(spikes.detach()))
+    yield Figure(f"{place}: digest of membranes", Kind.IDENTICAL, _digest(state.v.detach()))
+    yield Figure(f"{place}: norm of the gradient", Kind.CLOSE, current.grad.norm().item())
 
 
 def noise_figures(checkpoint: Path) -> Iterator[Figure]:

@@ -75,7 +75,7 @@ def convert(
     checkpoint: Checkpoint,
     out: Annotated[Path, typer.Option(help="file for the spiking network, .safetensors")],
     backend: Annotated[str, typer.Option(help="whose neurons")] = "reference",
-    place: options.DataPlace,
+    place: options.DataRoot,
 ) -> None:
     """Convert a trained network: folded weights and thresholds in one file, for use elsewhere."""
     from resnoise.cli.display import print_paths, print_table
@@ -102,7 +102,7 @@ def evaluate(
     method: Annotated[
         str | None, typer.Option(help="another method of the same training, such as srp of qcfs")
     ] = None,
-    place: options.DataPlace,
+    place: options.DataRoot,
     device: options.Device = "auto",
     threads: options.Threads = None,
     compile: options.Compile = False,

@@ -45,7 +45,7 @@ Compile = Annotated[
 
 
 @dataclass(frozen=True)
-class DataPlace:
+class DataRoot:
     """Where data sets are."""
 
     data_root: Annotated[
@@ -55,15 +55,25 @@ class DataPlace:
         bool,
         typer.Option("--download/--no-download", help="fetch missing data", rich_help_panel=_DATA),
     ] = True
+
+    def options(self, dataset: str = "") -> Any:
+        """The `resnoise.grid.DataOptions` of a data set; by default of one that a file names."""
+        from resnoise.grid import DataOptions
+
+        return DataOptions(dataset, self.data_root, self.download)
+
+
+@dataclass(frozen=True)
+class DataPlace(DataRoot):
+    """Where data sets are, and the size of images that can be had in any."""
+
     image_size: Annotated[
         int, typer.Option(help="side to which imagefolder resizes", rich_help_panel=_DATA)
     ] = 32
 
     def options(self, dataset: str = "") -> Any:
-        """The `resnoise.grid.DataOptions` of a data set."""
-        from resnoise.grid import DataOptions
-
-        return DataOptions(dataset, self.data_root, self.download, self.image_size)
+        """See `DataRoot.options`."""
+        return replace(super().options(dataset), image_size=self.image_size)
 
 
 @dataclass(frozen=True)
