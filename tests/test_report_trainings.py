@@ -53,7 +53,7 @@ def test_seeds_of_a_training_share_a_line_in_one_order():
         "seed": "0, 1",
         "chosen epoch": "27, 29",
         "its validation (%)": "97.5, 97.5",
-        "minutes": "10.0, 1.50",
+        "minutes": "10, 1.5",
         "weights, sha256": f"{'a' * 12}, {'b' * 12}",
     }
     assert "2 trainings, 11.5 minutes in all" in trainings_table(records).notes[0]

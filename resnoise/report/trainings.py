@@ -78,7 +78,7 @@ def _line(records: Sequence[Record]) -> tuple:
         each(record.seed for record in networks),
         each(record.best_epoch for record in networks),
         each(percent(record.validation_accuracy) for record in networks),
-        each(significant(record.train_seconds / 60) for record in networks),
+        each(significant(record.train_seconds / 60, digits=2) for record in networks),
         each(record.checkpoint_sha256[:12] for record in networks),
     )
 
