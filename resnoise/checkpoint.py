@@ -18,6 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from resnoise.atomic import exclusive, write_bytes, write_text
+from resnoise.canonical import sha256_of
 from resnoise.difference import differences
 from resnoise.errors import CheckpointError
 from resnoise.schema import Schema
@@ -155,8 +156,8 @@ def require_job(info: CheckpointInfo, job: JobInfo, path: Path) -> None:
 
 
 def _sealed(info: CheckpointInfo) -> CheckpointInfo:
-    rest = json.dumps({**_values(info), "digest": ""}, sort_keys=True)
-    return info.model_copy(update={"digest": hashlib.sha256(rest.encode()).hexdigest()})
+    rest = {**_values(info), "digest": ""}
+    return info.model_copy(update={"digest": sha256_of(rest)})
 
 
 def _encode(info: CheckpointInfo) -> str:

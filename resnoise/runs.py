@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from torch import nn
 
 from resnoise import checkpoint, methods
 from resnoise.atomic import exclusive
+from resnoise.canonical import sha256_of
 from resnoise.checkpoint import CheckpointInfo
 from resnoise.config import ExecutionConfig, Recipe
 from resnoise.errors import CheckpointError, ConfigError
@@ -25,9 +24,7 @@ from resnoise.train import train
 
 def run_directory(runs: Path, job: Job) -> Path:
     """Where the checkpoints of a job go; other recipes go elsewhere."""
-    canonical = json.dumps(job.recipe.to_json(), sort_keys=True)
-    digest = hashlib.sha256(canonical.encode()).hexdigest()[:8]
-    training = f"{job.training}-{digest}"
+    training = f"{job.training}-{sha256_of(job.recipe.to_json())[:8]}"
     return runs / slug(job.data.name) / job.architecture / f"seed{job.seed}" / training
 
 

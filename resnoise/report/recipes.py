@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from resnoise.canonical import canonical
 from resnoise.difference import ABSENT, flat
 from resnoise.records import Record
 from resnoise.report.groups import with_levels, with_training
@@ -17,7 +17,7 @@ def mixed_recipes(records: Iterable[Record]) -> list[str]:
     for record in records:
         name = with_levels(with_training(record.method, record.training), record.levels)
         place = f"{name} on {record.dataset}, {record.architecture}"
-        found[place].add(json.dumps(record.recipe, sort_keys=True))
+        found[place].add(canonical(record.recipe))
     return [
         f"{place} was trained by {len(recipes)} recipes: its figures are not of one method."
         for place, recipes in found.items()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from resnoise.canonical import canonical
 from resnoise.records import Record
 from resnoise.report.facts import commit_of
 from resnoise.report.reference import NQ, Reference
@@ -19,8 +19,7 @@ def trainings_table(records: Sequence[Record], reference: Reference = NQ) -> Tab
     """
     lines: dict[tuple, list[Record]] = defaultdict(list)
     for record in records:
-        recipe = json.dumps(record.recipe, sort_keys=True)
-        lines[record.training, record.levels, recipe].append(record)
+        lines[record.training, record.levels, canonical(record.recipe)].append(record)
     ordered = sorted(
         lines.items(),
         key=lambda line: (line[0][0] != reference.method, line[0][0], line[0][1] or 0),

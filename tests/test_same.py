@@ -1,13 +1,13 @@
-"""What may be added to a comparison."""
+"""What may be added to a folder of records."""
 
 from __future__ import annotations
 
 import pytest
 
-from resnoise.compare import _refuse_other_recipes
 from resnoise.config import Recipe
 from resnoise.errors import RecordError
 from resnoise.grid import DataOptions, Grid
+from resnoise.same import require_same_recipes
 from resnoise.store import RecordStore
 from tests.comparisons import store
 from tests.made_up import make_record
@@ -28,6 +28,6 @@ def test_a_network_for_another_t_may_have_a_recipe_of_its_own(tmp_path):
         recipes = {"direct": Recipe(epochs=5)}
         return Grid(DataOptions("digits"), recipes, ("norse",), ("digits-cnn",), timesteps)
 
-    _refuse_other_recipes(records, plan(4))
+    require_same_recipes(records, plan(4))
     with pytest.raises(RecordError, match="epochs is 3, now 5; use another --out"):
-        _refuse_other_recipes(records, plan(2, 4))
+        require_same_recipes(records, plan(2, 4))
