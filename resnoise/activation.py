@@ -15,10 +15,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from resnoise.bits import draw_seed
-from resnoise.conditional_noise import add_conditional_noise
 from resnoise.config import ActivationConfig, require_number
-from resnoise.noise import add_noise
+from resnoise.noise import add_conditional_noise, add_noise, draw_seed
 from resnoise.operators import BATCH_NORMS
 
 # λ = softplus(ρ) with this sharpness: ρ itself to float32 precision above λ = 2 (so that published

@@ -6,12 +6,13 @@ import pandas as pd
 import pytest
 from tiny_job import METHODS, tiny_data, tiny_job
 
-from resnoise import ablation, checkpoint, methods
-from resnoise.ablation import Ablation, Variant, ablate, variants
+from resnoise import checkpoint, methods
 from resnoise.config import Extensions, Recipe
 from resnoise.errors import ConfigError
 from resnoise.grid import DataOptions
 from resnoise.runs import run_directory
+from resnoise.studies import ablation
+from resnoise.studies.ablation import Ablation, Variant, ablate, variants
 
 BASE = Recipe(epochs=8)
 

@@ -9,9 +9,9 @@ from scipy import stats
 from torch import nn
 
 from resnoise.activation import QuantisedReLU, quantise
-from resnoise.conditional_noise import add_conditional_noise
 from resnoise.config import ActivationConfig, Extensions
 from resnoise.induction import extend_noise_
+from resnoise.noise import add_conditional_noise
 from resnoise.residual import HISTOGRAM_BINS
 
 LEVELS, THRESHOLD = 4, torch.tensor(1.7)

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from resnoise.contrast import contrast
 from resnoise.errors import RecordError
+from resnoise.studies.contrast import contrast
 from tests.command_line import run
 from tests.comparisons import record, store, three_folds
 from tests.made_up import make_record

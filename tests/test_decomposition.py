@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from resnoise.activation import activations
-from resnoise.decomposition import compare_losses, decompose, set_levels_
 from resnoise.errors import CheckpointError, ConfigError
 from resnoise.evaluate import evaluate
 from resnoise.grid import DataOptions
 from resnoise.runs import job_of, training_of
+from resnoise.studies.decomposition import compare_losses, decompose, set_levels_
 from tests.command_line import run
 from tests.networks import images, plain, source
 

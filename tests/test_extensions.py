@@ -17,10 +17,9 @@ from resnoise.activation import QuantisedReLU, activations, quantise
 from resnoise.config import ActivationConfig, Extensions, InductionConfig
 from resnoise.errors import CheckpointError, ConfigError
 from resnoise.induction import Induction, extend_noise_, set_noise_
-from resnoise.noise import noise_like
+from resnoise.noise import noise_like, standardise
 from resnoise.residual import HISTOGRAM_BINS, LayerError
 from resnoise.runs import run_directory, train_in
-from resnoise.standardise import standardise
 from resnoise.train import parameter_groups, train
 
 COUNTS = [0, 3, 0, 1, 10, 2, 0, 0, 4]

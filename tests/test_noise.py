@@ -10,8 +10,7 @@ import pytest
 import torch
 from scipy import stats
 
-from resnoise.bits import draw_seed
-from resnoise.noise import add_noise, noise_like
+from resnoise.noise import add_noise, draw_seed, noise_like
 
 COUNT = 1_000_000
 
@@ -43,7 +42,7 @@ def test_distribution():
 
 
 def test_table_is_what_the_module_says_of_it():
-    from resnoise.noise import _coordinates
+    from resnoise.noise.layerwise import _coordinates
 
     table = _coordinates().numpy()
     assert table.shape == (65_536, 4)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from resnoise.errors import RecordError, StorageError
-from resnoise.packing import pack_correct, pack_test_ids, unpack_correct, unpack_test_ids
 from resnoise.records import Record, RecordKey
+from resnoise.records.packing import pack_correct, pack_test_ids, unpack_correct, unpack_test_ids
 from resnoise.store import (
     RecordStore,
     frame_from_records,

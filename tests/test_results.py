@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from resnoise import checkpoint
-from resnoise.contrast import contrast
 from resnoise.grid import DataOptions
-from resnoise.packing import unpack_correct
+from resnoise.records.packing import unpack_correct
 from resnoise.runs import job_of
 from resnoise.simulate import predictions
 from resnoise.store import RecordStore
+from resnoise.studies.contrast import contrast
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 CHECKPOINTS = sorted((RESULTS / "checkpoints").glob("**/best.json"))

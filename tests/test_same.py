@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from resnoise.compare.same import require_same_recipes
 from resnoise.config import Recipe
 from resnoise.errors import RecordError
 from resnoise.grid import DataOptions, Grid
-from resnoise.same import require_same_recipes
 from resnoise.store import RecordStore
 from tests.comparisons import store
 from tests.made_up import make_record

@@ -10,7 +10,7 @@ from resnoise.errors import CheckpointError
 from resnoise.evaluate import evaluate
 from resnoise.grid import DataOptions
 from resnoise.runs import job_of, training_of
-from resnoise.selection import choices, compare_choices, examine
+from resnoise.studies.selection import choices, compare_choices, examine
 from tests.command_line import run
 
 DIGITS = DataOptions("digits")

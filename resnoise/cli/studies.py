@@ -34,9 +34,9 @@ def ablate(
     running: options.Running,
 ) -> None:
     """Train with one thing of the recipe changed at a time; tell validation accuracy alone."""
-    from resnoise.ablation import Ablation, variants
-    from resnoise.ablation import ablate as run_ablation
     from resnoise.cli.display import print_paths, progress_bars
+    from resnoise.studies.ablation import Ablation, variants
+    from resnoise.studies.ablation import ablate as run_ablation
 
     architecture = architecture or default_architecture(dataset)
     recipes = {
@@ -71,7 +71,7 @@ def selection(
 ) -> None:
     """Tell what choosing the epoch by test accuracy, as published code does, would report."""
     from resnoise.cli.display import print_paths, progress_bars
-    from resnoise.selection import compare_choices
+    from resnoise.studies.selection import compare_choices
 
     options.use_threads(threads, "")
     steps = options.integers(timesteps, "--timesteps")
@@ -92,7 +92,7 @@ def decompose(
 ) -> None:
     """Tell what conversion loses to the levels that T steps have, and what to uneven input."""
     from resnoise.cli.display import print_paths, progress_bars
-    from resnoise.decomposition import compare_losses
+    from resnoise.studies.decomposition import compare_losses
 
     options.use_threads(threads, "")
     steps = options.integers(timesteps, "--timesteps")
@@ -109,6 +109,6 @@ def contrast(
 ) -> None:
     """Test two comparisons against each other, row by row: other recipes, or other commits."""
     from resnoise.cli.display import print_paths
-    from resnoise.contrast import contrast as hold_against
+    from resnoise.studies.contrast import contrast as hold_against
 
     print_paths(hold_against(before, after, out))

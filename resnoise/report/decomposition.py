@@ -14,7 +14,8 @@ def decomposition_page(frame: pd.DataFrame, provenance: Provenance) -> str:
     """The decomposition as Markdown: a row a method, L and T, means over seeds.
 
     Args:
-        frame: rows of one data set and architecture, from `resnoise.decomposition.decompose`.
+        frame: rows of one data set and architecture, from
+            `resnoise.studies.decomposition.decompose`.
         provenance: code and machine.
     """
     facts = frame.iloc[0]

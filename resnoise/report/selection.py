@@ -16,7 +16,7 @@ def selection_page(trainings: Sequence[pd.DataFrame], provenance: Provenance) ->
     """The epochs that each rule chooses, as Markdown.
 
     Args:
-        trainings: one frame a training, from `resnoise.selection.choices`.
+        trainings: one frame a training, from `resnoise.studies.selection.choices`.
         provenance: code and machine.
     """
     facts = trainings[0].iloc[0]

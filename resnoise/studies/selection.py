@@ -21,7 +21,7 @@ from resnoise.progress import Announce, Progress
 from resnoise.provenance import provenance
 from resnoise.report.selection import selection_page
 from resnoise.runs import job_of, require_one_place, source_network
-from resnoise.study import write_study
+from resnoise.studies.study import write_study
 from resnoise.train import EPOCH
 
 

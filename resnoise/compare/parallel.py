@@ -9,11 +9,11 @@ from concurrent.futures.process import BrokenProcessPool
 
 import torch
 
+from resnoise.compare.workplace import Workplace
 from resnoise.errors import TrainingError
 from resnoise.grid import Cell, Grid
 from resnoise.progress import Announce, Progress
 from resnoise.runs import train_in
-from resnoise.workplace import Workplace
 
 
 def train_all(grid: Grid, place: Workplace, cells: Iterable[Cell], announce: Announce) -> None:

@@ -20,7 +20,7 @@ from resnoise.progress import Announce, Progress
 from resnoise.provenance import provenance
 from resnoise.report.decomposition import decomposition_page
 from resnoise.runs import job_of, recipe_of, require_one_place, source_network
-from resnoise.study import write_study
+from resnoise.studies.study import write_study
 
 
 def set_levels_(source: nn.Module, levels: int) -> None:

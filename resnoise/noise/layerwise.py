@@ -4,13 +4,13 @@
 the convolution beside it. Here 16 random bits, from NumPy's SFC64 generator, pick four draws at
 once from a table of 65,536 points of the four-dimensional normal distribution.
 
-Why this is good enough: the bits are independent (`resnoise.bits`), so different points are. Along
-each of its four axes the table holds the midpoints of 65,536 equal slices of probability, each
-once: symmetric (the mean is exactly 0), variance 0.99998, kurtosis within 0.001 of a Gaussian's,
-and cut at 4.3 σ, which a true Gaussian passes once in 65,000 draws. The points are a scrambled
-Sobol sequence, spread so evenly that the four draws of one point are uncorrelated to 1e-4, and
-their squares to 1e-3. The noise stands for a residual error that is bounded by the threshold
-anyway.
+Why this is good enough: the bits are independent (`resnoise.noise.bits`), so different points are.
+Along each of its four axes the table holds the midpoints of 65,536 equal slices of probability,
+each once: symmetric (the mean is exactly 0), variance 0.99998, kurtosis within 0.001 of a
+Gaussian's, and cut at 4.3 σ, which a true Gaussian passes once in 65,000 draws. The points are a
+scrambled Sobol sequence, spread so evenly that the four draws of one point are uncorrelated to
+1e-4, and their squares to 1e-3. The noise stands for a residual error that is bounded by the
+threshold anyway.
 
 Noise distributed as a measured error is drawn the same way, from a table with the quantiles of that
 distribution in place of the Gaussian's.
@@ -25,8 +25,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from resnoise.bits import CHUNK, VALUES, Bits, generator_on, in_memory_order, slices
-from resnoise.standardise import standardise
+from resnoise.noise.bits import CHUNK, VALUES, Bits, generator_on, in_memory_order, slices
+from resnoise.noise.standardise import standardise
 
 _AXES = 4
 _TABLES = 128
@@ -46,7 +46,7 @@ def noise_like(like: Tensor, seed: Tensor, counts: Tensor | None = None) -> Tens
         seed: decides the draw, int64 tensor of shape `()` on the CPU; different seeds, also
             consecutive ones, are independent.
         counts: histogram of residual errors whose distribution the draws have, see
-            `resnoise.standardise`, tensor of shape `[B]`; None draws from N(0, 1).
+            `resnoise.noise.standardise`, tensor of shape `[B]`; None draws from N(0, 1).
 
     Returns:
         Tensor like `like`, without gradient.

@@ -1,44 +1,27 @@
-"""The result of one evaluation, and the course of one training, as versioned schemas."""
+"""The result of one evaluation."""
 
 from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import (
-    Field,
-    FiniteFloat,
-    JsonValue,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, JsonValue, field_validator, model_validator
 
-from resnoise.packing import pack_correct, pack_test_ids, unpack_correct, unpack_test_ids
+from resnoise.records.fields import (
+    SCHEMA_VERSION,
+    Count,
+    Fraction,
+    Name,
+    NotNegative,
+    Positive,
+    Sha256,
+)
+from resnoise.records.packing import unpack_correct, unpack_test_ids
 from resnoise.schema import Schema
 from resnoise.segment import Segment
-
-__all__ = [
-    "SCHEMA_VERSION",
-    "Record",
-    "RecordKey",
-    "TrainingRecord",
-    "describe",
-    "pack_correct",
-    "pack_test_ids",
-]
-
-SCHEMA_VERSION = 1
-
-Name = Annotated[str, Field(min_length=1)]
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
-Fraction = Annotated[FiniteFloat, Field(ge=0, le=1)]
-NotNegative = Annotated[FiniteFloat, Field(ge=0)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class RecordKey(NamedTuple):
@@ -174,72 +157,3 @@ class Record(Schema):
     def test_id_array(self) -> NDArray[np.int32]:
         """Position of each test image in its data set, integers of shape `(n_test,)`."""
         return unpack_test_ids(self.test_ids, self.n_test)
-
-
-class LayerNoise(Schema):
-    """Residual error of one layer as induction measured it, in the unit of the activation."""
-
-    mean: FiniteFloat
-    std: NotNegative
-    sigma: NotNegative = Field(description="σ of the training noise")
-
-
-class Epoch(Schema):
-    """One epoch of a training."""
-
-    epoch: Count
-    train_loss: FiniteFloat
-    train_accuracy: Fraction
-    validation_accuracy: Fraction
-    seconds: NotNegative
-    layers: dict[str, LayerNoise] = Field({})
-
-
-class Histogram(Schema):
-    """Counts of residual errors between `edges`, which are in the unit of the threshold θ."""
-
-    edges: list[FiniteFloat]
-    counts: list[Count]
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if len(self.edges) != len(self.counts) + 1 or not np.all(np.diff(self.edges) > 0):
-            raise ValueError("expected increasing edges, one more than there are counts")
-        return self
-
-
-class LayerResidual(LayerNoise):
-    """Residual error of one layer of the trained network; `threshold` is θ."""
-
-    threshold: Annotated[FiniteFloat, Field(gt=0)]
-    histogram: Histogram
-
-
-class Residual(Schema):
-    """Residual error of the trained network, after a simulation of `timesteps` steps."""
-
-    timesteps: Positive
-    layers: dict[str, LayerResidual]
-
-
-class TrainingRecord(Schema):
-    """The course of one training and the residual error it ended with."""
-
-    schema_version: Literal[1] = SCHEMA_VERSION
-    training: Name
-    method: Name
-    dataset: Name
-    architecture: Name
-    seed: Count
-    levels: Positive | None = Field(None, description="L; None if not quantised, or not noted")
-    history: list[Epoch]
-    residual: Residual | None = None
-
-
-def describe(error: ValidationError) -> str:
-    """The first thing wrong, in one line: the field, what was expected, what was got."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    got = f" (got {str(first['input'])[:60]!r})" if place else ""
-    return (f"field `{place}`: " if place else "") + message + got

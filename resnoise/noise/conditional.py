@@ -13,7 +13,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from resnoise.bits import CHUNK, VALUES, Bits, generator_on, in_memory_order, slices
+from resnoise.noise.bits import CHUNK, VALUES, Bits, generator_on, in_memory_order, slices
 from resnoise.residual import BINS_PER_THRESHOLD, HISTOGRAM_BINS
 
 _TABLES = 64

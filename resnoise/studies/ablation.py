@@ -26,7 +26,7 @@ from resnoise.progress import Announce
 from resnoise.provenance import provenance
 from resnoise.report.ablation import ablation_page
 from resnoise.runs import train_in
-from resnoise.study import write_study
+from resnoise.studies.study import write_study
 
 _LEVELS = (1, 2, 4, 8)
 _INDUCTION_TIMESTEPS = (1, 2, 4)

@@ -11,7 +11,7 @@ from resnoise.errors import RecordError
 from resnoise.report.contrast import Side, contrast_page, make_contrast
 from resnoise.report.groups import by_section
 from resnoise.store import RecordStore
-from resnoise.study import write_study
+from resnoise.studies.study import write_study
 
 
 def contrast(before: Path, after: Path, out: Path) -> list[Path]:

@@ -1,0 +1,1 @@
+"""Questions asked of trainings and comparisons, one file and one verb each."""
