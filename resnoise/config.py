@@ -184,7 +184,8 @@ class Recipe:
         batch_size: images a step.
         learning_rate: peak of the cosine schedule.
         momentum: of SGD.
-        weight_decay: on every parameter, λ included, as in the published recipes.
+        weight_decay: on every parameter, λ included as in the published recipes unless an extension
+            takes it off.
         warmup_epochs: epochs of linear warm-up before the cosine.
         augmentation: names from `AUGMENTATIONS`, applied to training images only.
         activation: levels and start of the thresholds.
@@ -247,7 +248,7 @@ class ExecutionConfig:
     """How a run is executed; apart from rounding it does not change results.
 
     Args:
-        device: `"auto"` (CUDA when there is one), `"cpu"` or `"cuda"`.
+        device: `"auto"` (CUDA when there is one), `"cpu"`, `"cuda"` or `"cuda:N"`.
         bf16: train under bfloat16 autocast; slower than float32 on processors that lack it.
         channels_last: keep images and convolutions in channels-last memory layout.
         compile: train through `torch.compile`, and simulate the neurons of any backend through it.

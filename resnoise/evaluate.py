@@ -73,6 +73,11 @@ def evaluate(
 
     Returns:
         One record for each of `training.timesteps`.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged, or of another job.
+        BackendError: the backend is not known, or not installed.
+        ConfigError: there is no such device.
     """
     execution = execution or ExecutionConfig()
     progress = progress or silent

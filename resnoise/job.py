@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from resnoise import checkpoint, methods, models
+from resnoise.activation import evaluating
 from resnoise.checkpoint import JobInfo
 from resnoise.config import Extensions, InductionConfig, Recipe
 from resnoise.datasets import ImageData
@@ -45,12 +47,14 @@ class Job:
         Raises:
             DataError: it does not take the images of the data set, or has other classes.
         """
-        model = self.own_model or models.build(
-            self.architecture,
-            classes=len(self.data.classes),
-            shape=self.data.shape,
-            seed=self.seed,
-        )
+        model = self.own_model
+        if model is None:
+            model = models.build(
+                self.architecture,
+                classes=len(self.data.classes),
+                shape=self.data.shape,
+                seed=self.seed,
+            )
         _require_fit(model, self.architecture, self.data)
         return model
 
@@ -59,38 +63,9 @@ class Job:
         return self.method.network(self.model(), self.training, self.recipe)
 
     def predecessor(self) -> Job | None:
-        """The training whose best weights this one starts from; None if it starts from scratch.
-
-        Raises:
-            ConfigError: the recipe names a method that there is not, one without a source network,
-                or one that starts from yet another.
-        """
-        extensions = self.recipe.extensions
-        name = extensions.start_from
-        if not name:
-            return None
-        method = methods.get(name)
-        if not isinstance(method, ConversionMethod):
-            raise ConfigError(
-                "expected `start_from` to name a method that trains a network without spikes, but "
-                f"got {name}"
-            )
-        # Induction and extensions are this method's own; what that one has, its recipe says.
-        base = replace(
-            self.recipe,
-            epochs=extensions.start_epochs or self.recipe.epochs,
-            learning_rate=extensions.start_learning_rate or self.recipe.learning_rate,
-            induction=InductionConfig(),
-            extensions=Extensions(),
-        )
-        recipe = method.recipe(base)
-        if before := recipe.extensions.start_from:
-            raise ConfigError(
-                f"expected `start_from` to name a method that starts from scratch, but got {name}, "
-                f"which starts from {before} itself"
-            )
-        (training,) = method.trainings("reference", (1,))
-        return replace(self, method=method, training=training.name, recipe=recipe)
+        """The training whose best weights this one starts from, see `predecessor`."""
+        start = predecessor(self.recipe)
+        return None if start is None else replace(self, **start._asdict())
 
     def load(self, path: Path) -> nn.Module:
         """The trained network of a checkpoint, in evaluation mode on the CPU.
@@ -124,18 +99,58 @@ class Job:
         return self.training if self.training in methods.names() else self.method.name
 
 
+class Predecessor(NamedTuple):
+    """What of a `Job` is another in the one that it starts from."""
+
+    method: Method
+    training: str
+    recipe: Recipe
+
+
+def predecessor(recipe: Recipe) -> Predecessor | None:
+    """What a training by `recipe` starts from; None if it starts from scratch.
+
+    Raises:
+        ConfigError: the recipe names a method that there is not, one without a source network, or
+            one that starts from yet another.
+    """
+    extensions = recipe.extensions
+    name = extensions.start_from
+    if not name:
+        return None
+    method = methods.get(name)
+    if not isinstance(method, ConversionMethod):
+        raise ConfigError(
+            "expected `start_from` to name a method that trains a network without spikes, but "
+            f"got {name}"
+        )
+    # Induction and extensions are this method's own; what that one has, its recipe says.
+    base = replace(
+        recipe,
+        epochs=extensions.start_epochs or recipe.epochs,
+        learning_rate=extensions.start_learning_rate or recipe.learning_rate,
+        induction=InductionConfig(),
+        extensions=Extensions(),
+    )
+    before = method.recipe(base)
+    if earlier := before.extensions.start_from:
+        raise ConfigError(
+            f"expected `start_from` to name a method that starts from scratch, but got {name}, "
+            f"which starts from {earlier} itself"
+        )
+    (training,) = method.trainings("reference", (1,))
+    return Predecessor(method, training.name, before)
+
+
 def _require_fit(model: nn.Module, architecture: str, data: ImageData) -> None:
-    model.eval()
     try:
-        with torch.no_grad():
+        with evaluating(model), torch.no_grad():
             logits = model(torch.zeros(1, *data.shape))
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise DataError(
             f"architecture {architecture} does not take images of shape {data.shape}: {reason}"
         ) from error
-    finally:
-        model.train()
     if logits.shape != (1, len(data.classes)):
         raise DataError(
             f"expected architecture {architecture} to give logits of shape "

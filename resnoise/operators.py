@@ -85,14 +85,19 @@ def _leaves_images_alone(node: fx.Node) -> bool:
 
     name = node.target if node.op == "call_method" else node.target.__name__
     if name in ("view", "reshape"):
-        shape = node.args[1] if isinstance(node.args[1], tuple | list) else node.args[1:]
-        first = shape[0]
+        shape = node.args[1:] or (node.kwargs.get("shape", node.kwargs.get("size")),)
+        first = shape[0][0] if isinstance(shape[0], tuple | list) else shape[0]
         return first == -1 or (isinstance(first, fx.Node) and _is_batch_size(first))
     if name == "flatten":
         return _within_image(argument(1, "start_dim", 0))
     dims = argument(1, "dim", 0)
     dims = dims if isinstance(dims, tuple | list) else (dims,)
     return len(dims) > 0 and all(map(_within_image, dims))  # no dimension means all of them
+
+
+def _operands(node: fx.Node) -> list[object]:
+    """Arguments in their order, one that is given twice twice, unlike `all_input_nodes`."""
+    return [*node.args, *node.kwargs.values()]
 
 
 def is_affine(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
@@ -114,11 +119,12 @@ def is_affine(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     if any(map(_is_batch_size, node.all_input_nodes)):
         return False
     # A product of two tensors of activations is not linear, a product with a number is.
+    factors = [value for value in _operands(node) if isinstance(value, fx.Node)]
     if node.target in PRODUCTS:
-        return len(node.all_input_nodes) == 1
+        return len(factors) == 1
     if node.target in QUOTIENTS:
         rounded = node.kwargs.get("rounding_mode") is not None
-        return node.all_input_nodes == [node.args[0]] and not rounded
+        return factors == _operands(node)[:1] and not rounded
     return node.target in (AFFINE_METHODS if node.op == "call_method" else AFFINE_FUNCTIONS)
 
 

@@ -29,7 +29,10 @@ class Pairs(NamedTuple):
     seeds: NDArray[np.int64]
 
     def test_to_train(self) -> float:
-        """Test images of a seed over all others, if seeds are folds; 0 if they share their test."""
+        """Test images of a seed over those of the others, if seeds are folds; else 0.
+
+        An upper bound of test over training images, which it is where every image is tested.
+        """
         images = len(np.unique(self.images))
         tested = len(self.images) / len(np.unique(self.seeds))
         return tested / (images - tested) if images > tested else 0.0

@@ -101,7 +101,7 @@ def over_images(
         raise DataError("expected images of finite numbers, but some pixels are infinite or NaN")
     count = math.ceil(len(images) / portion(network, images, timesteps).images)
     # A whole number of rounds, so that no thread waits while another has the last part.
-    threads = torch.get_num_threads()
+    threads = torch.get_num_threads() if images.device.type == "cpu" else 1
     count = min(len(images), math.ceil(count / threads) * threads)
     parts = images.tensor_split(count)
     return torch.cat(simulate_parts(network, parts, simulate), dim=1)

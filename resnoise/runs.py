@@ -42,14 +42,28 @@ def train_in(
         Path of `best.json`.
     """
     directory = run_directory(runs, job)
-    predecessor = job.predecessor()
-    start = None
-    if predecessor is not None and not (directory / "last.json").exists():
-        start = train_in(runs, predecessor, execution, progress)
+    start = train_predecessor_in(runs, job, execution, progress)
     # Two processes at one training would overwrite each other: the second waits, and finds it done.
     # The folder is locked with every checkpoint that is written, so the lock is one inside it.
     with exclusive(directory / "training"):
         return train(job, directory, execution, progress, start=start)
+
+
+def train_predecessor_in(
+    runs: Path,
+    job: Job,
+    execution: ExecutionConfig | None = None,
+    progress: Progress | None = None,
+) -> Path | None:
+    """Train what a job that has not begun yet starts from; arguments as in `train_in`.
+
+    Returns:
+        Path of its `best.json`; None if the job starts from scratch, or has begun.
+    """
+    before = job.predecessor()
+    if before is None or (run_directory(runs, job) / "last.json").exists():
+        return None
+    return train_in(runs, before, execution, progress)
 
 
 def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:

@@ -39,7 +39,12 @@ class RecordStore:
         self.load()
 
     def load(self) -> list[Record]:
-        """All records, in the order in which they were first added; none if there is no file."""
+        """All records, in the order in which they were first added; none if there is no file.
+
+        Raises:
+            RecordError: what is there is not valid.
+            StorageError: the directory is a file.
+        """
         try:
             text = self.path.read_text(encoding="utf-8")
         except FileNotFoundError:

@@ -1,5 +1,6 @@
 """Every backend gives the spikes and membranes of the reference, bit for bit."""
 
+import copy
 import shutil
 import subprocess
 import sys
@@ -173,6 +174,20 @@ def test_a_layer_of_neurons_against_the_reference_semantics(backend, shape, gate
     assert torch.equal(start.v, before)
     again, _ = neurons(currents, start)
     assert torch.equal(again, got)  # nothing of the state stayed in the module
+
+
+@pytest.mark.parametrize("backend", backends.names())
+def test_a_copy_has_a_threshold_of_its_own(backend):
+    require(backend)
+    neurons = backends.get(backend).integrate_and_fire(torch.tensor(1.0))
+    copied = copy.deepcopy(neurons)
+    thresholds = [b for name, b in copied.named_buffers() if name.endswith(("threshold", "v_th"))]
+    assert thresholds
+    for threshold in thresholds:
+        threshold.fill_(0.5)
+    spikes, state = copied(torch.tensor([[0.2]]), None)
+    assert (spikes.item(), state.v.item()) == (0, pytest.approx(0.45))  # v(0) = θ/2
+    assert neurons(torch.tensor([[0.2]]), None)[1].v.item() == pytest.approx(0.7)
 
 
 @pytest.mark.parametrize("backend", backends.names())

@@ -117,6 +117,26 @@ def test_a_killed_worker_is_one_line_and_the_same_command_goes_on(tmp_path):
     resnoise(*arguments, cwd=tmp_path)
 
 
+def test_an_interrupt_ends_all_trainings_and_the_same_command_goes_on(tmp_path):
+    arguments = [
+        "compare", "--out", "out", "--methods", "qcfs", "--backends", "reference", "--epochs", "1",
+        "--timesteps", "1", "--seeds", "0,1,2,3,4", "--threads", "2", "--jobs", "2",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        [*RUN, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while len(list(tmp_path.glob("runs/digits/digits-cnn/*/*/training"))) < 2:
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it, to workers too
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "interrupted; the same command goes on from what there is"
+    begun = list(tmp_path.glob("runs/digits/digits-cnn/*"))
+    assert len(begun) <= 2
+    resnoise(*arguments, cwd=tmp_path)
+
+
 def workers_of(pid):
     """The processes that train, of those that `pid` started."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -169,7 +189,7 @@ def test_evaluate_reproduces_the_record(compared, tmp_path):
 def test_convert_writes_weights_that_any_reader_of_safetensors_can_read(compared, tmp_path):
     folder, _, _ = compared
     target = tmp_path / "snn.safetensors"
-    done = resnoise("convert", best(folder), "--backend", "norse", "--out", target, cwd=folder)
+    done = resnoise("convert", best(folder), "--out", target, cwd=folder)
     assert "threshold" in done.stdout
     with safe_open(target, "numpy") as file:
         layers = file.metadata()["spiking_layers"].split(",")

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from resnoise.cli import display
 from resnoise.report import summary_table
-from resnoise.store import frame_from_records
 from tests.comparisons import record
 
 # What Rich would take for a style, for the end of one, which it refuses, and for an emoji.
@@ -25,7 +24,7 @@ def headings(printed):
 
 
 def print_summary(*records):
-    summary = summary_table(frame_from_records(list(records))).drop(columns="dataset")
+    summary = summary_table(records).drop(columns="dataset")
     display.print_table(summary.set_index("method").reset_index(), "accuracy")
 
 

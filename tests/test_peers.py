@@ -1,5 +1,6 @@
 """What this package is timed against computes the same thing."""
 
+import pandas as pd
 import pytest
 import torch
 from networks import images, plain, source
@@ -49,6 +50,24 @@ def test_the_tables(tmp_path):
         assert f"## {heading}" in text
     for contestant in contestants(compiled=False):
         assert text.count(f"| {contestant.name} |") == 2
+
+
+def test_a_part_says_what_batch_it_was_measured_at(tmp_path):
+    settings = Settings(("resnet20",), (), batch=3, timesteps=2, repeats=1, compiled=False)
+    measure_speed(tmp_path, ["simulation", "image"], settings, lambda text: None)
+    batches = {part: pd.read_csv(tmp_path / f"{part}.csv") for part in ("simulation", "image")}
+    assert set(batches["simulation"].batch) == {3}
+    assert set(batches["image"].batch) == {1}
+    assert set(batches["image"].repeats) == {5}
+
+
+def test_a_part_with_nothing_to_measure_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("resnoise.peers.measure.backends.available", list)
+    said = []
+    document = measure_speed(tmp_path, ["direct"], Settings(), said.append)
+    assert said == ["direct: nothing to measure, for want of a library"]
+    assert not document.exists()
+    assert list(tmp_path.glob("*.csv")) == []
 
 
 def test_unknown_parts_are_refused(tmp_path):

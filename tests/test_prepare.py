@@ -244,6 +244,10 @@ def test_affine_operations_are_taken(body):
         (lambda m, h: F.relu(h).sigmoid(), {}, "sigmoid"),
         (lambda m, h: F.relu(h) * F.relu(-h), {}, "mul"),
         (lambda m, h: F.relu(h) / F.relu(h + 9), {}, "truediv"),
+        (lambda m, h: (lambda y: y * y)(F.relu(h)), {}, "mul"),
+        (lambda m, h: (lambda y: torch.mul(y, other=y))(F.relu(h)), {}, "mul"),
+        (lambda m, h: (lambda y: y / y)(F.relu(h) + 9), {}, "truediv"),
+        (lambda m, h: F.relu(h).reshape(shape=(1, -1)), {}, "reshape"),
         (lambda m, h: 1 / F.relu(h + 9), {}, "truediv"),
         (lambda m, h: torch.div(F.relu(h), 2, rounding_mode="floor"), {}, "div"),
         (lambda m, h: F.relu(h) @ h, {}, "matmul"),
@@ -284,6 +288,19 @@ def test_what_cannot_be_converted_is_refused_by_name(body, modules, name):
 
 def test_a_module_may_have_the_name_of_a_method():
     model = Model(lambda m, h: m.add_(F.relu(h)), add_=nn.Identity()).eval()
+    assert torch.allclose(prepare(model, FINE).eval()(images()), model(images()), atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda m, h: F.relu(h).reshape(shape=(-1, 64)),
+        lambda m, h: torch.flatten(input=F.relu(h), start_dim=1),
+        lambda m, h: torch.div(input=F.relu(h), other=2),
+    ],
+)
+def test_arguments_may_be_given_by_name(body):
+    model = Model(body).eval()
     assert torch.allclose(prepare(model, FINE).eval()(images()), model(images()), atol=1e-2)
 
 

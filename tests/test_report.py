@@ -9,8 +9,8 @@ import pytest
 
 from resnoise.errors import RecordError
 from resnoise.report import Reference, summary_table, write_report
-from resnoise.report.grid import backend_parity, missing_cells
-from resnoise.store import frame_from_records
+from resnoise.report.missing import missing_cells
+from resnoise.report.parity import backend_parity
 from tests.comparisons import record, store
 from tests.made_up import make_record
 
@@ -164,7 +164,7 @@ def test_empty_comparisons_are_refused(tmp_path):
     with pytest.raises(RecordError, match=r"no records.*resnoise compare"):
         write_report(tmp_path)
     with pytest.raises(RecordError, match="nothing to compare"):
-        summary_table(frame_from_records([]))
+        summary_table([])
     store(tmp_path, [record("nq", 270)])
     with pytest.raises(RecordError, match="no records of data set 'cifar10', only of digits"):
         write_report(tmp_path, dataset="cifar10")

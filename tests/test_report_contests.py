@@ -8,7 +8,6 @@ from resnoise.errors import ConfigError
 from resnoise.report import NQ, Reference, summary_table, write_report
 from resnoise.report.contests import hold_contests, rivalries, verdict_of
 from resnoise.report.groups import comparison_frame, group_records
-from resnoise.store import frame_from_records
 from tests.comparisons import record, store
 from tests.made_up import make_record
 
@@ -180,7 +179,7 @@ def test_rows_of_several_levels_are_told_by_them(tmp_path):
     ):
         assert f"- nq with L = 4 against {finding}" in text
     assert "Against nq with L = 4 on the same test images" in text
-    summary = summary_table(frame_from_records(two_levels()), reference=Reference("nq", 4))
+    summary = summary_table(two_levels(), reference=Reference("nq", 4))
     marks = summary.set_index(["method", "L"])["T=2"].str.extract("([▲▼≈])", expand=False)
     assert marks.dropna().to_dict() == {
         ("nq", "8"): "▼",

@@ -8,7 +8,6 @@ import pytest
 from resnoise.report import summary_table, write_report
 from resnoise.report.render import escape_latex
 from resnoise.report.table import p_value, scaled, significant
-from resnoise.store import frame_from_records
 from tests.comparisons import record, store
 from tests.made_up import make_record
 
@@ -58,7 +57,7 @@ def test_energy_is_told_over_that_of_the_ann(tmp_path):
 
 
 def test_summary_for_the_terminal(folds):
-    table = summary_table(frame_from_records(folds))
+    table = summary_table(folds)
     line = table[(table["method"] == "pre") & (table["backend"] == "norse")].iloc[0]
     assert (line["dataset"], line["τ"], line["T=1"]) == ("digits", "1", "96.7 ±2.1 ▲")
     assert list(table["method"][:2]) == ["nq", "nq"]

@@ -293,6 +293,13 @@ def test_a_model_of_another_number_of_classes(tmp_path):
         train(job, tmp_path)
 
 
+def test_a_model_of_ones_own_keeps_what_is_frozen_in_it():
+    model = nn.Sequential(nn.BatchNorm2d(1), nn.ReLU(), nn.Flatten(), nn.Linear(64, 2))
+    model[0].eval()
+    assert dataclasses.replace(tiny_job(), own_model=model).model() is model
+    assert [module.training for module in model] == [False, True, True, True]
+
+
 def test_progress_counts_every_epoch_to_the_end(tmp_path):
     calls = []
     train(tiny_job(epochs=2), tmp_path, progress=lambda *call: calls.append(call))

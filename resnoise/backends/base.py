@@ -9,7 +9,6 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from resnoise.config import require_number
-from resnoise.errors import ConfigError
 from resnoise.neuron import IFState
 
 
@@ -53,9 +52,7 @@ class LeakyConfig:
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        require_number("beta", self.beta)
-        if self.beta >= 1:
-            raise ConfigError(f"expected argument `beta` to be below 1, but got {self.beta!r}")
+        require_number("beta", self.beta, below=1)
         require_number("threshold", self.threshold, above=0)
         require_number("alpha", self.alpha, above=0)
 

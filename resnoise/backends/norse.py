@@ -50,14 +50,18 @@ def soft_reset_iaf_step(
     return z, IFState(reset_subtract(z, u, reset=None, th=p.v_th), state.gate)
 
 
-def integrate_and_fire(threshold: Tensor) -> SNN:
+class IntegrateAndFire(nn.Module):
     """Soft-reset integrate-and-fire neurons of threshold θ, tensor of shape `()`."""
-    parameters = Threshold(threshold)
-    return SNN(
-        soft_reset_iaf_step,
-        state_fallback=lambda current: initial_state(current[0], parameters.v_th),
-        p=parameters,
-    )
+
+    def __init__(self, threshold: Tensor) -> None:
+        super().__init__()
+        self.neurons = SNN(soft_reset_iaf_step, state_fallback=None, p=Threshold(threshold))
+
+    def forward(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
+        """See `resnoise.backends.Neuron`."""
+        # Not Norse's `state_fallback`: a copy of it would go on reading the threshold of this one.
+        start = initial_state(current[0], self.neurons.p.v_th) if state is None else state
+        return self.neurons(current, start)
 
 
 class Leaky(nn.Module):
@@ -105,4 +109,4 @@ def _step_of_gain(
 
 
 def backend() -> Backend:
-    return Backend("norse", version("norse"), integrate_and_fire, Leaky)
+    return Backend("norse", version("norse"), IntegrateAndFire, Leaky)

@@ -25,6 +25,3 @@ def main() -> None:
     except ResnoiseError as error:
         errors.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        errors.print("interrupted; the same command goes on from the last checkpoint")
-        sys.exit(130)

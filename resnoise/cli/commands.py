@@ -10,12 +10,14 @@ import typer
 
 from resnoise.cli import options
 from resnoise.cli.groups import grouped
+from resnoise.cli.interrupt import Interruptible
 from resnoise.config import ExecutionConfig
 
 if TYPE_CHECKING:
     import pandas as pd
 
 app = typer.Typer(
+    cls=Interruptible,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -74,7 +76,6 @@ def convert(
     *,
     checkpoint: Checkpoint,
     out: Annotated[Path, typer.Option(help="file for the spiking network, .safetensors")],
-    backend: Annotated[str, typer.Option(help="whose neurons")] = "reference",
     place: options.DataRoot,
 ) -> None:
     """Convert a trained network: folded weights and thresholds in one file, for use elsewhere."""
@@ -86,9 +87,10 @@ def convert(
     trained = job.load(checkpoint)
     # A file of weights and thresholds says all of a converted network, but not of leaky neurons.
     source_network(job, trained, checkpoint)
-    network = job.method.simulation(trained, backend).network
+    # They are the same whatever library simulates it.
+    network = job.method.simulation(trained, "reference").network
     export(network, out)
-    print_table(layer_table(network), f"{job.training} on {backend}")
+    print_table(layer_table(network), job.training)
     print_paths([out])
 
 
@@ -113,7 +115,7 @@ def evaluate(
     from resnoise.evaluate import evaluate as evaluate_network
     from resnoise.report import Reference, summary_table
     from resnoise.runs import job_of, training_of
-    from resnoise.store import RecordStore, frame_from_records
+    from resnoise.store import RecordStore
 
     job = job_of(checkpoint, place.options(), method)
     training = training_of(job, backend, options.integers(timesteps, "--timesteps"))
@@ -131,8 +133,7 @@ def evaluate(
         )
     if out is not None:
         RecordStore(out).add(records)
-    frame = frame_from_records(records)
-    summary = summary_table(frame, reference=Reference(job.method.name)).drop(columns="dataset")
+    summary = summary_table(records, reference=Reference(job.method.name)).drop(columns="dataset")
     print_table(_method_first(summary), f"{job.data.name}: accuracy in per cent at T time steps")
 
 
@@ -195,8 +196,8 @@ def compare(
             published=published_figures(),
             announce=announce,
         )
-    frame = RecordStore(out).frame()
-    summary = summary_table(frame[frame.dataset == dataset], reference=tested_against)
+    records = [record for record in RecordStore(out).load() if record.dataset == dataset]
+    summary = summary_table(records, reference=tested_against)
     summary = summary.drop(columns="dataset")
     print_table(_method_first(summary), f"{dataset}: accuracy in per cent at T time steps")
     print_paths(written)

@@ -14,6 +14,7 @@ from resnoise.datasets import ImageData
 from resnoise.evaluate import evaluate
 from resnoise.grid import Grid
 from resnoise.progress import Announce, silence
+from resnoise.provenance import provenance
 from resnoise.report import NQ, Reference, write_report
 from resnoise.runs import run_directory
 from resnoise.store import RecordStore
@@ -44,6 +45,8 @@ def compare(
             data.
         StorageError: `place.out` cannot be written.
     """
+    # Read now, for good: a commit that is made while networks train is not that of this code.
+    provenance()
     store = RecordStore(place.out)
     store.check()
     require_same_recipes(store, grid)

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from typing import NamedTuple
 
 import torch
 
 from resnoise.compare.workplace import Workplace
+from resnoise.config import Recipe
 from resnoise.errors import TrainingError
 from resnoise.grid import Cell, Grid
+from resnoise.job import predecessor
 from resnoise.progress import Announce, Progress
-from resnoise.runs import train_in
+from resnoise.runs import train_in, train_predecessor_in
+
+
+class _Piece(NamedTuple):
+    """The training of a cell, or the one that it starts from."""
+
+    cell: Cell
+    training: str
+    is_start: bool = False
+
+    def __str__(self) -> str:
+        return f"train {self.training}, {self.cell.architecture}, seed {self.cell.seed}"
 
 
 def train_all(grid: Grid, place: Workplace, cells: Iterable[Cell], announce: Announce) -> None:
@@ -28,54 +43,66 @@ def train_all(grid: Grid, place: Workplace, cells: Iterable[Cell], announce: Ann
     Raises:
         TrainingError: a training failed, or its process was killed.
     """
-    # Methods may share a training, and backends do unless the training is theirs alone.
-    waiting: dict[tuple, Cell] = {}
+    # Methods may share a training, and backends do unless the training is theirs alone; several
+    # may start from the same one. Two processes must not work at one, so starts come first.
+    first: dict[tuple, _Piece] = {}
+    then: dict[tuple, _Piece] = {}
     for cell in cells:
-        key = (cell.architecture, cell.seed, cell.training.name, grid.recipes[cell.method])
-        waiting.setdefault(key, cell)
-    # Two processes must not work at one training, so those that others start from come first.
-    for goes_on in (False, True):
-        chosen = [
-            cell
-            for cell in waiting.values()
-            if bool(grid.recipes[cell.method].extensions.start_from) == goes_on
-        ]
-        if chosen:
-            _train_each(grid, place, chosen, announce)
+        recipe = grid.recipes[cell.method]
+        start = predecessor(recipe)
+        own = first if start is None else then
+        own.setdefault(_key(cell, cell.training.name, recipe), _Piece(cell, cell.training.name))
+        if start is not None:
+            piece = _Piece(cell, start.training, is_start=True)
+            first.setdefault(_key(cell, start.training, start.recipe), piece)
+    for pieces in (first, then):
+        if pieces:
+            _train_each(grid, place, list(pieces.values()), announce)
 
 
-def _train_each(grid: Grid, place: Workplace, waiting: list[Cell], announce: Announce) -> None:
+def _key(cell: Cell, training: str, recipe: Recipe) -> tuple:
+    return cell.architecture, cell.seed, training, recipe
+
+
+def _train_each(grid: Grid, place: Workplace, pieces: list[_Piece], announce: Announce) -> None:
     if place.jobs == 1:
-        for cell in waiting:
-            _train_one(grid, place, cell, announce(_training_label(cell)))
+        for piece in pieces:
+            _train_one(grid, place, piece, announce(str(piece)))
         return
     threads = max(1, torch.get_num_threads() // place.jobs)
     # Forked processes inherit torch's thread pool in a state they cannot use.
     context = multiprocessing.get_context("spawn")
-    progress = announce(f"{len(waiting)} trainings, {place.jobs} at a time")
+    progress = announce(f"{len(pieces)} trainings, {place.jobs} at a time")
     with ProcessPoolExecutor(
         place.jobs, context, initializer=torch.set_num_threads, initargs=(threads,)
     ) as pool:
-        futures = {pool.submit(_train_one, grid, place, cell): cell for cell in waiting}
-        for done, future in enumerate(as_completed(futures), start=1):
-            try:
+        # No more than run at once: what waits in a pool is begun even after an interrupt.
+        waiting = iter(pieces)
+        running: dict[Future, _Piece] = {}
+
+        def begin(count: int) -> None:
+            for piece in islice(waiting, count):
+                running[pool.submit(_train_one, grid, place, piece)] = piece
+
+        try:
+            begin(place.jobs)
+            for done in range(1, len(pieces) + 1):
+                future = next(as_completed(running))
+                piece = running.pop(future)
                 future.result()
-            except BrokenProcessPool as error:
-                raise TrainingError(
-                    f"a process was killed while {place.jobs} networks were trained at a time, "
-                    "perhaps for want of memory; the same command goes on from what there is, and "
-                    "fewer --jobs need less"
-                ) from error
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-            progress(done, len(waiting), _training_label(futures[future]))
+                begin(1)
+                progress(done, len(pieces), str(piece))
+        except BrokenProcessPool as error:
+            raise TrainingError(
+                f"a process was killed while {place.jobs} networks were trained at a time, "
+                "perhaps for want of memory; the same command goes on from what there is, and "
+                "fewer --jobs need less"
+            ) from error
 
 
-def _train_one(grid: Grid, place: Workplace, cell: Cell, progress: Progress | None = None) -> None:
-    job = grid.job(cell, grid.load(cell))
-    train_in(place.runs, job, place.execution, progress)
-
-
-def _training_label(cell: Cell) -> str:
-    return f"train {cell.training.name}, {cell.architecture}, seed {cell.seed}"
+def _train_one(
+    grid: Grid, place: Workplace, piece: _Piece, progress: Progress | None = None
+) -> None:
+    job = grid.job(piece.cell, grid.load(piece.cell))
+    train = train_predecessor_in if piece.is_start else train_in
+    train(place.runs, job, place.execution, progress)

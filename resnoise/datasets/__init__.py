@@ -53,6 +53,7 @@ def load(
 
     Raises:
         DataError: the data set is unknown, missing, incomplete or corrupt.
+        ConfigError: the seed, the image size or an augmentation is none.
     """
     kind, _, argument = name.partition(":")
     key = next((key for key in DATASETS if key.partition(":")[0] == kind), None)

@@ -13,6 +13,9 @@ def agreement(a: Tensor, b: Tensor) -> float:
     Args:
         a: predicted classes, tensor of shape `[N]`.
         b: predicted classes of the same images, tensor of shape `[N]`.
+
+    Raises:
+        ConfigError: there are no predictions, or not as many of both.
     """
     if a.shape != b.shape or a.numel() == 0:
         raise ConfigError(

@@ -27,6 +27,8 @@ from resnoise.train import Trainer
 SHAPE = (3, 32, 32)
 CLASSES = tuple(str(number) for number in range(10))
 CIFAR_TRAIN, CIFAR_VALIDATION = 45_000, 5_000
+EPOCHS = 3
+"""Turns of a training: its short epochs are long enough to scatter little."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ def _contest(
         name: lambda call=call: call(images, timesteps) for name, call in built.items()
     }
     calls |= {compiled: lambda call=call: call(images) for compiled, call in plain.items()}
-    times = alternate(calls, repeats=settings.repeats * more, warmup=2, device="cpu")
+    repeats = settings.repeats * more
+    times = alternate(calls, repeats=repeats, warmup=2, device="cpu")
     expected = predictions(built["reference"](images, timesteps))
     for contestant in entered:
         seconds = times[contestant.name].median_s
@@ -109,6 +112,8 @@ def _contest(
             "times_as_long": beside,
             "times_as_long_compiled": beside_compiled,
             "moved": moved[-1].sum().item(),
+            "batch": batch,
+            "repeats": repeats,
         }
 
 
@@ -127,6 +132,8 @@ def memory(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]:
             "architecture": architecture,
             **{f"T={timesteps}": peak for timesteps, peak in peaks.items()},
             "ratio": None if first is None else last / first,
+            "batch": settings.batch,
+            "repeats": settings.repeats,
         }
 
 
@@ -159,7 +166,7 @@ def training(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]
                 }
                 times = alternate(
                     {name: trainer.run_epoch for name, trainer in trainers.items()},
-                    repeats=3,
+                    repeats=EPOCHS,
                     warmup=2,  # the first has no noise yet
                     device="cpu",
                 )
@@ -170,6 +177,8 @@ def training(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]
                 "compiled": compiled,
                 **{name: scale * times[name].median_s for name in trainers},
                 "ratio": times["nq"].median_s / times["qcfs"].median_s,
+                "batch": Recipe().batch_size,
+                "repeats": EPOCHS,
             }
 
 
@@ -189,12 +198,12 @@ def direct_training(settings: Settings, announce: Announce) -> Iterator[dict[str
                     place = f"{folder}/{checkpointed}"
                     trainer = _trainer("direct", name, "resnet20", 1, execution, place)
                     steps[checkpointed] = trainer.run_epoch
-                times = alternate(steps, repeats=3, warmup=1, device="cpu")
+                times = alternate(steps, repeats=EPOCHS, warmup=1, device="cpu")
                 for checkpointed, step in steps.items():
                     suffix = "_checkpointed" if checkpointed else ""
                     row[f"seconds{suffix}"] = times[checkpointed].median_s
                     row[f"mebibytes{suffix}"] = peak_memory_mib(step, "cpu")
-            yield row
+            yield {**row, "batch": Recipe().batch_size, "repeats": EPOCHS}
 
 
 PARTS: dict[str, Part] = {
@@ -242,7 +251,8 @@ def _trainer(
 def _random_data(train: int) -> ImageData:
     """Random images, in the splits that CIFAR has."""
     count = train + train * CIFAR_VALIDATION // CIFAR_TRAIN
-    pixels = torch.randint(0, 256, (count, *SHAPE), dtype=torch.uint8)
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (count, *SHAPE), dtype=torch.uint8, generator=generator)
     normalisation = Normalisation((0.5,) * SHAPE[0], (0.25,) * SHAPE[0])
     images = LabelledImages(pixels, np.arange(count) % len(CLASSES), CLASSES, normalisation)
     held_out = Split(images, np.arange(train, count))

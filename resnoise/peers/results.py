@@ -43,7 +43,10 @@ def measure_speed(
     document = out / "speed.md"
     for part in parts:
         rows = PARTS[part](settings, lambda text, part=part: announce(f"{part}: {text}"))
-        frame = pd.DataFrame(rows).assign(**_facts(settings))
+        frame = pd.DataFrame(rows).assign(**_facts())
+        if frame.empty:
+            announce(f"{part}: nothing to measure, for want of a library")
+            continue
         with exclusive(out):
             write_text(out / f"{part}.csv", frame.to_csv(index=False, lineterminator="\n"))
             write_text(document, speed_document(_measured(out)))
@@ -55,12 +58,10 @@ def _measured(out: Path) -> dict[str, pd.DataFrame]:
     return {part: pd.read_csv(file) for part, file in files.items() if file.exists()}
 
 
-def _facts(settings: Settings) -> dict[str, object]:
+def _facts() -> dict[str, object]:
     """What the figures of a part depend on, the same in all its lines."""
     where = provenance()
     return {
-        "batch": settings.batch,
-        "repeats": settings.repeats,
         "machine": where.machine,
         "threads": torch.get_num_threads(),
         "python": where.python_version,

@@ -40,7 +40,8 @@ class RecordKey(NamedTuple):
 class Record(Schema):
     """One network evaluated on one test set by one backend at one number of time steps.
 
-    Costs are for one image, averaged over the test set, and cover all `total_steps`.
+    Costs are for one image, averaged over the test set, and cover all `total_steps`; latency and
+    peak memory are those of batches.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -86,7 +87,9 @@ class Record(Schema):
     compiled: bool = Field(
         default=False, description="whether neurons and ANN were timed through torch.compile"
     )
-    peak_memory_mib: NotNegative | None = Field(None, description="peak memory, MiB")
+    peak_memory_mib: NotNegative | None = Field(
+        None, description="peak memory of a batch of `latency_batch` images, MiB"
+    )
     firing_rate: Fraction = Field(description="spikes a neuron a time step")
     firing_rates: dict[str, Fraction] = Field(description="the same, layer by layer")
     synops_dense: NotNegative = Field(description="synaptic operations, zeros included")

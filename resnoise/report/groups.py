@@ -115,7 +115,8 @@ def comparison_frame(groups: Groups) -> pd.DataFrame:
 
     `accuracy` averages each test image over the seeds that tested it, and all images; `images`
     counts different images, so seeds that share a test set do not narrow its interval. Costs are
-    medians over seeds; `ann_energy_nj` is that of one pass of the network without spikes.
+    medians over seeds, and memory is that of a batch; `ann_energy_nj` is that of one pass of the
+    network without spikes.
     """
     lines: list[dict[str, object]] = []
     for row, by_timesteps in groups.items():

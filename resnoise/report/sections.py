@@ -12,9 +12,10 @@ from resnoise.errors import RecordError
 from resnoise.records import Record, RecordKey, TrainingRecord
 from resnoise.report.contests import Contest, hold_contests, rivalries
 from resnoise.report.facts import provenance_table, warnings
-from resnoise.report.grid import backend_parity, describe_missing, missing_cells
 from resnoise.report.groups import by_section, comparison_frame, group_records
+from resnoise.report.missing import describe_missing, missing_cells
 from resnoise.report.paired_tests import contest_table
+from resnoise.report.parity import backend_parity
 from resnoise.report.plots import accuracy_figure, latency_figure
 from resnoise.report.published import published_tables
 from resnoise.report.recipes import own_recipes

@@ -125,9 +125,10 @@ def cost_table(frame: pd.DataFrame) -> Table:
             "Medians over seeds, means where the heading is 'as its ANN'. "
             f"Latency: milliseconds an image at batch {batches}, median and "
             "interquartile range; R(T): time of the SNN's T steps over T times one pass of the "
-            "ANN; firing rate: spikes a neuron a step; as its ANN: test images on which SNN and "
-            "source network predict the same; energy: 4.6 pJ a MAC and 0.9 pJ an AC (45 nm, "
-            "Horowitz, ISSCC 2014), an estimate from counts, not a measurement; over ANN's: "
+            f"ANN; memory: peak of one simulation at batch {batches}; firing rate: spikes a "
+            "neuron a step; as its ANN: test images on which SNN and source network predict the "
+            "same; energy: 4.6 pJ a MAC and 0.9 pJ an AC (45 nm, Horowitz, ISSCC 2014), an "
+            "estimate from counts, not a measurement; over ANN's: "
             "energy over that of one pass of the ANN, all of whose operations are MACs.",
             "Pre-simulation steps τ are in every latency, count and energy.",
             *_timed_compiled(frame),

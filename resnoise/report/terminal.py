@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
+from resnoise.records import Record
 from resnoise.report.reference import NQ, Reference
 from resnoise.report.sections import make_report
-from resnoise.store import records_from_frame
 
 
-def summary_table(frame: pd.DataFrame, *, reference: Reference = NQ) -> pd.DataFrame:
+def summary_table(records: Sequence[Record], *, reference: Reference = NQ) -> pd.DataFrame:
     """Accuracy at each T as text, one line a data set, architecture, method and backend.
 
     Args:
-        frame: records, as `RecordStore.frame` gives them.
+        records: of one comparison.
         reference: what the marks ▲ ▼ ≈ compare with.
 
     Returns:
         Columns `dataset`, `architecture`, then those of the accuracy table, all text.
     """
-    report = make_report(records_from_frame(frame), reference=reference)
+    report = make_report(records, reference=reference)
     parts = []
     for section in report.sections:
         table = section.tables[0]

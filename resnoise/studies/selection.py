@@ -37,7 +37,9 @@ def examine(
         progress: told of every epoch.
 
     Returns:
-        A row an epoch: `method, epoch, validation_accuracy, source_accuracy`, and `T=1`, ...
+        A row an epoch: `dataset, architecture, method, seed, training, epoch`, then
+        `validation_accuracy, source_accuracy`, and `T=1`, ... of test images, `test_images` of
+        them, and `checkpoint_sha256`.
 
     Raises:
         CheckpointError: the last or the best epoch of the training was not kept, or the method has
@@ -100,7 +102,8 @@ def choices(epochs: pd.DataFrame) -> pd.DataFrame:
         epochs: of one training, from `examine`.
 
     Returns:
-        The rows of `epochs` that are chosen, with the column `chosen_by` in front.
+        The rows of `epochs` that are chosen, with the column `chosen_by` in front, and `among`
+        which epochs at the end.
     """
     steps = [name for name in epochs.columns if name.startswith("T=")]
     rules = {
