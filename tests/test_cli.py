@@ -123,7 +123,13 @@ def test_an_interrupt_ends_all_trainings_and_the_same_command_goes_on(tmp_path):
         "--timesteps", "1", "--seeds", "0,1,2,3,4", "--threads", "2", "--jobs", "2",
     ]  # fmt: skip
     process = subprocess.Popen(
-        [*RUN, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*RUN, *arguments],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # What runs in the background of a shell ignores interrupts, and so would this.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while len(list(tmp_path.glob("runs/digits/digits-cnn/*/*/training"))) < 2:
         assert process.poll() is None
