@@ -85,8 +85,8 @@ def _leaves_images_alone(node: fx.Node) -> bool:
 
     name = node.target if node.op == "call_method" else node.target.__name__
     if name in ("view", "reshape"):
-        shape = node.args[1:] or (node.kwargs.get("shape", node.kwargs.get("size")),)
-        first = shape[0][0] if isinstance(shape[0], tuple | list) else shape[0]
+        shape = argument(1, "shape", node.kwargs.get("size"))
+        first = shape[0] if isinstance(shape, tuple | list) else shape
         return first == -1 or (isinstance(first, fx.Node) and _is_batch_size(first))
     if name == "flatten":
         return _within_image(argument(1, "start_dim", 0))

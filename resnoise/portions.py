@@ -16,7 +16,7 @@ from torch import Tensor
 
 from resnoise.errors import ConfigError, DataError
 from resnoise.neuron import IFState
-from resnoise.side_by_side import Simulate, simulate_parts
+from resnoise.side_by_side import Simulate, simulate_parts, threads_for
 from resnoise.spiking import SpikingNetwork
 
 
@@ -101,7 +101,7 @@ def over_images(
         raise DataError("expected images of finite numbers, but some pixels are infinite or NaN")
     count = math.ceil(len(images) / portion(network, images, timesteps).images)
     # A whole number of rounds, so that no thread waits while another has the last part.
-    threads = torch.get_num_threads() if images.device.type == "cpu" else 1
+    threads = threads_for(images)
     count = min(len(images), math.ceil(count / threads) * threads)
     parts = images.tensor_split(count)
     return torch.cat(simulate_parts(network, parts, simulate), dim=1)

@@ -40,8 +40,8 @@ def simulate_parts(
     Returns:
         The results, in the order of `parts`.
     """
-    threads = min(torch.get_num_threads(), len(parts))
-    if threads == 1 or parts[0].device.type != "cpu" or _is_observed(network):
+    threads = min(threads_for(parts[0]), len(parts))
+    if threads == 1 or _is_observed(network):
         return [simulate(network, part) for part in parts]
     idle = [network, *_replicas(network, threads - 1)]
     inference = torch.is_inference_mode_enabled()
@@ -56,6 +56,11 @@ def simulate_parts(
             idle.append(replica)
 
     return list(_pool(threads).map(work, parts))
+
+
+def threads_for(images: Tensor) -> int:
+    """How many parts of a batch, of shape `[N, C, H, W]`, are simulated at the same time."""
+    return torch.get_num_threads() if images.device.type == "cpu" else 1
 
 
 def any_thread(hook: Callable) -> Callable:

@@ -1,26 +1,14 @@
 """The command line as a user meets it: in a process of its own, by its output and exit status."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 from safetensors import safe_open
 
-RUN = [sys.executable, "-c", "from resnoise.cli import main; main()"]
+from tests.command_line import resnoise
+
 SHORT = ["--epochs", "2", "--timesteps", "1,4"]
-
-
-def resnoise(*arguments, cwd, status=0):
-    done = subprocess.run(
-        [*RUN, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=250
-    )
-    assert done.returncode == status, done.stdout + done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -98,59 +86,6 @@ def test_compare_with_jobs_gives_the_same_networks(compared, tmp_path):
 
     ours, theirs = accuracies(tmp_path), accuracies(folder)
     assert ours == theirs  # one thread each way, so the same to the last bit
-
-
-def test_a_killed_worker_is_one_line_and_the_same_command_goes_on(tmp_path):
-    arguments = [
-        "compare", "--out", "out", "--methods", "qcfs", "--backends", "reference", "--epochs", "2",
-        "--timesteps", "1", "--seeds", "0,1", "--threads", "2", "--jobs", "2",
-    ]  # fmt: skip
-    process = subprocess.Popen([*RUN, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    while not (workers := workers_of(process.pid)):
-        assert process.poll() is None
-        time.sleep(0.05)
-    os.kill(workers[0], signal.SIGKILL)
-    _, said = process.communicate()
-    assert process.returncode == 1
-    assert said.startswith("error: a process was killed while 2 networks were trained at a time")
-    assert said.count("\n") == 1
-    resnoise(*arguments, cwd=tmp_path)
-
-
-def test_an_interrupt_ends_all_trainings_and_the_same_command_goes_on(tmp_path):
-    arguments = [
-        "compare", "--out", "out", "--methods", "qcfs", "--backends", "reference", "--epochs", "1",
-        "--timesteps", "1", "--seeds", "0,1,2,3,4", "--threads", "2", "--jobs", "2",
-    ]  # fmt: skip
-    process = subprocess.Popen(
-        [*RUN, *arguments],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        # What runs in the background of a shell ignores interrupts, and so would this.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    while len(list(tmp_path.glob("runs/digits/digits-cnn/*/*/training"))) < 2:
-        assert process.poll() is None
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it, to workers too
-    _, said = process.communicate()
-    assert process.returncode == 130
-    assert said.splitlines()[-1] == "interrupted; the same command goes on from what there is"
-    begun = list(tmp_path.glob("runs/digits/digits-cnn/*"))
-    assert len(begun) <= 2
-    resnoise(*arguments, cwd=tmp_path)
-
-
-def workers_of(pid):
-    """The processes that train, of those that `pid` started."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [
-        int(child)
-        for child in children
-        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
 
 
 def test_compare_leaves_out_methods_that_have_no_network_for_the_timesteps(tmp_path):
@@ -406,19 +341,3 @@ def test_recorded_errors_are_after_the_same_steps_whatever_the_noise_is_measured
     (tmp_path / "out" / "records.json").unlink()
     resnoise(*arguments, "2", cwd=tmp_path)
     assert len(json.loads(training.read_text())["history"]) == 2
-
-
-def test_trainings_side_by_side_start_from_one_that_is_trained_once(tmp_path):
-    resnoise(
-        "compare", "--out", "out", "--methods", "nq,qcfs", "--start-from", "qcfs", "--jobs", "2",
-        "--seeds", "0", "--epochs", "1", "--timesteps", "1", "--backends", "reference",
-        cwd=tmp_path,
-    )  # fmt: skip
-    trained = [
-        json.loads(path.read_text())
-        for path in (tmp_path / "runs/digits/digits-cnn/seed0").glob("*/best.json")
-    ]
-    (scratch,) = (info for info in trained if not info.get("start"))
-    assert scratch["method"] == "qcfs"
-    starts = {info["method"]: info["start"] for info in trained if info != scratch}
-    assert starts == {"nq": scratch["sha256"], "qcfs": scratch["sha256"]}

@@ -53,7 +53,7 @@ def load(
 
     Raises:
         DataError: the data set is unknown, missing, incomplete or corrupt.
-        ConfigError: the seed, the image size or an augmentation is none.
+        ConfigError: the seed or the image size is out of range, or an augmentation unknown.
     """
     kind, _, argument = name.partition(":")
     key = next((key for key in DATASETS if key.partition(":")[0] == kind), None)
