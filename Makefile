@@ -48,8 +48,10 @@ peers: $(VENV)/installed ## Time this package beside its peers; needs a quiet ma
 html: $(VENV)/installed ## Write the curves over commits to .asv/html; `asv preview` shows them.
 	$(BIN)/asv publish
 
-check: $(VENV)/installed ## Compare with the reference, or with BASE=COMMIT; fail if worse.
-	$(BIN)/resnoise check $(if $(BASE),--base $(BASE)) --html .asv/gate.html $(ARGS)
+check: $(VENV)/installed ## Compare with the reference, BASE=COMMIT or LIBRARY=REQUIREMENT; fail if worse.
+	$(if $(LIBRARY),rm -rf .asv/library && $(BIN)/python -m pip install --quiet --no-deps --target .asv/library "$(LIBRARY)")
+	$(BIN)/resnoise check $(if $(BASE),--base $(BASE)) $(if $(LIBRARY),--library .asv/library) \
+	--html .asv/gate.html $(ARGS)
 
 # asv installs commits: changes that are in none would be missing from the result. Of the suite it
 # takes new files too; its results it changes itself.

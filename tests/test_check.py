@@ -18,6 +18,7 @@ from resnoise.check.figures import Figure, Kind
 from resnoise.check.grid_network import grid_images, grid_network
 from resnoise.check.ratio import time_in_turns
 from resnoise.check.rules import judge
+from resnoise.check.trees import Side
 from resnoise.errors import CheckError
 
 DETERMINISTIC = [name for name in FAULTS if name not in ("nothing", "neuron loop 5 % slower")]
@@ -35,7 +36,7 @@ def tree(tmp_path):
 def against_reference(tree: Path):
     before = reference.read(ROOT / gate.REFERENCE)
     exact = {name: f for name, f in before.by_name().items() if not name.startswith("trained")}
-    now = trees.measure(tree, ROOT / gate.WEIGHTS, ["exact"])
+    now = trees.measure(Side(tree), ROOT / gate.WEIGHTS, ["exact"])
     assert not now.failed
     return judge(exact, now.by_name())
 
@@ -53,13 +54,13 @@ def test_a_planted_fault_is_caught(tree, fault):
 
 def test_a_tree_that_cannot_be_imported_is_an_error(tree):
     (tree / "resnoise" / "neuron.py").write_text("import no_such_module\n")
-    with pytest.raises(CheckError, match=r"no_such_module.*name another base"):
-        trees.measure(tree, ROOT / gate.WEIGHTS, ["exact"])
+    with pytest.raises(CheckError, match=r"no_such_module.*name another base or library"):
+        trees.measure(Side(tree), ROOT / gate.WEIGHTS, ["exact"])
 
 
 def test_a_group_that_a_tree_lacks_does_not_cost_the_others(tree):
     (tree / "resnoise" / "grid.py").unlink()
-    now = trees.measure(tree, ROOT / gate.WEIGHTS, ["exact"])
+    now = trees.measure(Side(tree), ROOT / gate.WEIGHTS, ["exact"])
     assert "neurons, reference: tensor operations in 4 steps" in now.by_name()
     assert {"digits, reference", "noise"} <= set(now.failed)
 
@@ -89,7 +90,7 @@ def test_figures_of_a_library_that_is_not_installed_are_left_out(monkeypatch):
 
 
 def test_times_come_from_both_trees(tree):
-    ratios, lost = time_in_turns(ROOT, tree, print, launches=2, rounds=2)
+    ratios, lost = time_in_turns(Side(ROOT), Side(tree), print, launches=2, rounds=2)
     assert not lost
     assert {"neuron loop, reference", "simulation", "training step"} <= set(ratios)
     assert all(ratio.estimate > 0 for ratio in ratios.values())
@@ -98,7 +99,7 @@ def test_times_come_from_both_trees(tree):
 def test_what_the_working_tree_can_no_longer_run_is_named(tree):
     with (tree / "resnoise" / "induction.py").open("a") as file:
         file.write("\n\ndef induce() -> None:\n    ...\n")  # takes other arguments
-    _, lost = time_in_turns(tree, ROOT, print, launches=2, rounds=2)
+    _, lost = time_in_turns(Side(tree), Side(ROOT), print, launches=2, rounds=2)
     assert lost == ["induction"]
 
 
@@ -109,7 +110,8 @@ def test_each_tree_is_timed_with_its_own_modules(tree):
         sys.path.insert(0, {str(ROOT / "resnoise" / "check")!r})
         import probe
         probe.forget_editable_installs()
-        ours, theirs = probe.Tree(), probe.Tree(probe.Path({str(tree)!r}))
+        paths = {str(ROOT)!r}, {str(tree)!r}
+        ours, theirs = probe.Side(*paths), probe.Side(*reversed(paths), probe.register_beside)
         for which, place in ((ours, {str(ROOT)!r}), (theirs, {str(tree)!r}), (ours, {str(ROOT)!r})):
             which.seconds("conversion")
             file = sys.modules["resnoise.backends.reference"].__file__
@@ -127,7 +129,7 @@ def test_each_tree_is_timed_with_its_own_modules(tree):
 def test_of_two_trees_that_are_timed_the_broken_one_is_named(tree):
     (tree / "resnoise" / "neuron.py").write_text("import no_such_module\n")
     with pytest.raises(CheckError, match=rf"no_such_module.* in {tree}/resnoise/neuron\.py"):
-        time_in_turns(ROOT, tree, print, launches=2, rounds=1)
+        time_in_turns(Side(ROOT), Side(tree), print, launches=2, rounds=1)
 
 
 def test_trees_without_a_common_workload_are_an_error(tree):
@@ -135,7 +137,7 @@ def test_trees_without_a_common_workload_are_an_error(tree):
     (tree / "resnoise" / "__init__.py").write_text("")
     (tree / "resnoise" / "backends.py").write_text("def available():\n    return []\n")
     with pytest.raises(CheckError, match="no timed workload in common"):
-        time_in_turns(ROOT, tree, print, launches=2, rounds=1)
+        time_in_turns(Side(ROOT), Side(tree), print, launches=2, rounds=1)
 
 
 def test_the_grid_network_computes_without_rounding():
@@ -200,6 +202,9 @@ def cli(*arguments):
         (["--parts", "time"], "name one with --base"),
         (["--reference", "nowhere.json"], "cannot read the reference nowhere.json"),
         (["--record", "--base", "HEAD"], "leave out --base"),
+        (["--library", "nowhere"], "expected a folder with a package norse or snntorch"),
+        (["--library", "nowhere", "--base", "HEAD"], "name one"),
+        (["--library", "nowhere", "--parts", "trained"], "a package norse or snntorch"),
         (["--html", "/dev/null/gate.html"], "cannot make the directory /dev/null"),
     ],
 )

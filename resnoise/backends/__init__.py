@@ -8,7 +8,16 @@ from importlib.util import find_spec
 from resnoise.backends.base import Backend, LeakyConfig, Neuron
 from resnoise.errors import BackendError
 
-__all__ = ["Backend", "LeakyConfig", "Neuron", "available", "get", "missing", "names"]
+__all__ = [
+    "Backend",
+    "LeakyConfig",
+    "Neuron",
+    "available",
+    "get",
+    "libraries",
+    "missing",
+    "names",
+]
 
 # name -> (module that defines `backend()`, library it needs)
 _BACKENDS = {
@@ -23,9 +32,14 @@ def names() -> list[str]:
     return list(_BACKENDS)
 
 
+def libraries() -> dict[str, str]:
+    """The library that each backend is built on, by the name of the backend."""
+    return {name: library for name, (_, library) in _BACKENDS.items()}
+
+
 def available() -> list[str]:
     """The backends whose library is installed."""
-    return [name for name, (_, library) in _BACKENDS.items() if find_spec(library) is not None]
+    return [name for name, library in libraries().items() if find_spec(library) is not None]
 
 
 def missing() -> dict[str, str]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from resnoise import backends
-from resnoise.check import reference, trees
+from resnoise.check import library, reference, trees
 from resnoise.check.figures import Measurement
 from resnoise.check.ratio import time_in_turns
 from resnoise.check.rules import Status, Verdict, judge, judge_lost_time, judge_ratio
+from resnoise.check.trees import Side
 from resnoise.errors import CheckError
 from resnoise.provenance import provenance
 
@@ -27,7 +28,7 @@ class Comparison:
     """What the gate found.
 
     Attributes:
-        before: what the working tree is compared with, in words.
+        before: what is compared with, in words.
         notes: what was left out, and why.
         verdicts: one a figure.
     """
@@ -89,15 +90,40 @@ def check_against_base(name: str, parts: Sequence[str], progress: Progress) -> C
         figures = [part for part in parts if part != "time"]
         if figures:
             progress(f"base {commit[:8]}: {', '.join(figures)}")
-            before = trees.measure(base, root / WEIGHTS, figures)
+            before = trees.measure(Side(base), root / WEIGHTS, figures)
             now = _measure_working_tree(figures, progress)
             verdicts += judge(before.by_name(), now.by_name())
-            notes += [f"the base cannot give {item}: {why}" for item, why in before.failed.items()]
+            notes += [f"the base cannot give {line}" for line in _by_reason(before)]
         if "time" in parts:
-            times = time_in_turns(root, base, progress)
-            verdicts += [judge_ratio(*item) for item in times.ratios.items()]
-            verdicts += [judge_lost_time(name) for name in times.lost]
+            verdicts += _judge_times(Side(root), Side(base), progress)
     return Comparison(f"commit {commit}, measured on this machine", notes, verdicts)
+
+
+def check_library(folder: Path, parts: Sequence[str], progress: Progress) -> Comparison:
+    """Compare the libraries in a folder with those installed, below the same working tree.
+
+    Both are measured now on this machine. Trained accuracy is left out: no library has a part in
+    it.
+
+    Raises:
+        CheckError: the folder holds no library that a backend is built on, or there is nothing to
+            compare.
+    """
+    versions = library.versions(folder)
+    notes = ["trained accuracy: no library has a part in it"] if "trained" in parts else []
+    if not {"exact", "time"} & set(parts):
+        raise CheckError("no library has a part in trained accuracy; name other --parts")
+    root, verdicts = trees.working_tree(), []
+    side = Side(root, folder.resolve())
+    if "exact" in parts:
+        before = _measure_working_tree(["exact"], progress)
+        progress(f"with {folder}: exact")
+        now = trees.measure(side, root / WEIGHTS, ["exact"])
+        verdicts += judge(before.by_name(), now.by_name())
+        notes += [f"what does not run now, {line}" for line in _by_reason(now)]
+    if "time" in parts:
+        verdicts += _judge_times(side, Side(root), progress)
+    return Comparison(library.describe(folder, versions), notes, verdicts)
 
 
 def record(path: Path, progress: Progress) -> None:
@@ -114,11 +140,25 @@ def record(path: Path, progress: Progress) -> None:
 def _measure_working_tree(parts: Sequence[str], progress: Progress) -> Measurement:
     root = trees.working_tree()
     progress(f"working tree: {', '.join(parts)}")
-    measurement = trees.measure(root, root / WEIGHTS, parts)
+    measurement = trees.measure(Side(root), root / WEIGHTS, parts)
     if measurement.failed:
         group, reason = next(iter(measurement.failed.items()))
         raise CheckError(f"the working tree does not run: {group}: {reason}")
     return measurement
+
+
+def _by_reason(measurement: Measurement) -> list[str]:
+    """The groups of figures that a side could not give, those with the same reason in one line."""
+    groups: dict[str, list[str]] = {}
+    for group, reason in measurement.failed.items():
+        groups.setdefault(reason, []).append(group)
+    return [f"{'; '.join(names)}: {reason}" for reason, names in groups.items()]
+
+
+def _judge_times(now: Side, before: Side, progress: Progress) -> list[Verdict]:
+    times = time_in_turns(now, before, progress)
+    ratios = [judge_ratio(*item) for item in times.ratios.items()]
+    return ratios + [judge_lost_time(name) for name in times.lost]
 
 
 def _is_of(figure: str, names: Container[str]) -> bool:

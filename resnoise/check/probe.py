@@ -1,22 +1,22 @@
-"""Measures one tree, in a process of its own: the `resnoise` that PYTHONPATH names.
+"""Measures one side, in a process of its own: the `resnoise` that PYTHONPATH names.
 
-The measuring code is that of this file's folder whichever tree is measured, so that both trees are
-measured alike: `resnoise.check` is taken from here, everything else from the tree.
+PYTHONPATH may also name a folder with another version of a library. The measuring code is that of
+this file's folder whichever side is measured, so that both are measured alike: `resnoise.check` is
+taken from here, everything else from the side.
 
     probe.py figures CHECKPOINT PART...   a `Measurement` as JSON on stdout
-    probe.py time BASE ROUNDS             CPU seconds of each workload of this tree and of the tree
-                                          BASE, called in turns, and the names of those that BASE
-                                          alone can run, as JSON on stdout
+    probe.py time BEFORE ROUNDS           CPU seconds of each workload of this side and of the side
+                                          whose PYTHONPATH is BEFORE, called in turns, and the names
+                                          of those that BEFORE alone can run, as JSON on stdout
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -76,13 +76,14 @@ def measure(checkpoint: Path, parts: list[str]) -> str:
     return Measurement(figures, failed).to_json()
 
 
-def time_in_turns(base: Path, rounds: int) -> str:
-    """Seconds by workload, pairs of this tree and `base`, as JSON.
+def time_in_turns(before: str, rounds: int) -> str:
+    """Seconds by workload, pairs of this side and of `before`, as JSON.
 
-    Both trees are imported into one process, where what disturbs one call disturbs the next alike.
+    Both are imported into one process, where what disturbs one call disturbs the next alike.
     """
-    ours = Tree()
-    theirs = Tree(base)
+    now = os.environ["PYTHONPATH"]
+    ours = Side(now, before)
+    theirs = Side(before, now, register_beside)
     return json.dumps(
         {
             "seconds": {
@@ -95,23 +96,28 @@ def time_in_turns(base: Path, rounds: int) -> str:
     )
 
 
-class Tree:
-    """A tree whose modules are the imported ones while it runs, since code imports late, too.
+class Side:
+    """A side whose modules are the imported ones while it runs, since code imports late, too.
 
     Args:
-        root: where it is; None is the tree that PYTHONPATH names.
+        path: its PYTHONPATH.
+        other: that of the other side.
+        register: how it registers operators.
     """
 
-    def __init__(self, root: Path | None = None) -> None:
-        self.path = [str(root), *sys.path] if root else list(sys.path)
-        self.register = _renamed(f"_of_{root.name}") if root else _REGISTER
+    def __init__(self, path: str, other: str, register: Callable[..., Any] = _REGISTER) -> None:
+        folders, others = path.split(os.pathsep), other.split(os.pathsep)
+        elsewhere = [place for place in sys.path if place not in (*folders, *others)]
+        self.path = [*folders, *elsewhere]
+        self.packages = packages_in([*folders, *others])
+        self.register = register
         self.modules: dict[str, ModuleType] = {}
         self._enter_()
         take_check_from_here()
         from resnoise.check.timed import workloads
 
         self.workloads = workloads()
-        self.modules = _modules_of_a_tree()
+        self.modules = self._imported()
 
     def seconds(self, name: str) -> float:
         """CPU seconds of one call of a workload: waiting for the processor does not count."""
@@ -119,36 +125,39 @@ class Tree:
         start = time.process_time()
         self.workloads[name]()
         spent = time.process_time() - start
-        self.modules = _modules_of_a_tree()
+        self.modules = self._imported()
         return spent
 
     def _enter_(self) -> None:
-        for name in _modules_of_a_tree():
+        for name in self._imported():
             del sys.modules[name]
         sys.modules.update(self.modules)
         sys.path[:] = self.path
         torch.library.custom_op = self.register
 
+    def _imported(self) -> dict[str, ModuleType]:
+        return {
+            name: module
+            for name, module in sys.modules.items()
+            if name.partition(".")[0] in self.packages
+        }
 
-def _renamed(suffix: str) -> Callable[..., Any]:
-    """A `torch.library.custom_op` for the second tree of a process.
 
-    PyTorch has one list of operators for the whole process, where one tree's would replace the
+def packages_in(folders: Iterable[str]) -> set[str]:
+    """Names of the packages in any of the folders: each side of a comparison has its own."""
+    return {path.parent.name for folder in folders for path in Path(folder).glob("*/__init__.py")}
+
+
+def register_beside(name: str, *function: Any, **options: Any) -> Any:
+    """A `torch.library.custom_op` for the second side of a process.
+
+    PyTorch has one list of operators for the whole process, where one side's would replace the
     other's of the same name.
     """
-    suffix = re.sub(r"\W", "_", suffix)
-    return lambda name, *function, **options: _REGISTER(name + suffix, *function, **options)
+    return _REGISTER(f"{name}_before", *function, **options)
 
 
-def _modules_of_a_tree() -> dict[str, ModuleType]:
-    return {
-        name: module
-        for name, module in sys.modules.items()
-        if name.partition(".")[0] in ("resnoise", "baselines")
-    }
-
-
-def _pair(ours: Tree, theirs: Tree, name: str, turn: int) -> list[float]:
+def _pair(ours: Side, theirs: Side, name: str, turn: int) -> list[float]:
     """Seconds of the two, of which each comes first every other time."""
     if turn % 2:
         return [ours.seconds(name), theirs.seconds(name)]
@@ -160,10 +169,9 @@ def main() -> None:
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     forget_editable_installs()
-    command, *arguments = sys.argv[1:]
-    place, *rest = arguments
+    command, place, *rest = sys.argv[1:]
     if command == "time":
-        replies.write(time_in_turns(Path(place), int(rest[0])))
+        replies.write(time_in_turns(place, int(rest[0])))
     else:
         take_check_from_here()
         replies.write(measure(Path(place), rest))

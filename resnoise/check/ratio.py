@@ -1,6 +1,6 @@
-"""Times of two trees in turns, and how sure their ratio is.
+"""Times of two sides in turns, and how sure their ratio is.
 
-One process imports both trees and calls the same function of one and the other in turns. It is
+One process imports both and calls the same function of one and the other in turns. It is
 started anew a few times, because where memory happens to lie can favour one for a process's life.
 """
 
@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import NamedTuple
 
 from scipy import stats
 
-from resnoise.check.trees import probe
+from resnoise.check.trees import Side, probe
 from resnoise.errors import CheckError
 
 CONFIDENCE = 0.99
@@ -25,7 +24,7 @@ WARMUP = 4
 
 
 class Ratio(NamedTuple):
-    """Time of the working tree over that of the base.
+    """Time of what is now over what was before.
 
     Attributes:
         estimate: geometric mean over launches.
@@ -43,7 +42,7 @@ class Times(NamedTuple):
 
     Attributes:
         ratios: by workload.
-        lost: workloads that the base can run and the working tree cannot.
+        lost: workloads that ran before and do not now.
     """
 
     ratios: dict[str, Ratio]
@@ -63,31 +62,31 @@ def ratio_of(log_ratios: Sequence[float]) -> Ratio:
 
 
 def time_in_turns(
-    tree: Path,
-    base: Path,
+    now: Side,
+    before: Side,
     progress: Callable[[str], None],
     *,
     launches: int = LAUNCHES,
     rounds: int = ROUNDS,
 ) -> Times:
-    """Time every workload that both trees have.
+    """Time every workload that both sides have.
 
     Args:
-        tree: the working tree.
-        base: what it is compared with.
+        now: what is judged.
+        before: what it is compared with.
         progress: told of every launch.
         launches: how often the process is started, at least 2.
-        rounds: calls of each tree's function a launch.
+        rounds: calls of each side's function a launch.
 
     Raises:
-        CheckError: the process died, or the trees have no workload in common.
+        CheckError: the process died, or the sides have no workload in common.
     """
     log_ratios: dict[str, list[float]] = {}
     for launch in range(launches):
         progress(f"times, launch {launch + 1} of {launches}")
-        timed = json.loads(probe(tree, "time", str(base), str(rounds + WARMUP)))
+        timed = json.loads(probe(now, "time", before.path, str(rounds + WARMUP)))
         if not timed["seconds"]:
-            raise CheckError("the two trees have no timed workload in common; name a younger base")
+            raise CheckError("the two sides have no timed workload in common; name a younger base")
         for name, pairs in timed["seconds"].items():
             # Of calls next to each other, so that what drifts cancels.
             ratios = [math.log(ours / theirs) for ours, theirs in pairs[WARMUP:]]

@@ -77,7 +77,7 @@ def judge(before: dict[str, Figure], now: dict[str, Figure]) -> list[Verdict]:
 
 
 def judge_lost_time(name: str) -> Verdict:
-    """The working tree cannot run what the base can."""
+    """What ran before does not run now."""
     return Verdict(f"time: {name}", "1", "", "no longer there", Status.LOST)
 
 

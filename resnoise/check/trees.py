@@ -1,4 +1,4 @@
-"""The two trees of a comparison, and the processes that measure them."""
+"""The two sides of a comparison, and the processes that measure them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,30 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from resnoise.check.figures import Measurement
 from resnoise.errors import CheckError
 
 _PROBE = Path(__file__).with_name("probe.py")
+
+
+class Side(NamedTuple):
+    """What one side of a comparison runs; all else is this environment's.
+
+    Attributes:
+        tree: folder with a `resnoise`.
+        library: folder with another version of a library, see `resnoise.check.library`.
+    """
+
+    tree: Path
+    library: Path | None = None
+
+    @property
+    def path(self) -> str:
+        """Where it imports from first, as PYTHONPATH has it."""
+        folders = (self.library, self.tree)
+        return os.pathsep.join(str(folder) for folder in folders if folder is not None)
 
 
 def working_tree() -> Path:
@@ -71,37 +90,37 @@ def tree_of(root: Path, commit: str) -> Iterator[Path]:
         yield Path(folder)
 
 
-def probe(tree: Path, *arguments: str) -> str:
-    """What `resnoise.check.probe` prints when it measures `tree`, in a process of its own.
+def probe(side: Side, *arguments: str) -> str:
+    """What `resnoise.check.probe` prints when it measures `side`, in a process of its own.
 
     Raises:
         CheckError: the tree's package cannot be imported, or the process died.
     """
     environment = os.environ | {
-        "PYTHONPATH": str(tree),
+        "PYTHONPATH": side.path,
         # One thread: a second one makes times depend on what else the machine does.
         "OMP_NUM_THREADS": "1",
         "PYTHONIOENCODING": "utf-8",
     }
     command = [sys.executable, "-P", str(_PROBE), *arguments]
     done = subprocess.run(
-        command, cwd=tree, env=environment, capture_output=True, text=True, check=False
+        command, cwd=side.tree, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         # Of the two trees that are timed together, the file tells which it was.
         places = re.findall(r'File "(.+?)", line \d+', done.stderr)
         raise CheckError(
-            f"cannot measure {tree}: {lines[-1]}{f' in {places[-1]}' if places else ''}; expected "
-            "a `resnoise` that can be imported in this environment: name another base, or install "
-            "what it needs"
+            f"cannot measure {side.tree}: {lines[-1]}{f' in {places[-1]}' if places else ''}; "
+            "expected a `resnoise` that can be imported in this environment: name another base or "
+            "library, or install what it needs"
         )
     return done.stdout
 
 
-def measure(tree: Path, checkpoint: Path, parts: Sequence[str]) -> Measurement:
-    """Measure the figures of a tree."""
-    return Measurement.from_json(probe(tree, "figures", str(checkpoint), *parts))
+def measure(side: Side, checkpoint: Path, parts: Sequence[str]) -> Measurement:
+    """Measure the figures of a side."""
+    return Measurement.from_json(probe(side, "figures", str(checkpoint), *parts))
 
 
 def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:

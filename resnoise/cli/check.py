@@ -21,9 +21,13 @@ def check(
     base: Annotated[
         str | None, typer.Option(help="commit to compare with; default: the committed reference")
     ] = None,
+    library: Annotated[
+        Path | None,
+        typer.Option(help="folder with another norse or snntorch, to compare with the installed"),
+    ] = None,
     parts: Annotated[
         str | None,
-        typer.Option(help="of exact,trained,time; default: all (time needs --base)"),
+        typer.Option(help="of exact,trained,time; default: all (time needs --base or --library)"),
     ] = None,
     reference: Annotated[
         Path | None, typer.Option(help="recorded figures, default results/check/reference.json")
@@ -38,16 +42,16 @@ def check(
         Path | None, typer.Option(help="file for the table as a page of HTML, all figures in it")
     ] = None,
 ) -> None:
-    """Compare the working tree with a base commit or the reference, and say what got worse."""
+    """Compare with a base commit, the reference or other libraries, and say what got worse."""
     from rich.console import Console
 
     try:
         if record:
-            _record(reference, others=(base, parts, html))
+            _record(reference, others=(base, library, parts, html))
             return
         if html is not None:
             ensure_directory(html.parent)  # before minutes of measuring
-        comparison = _compare(base, parts, reference)
+        comparison = _compare(base, library, parts, reference)
         _print_comparison(comparison, everything)
         if html is not None:
             _write_page(html, comparison)
@@ -66,23 +70,30 @@ def _record(reference: Path | None, others: tuple[object, ...]) -> None:
     if any(others):
         raise CheckError(
             "--record measures the exact and trained parts and compares nothing: leave out --base, "
-            "--parts and --html"
+            "--library, --parts and --html"
         )
     path = _reference_path(reference)
     gate.record(path, _progress)
     _progress(str(path))
 
 
-def _compare(base: str | None, parts: str | None, reference: Path | None) -> Comparison:
+def _compare(
+    base: str | None, library: Path | None, parts: str | None, reference: Path | None
+) -> Comparison:
     from resnoise.check import gate
+
+    if sum(given is not None for given in (base, library, reference)) > 1:
+        raise CheckError("one of --base, --library and --reference is compared with; name one")
 
     chosen = gate.PARTS if parts is None else options.words(parts)
     unknown = [part for part in chosen if part not in gate.PARTS]
     if unknown or not chosen:
         raise CheckError(f"expected --parts to be of {', '.join(gate.PARTS)}, got {parts!r}")
-    if base is None:
-        return gate.check_against_reference(_reference_path(reference), chosen, _progress)
-    return gate.check_against_base(base, chosen, _progress)
+    if base is not None:
+        return gate.check_against_base(base, chosen, _progress)
+    if library is not None:
+        return gate.check_library(library, chosen, _progress)
+    return gate.check_against_reference(_reference_path(reference), chosen, _progress)
 
 
 def _reference_path(given: Path | None) -> Path:

@@ -1,0 +1,109 @@
+"""The gate on other versions of a library: planted faults, broken ones, folders that hold none."""
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from faults import ROOT
+
+from resnoise.check import gate, library
+from resnoise.check.ratio import time_in_turns
+from resnoise.check.rules import Status
+from resnoise.check.trees import Side
+from resnoise.errors import CheckError
+
+pytest.importorskip("norse")
+RESET = "norse/torch/functional/reset.py"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the installed Norse, as `pip install --target` makes one."""
+    installed = Path(find_spec("norse").origin).parent
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(installed, tmp_path / "norse", ignore=ignored)
+    return tmp_path
+
+
+def test_what_a_fault_in_a_library_moves_is_named_and_nothing_else(folder):
+    with (folder / RESET).open("a") as file:
+        file.write(
+            "\n\n_as_it_was = reset_subtract\n\n\n"
+            "def reset_subtract(*args, **kwargs):\n    return 0.5 * _as_it_was(*args, **kwargs)\n"
+        )
+    comparison = gate.check_library(folder, ["exact", "trained"], print)
+    failing = {verdict.name for verdict in comparison.failing}
+    assert "grid, norse: digest of membranes" in failing
+    assert all("norse" in name for name in failing)
+    others = [v for v in comparison.verdicts if "snntorch" in v.name or "reference" in v.name]
+    assert others
+    assert {verdict.status for verdict in others} == {Status.SAME}
+    assert comparison.before.startswith(f"norse {version('norse')}, now of no stated version")
+    assert comparison.notes == ["trained accuracy: no library has a part in it"]
+
+
+def test_what_a_library_no_longer_runs_is_lost_with_the_reason(folder):
+    (folder / RESET).write_text("def reset_by_value(): ...\n")
+    comparison = gate.check_library(folder, ["exact"], print)
+    lost = {v.name for v in comparison.verdicts if v.status is Status.LOST}
+    assert "leaky, norse: digest of spikes" in lost
+    assert all("norse" in name for name in lost)
+    (note,) = comparison.notes
+    assert "grid, norse; digits, norse; " in note
+    assert RESET in note
+    _, lost = time_in_turns(Side(ROOT, folder), Side(ROOT), print, launches=2, rounds=1)
+    assert lost == ["neuron loop, norse"]
+
+
+def test_each_version_is_timed_with_its_own_modules(folder):
+    script = f"""
+        import sys
+        sys.path.insert(0, {str(ROOT / "resnoise" / "check")!r})
+        import probe
+        probe.forget_editable_installs()
+        paths = {Side(ROOT, folder).path!r}, {Side(ROOT).path!r}
+        now, before = probe.Side(*paths), probe.Side(*reversed(paths), probe.register_beside)
+        for side, is_now in ((now, True), (before, False), (now, True)):
+            assert side.seconds("neuron loop, norse") > 0
+            file = sys.modules["norse.torch.functional.reset"].__file__
+            assert file.startswith({str(folder)!r}) == is_now, file
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        env={**os.environ, "PYTHONPATH": Side(ROOT, folder).path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_version_of_a_library_that_pip_installed_is_told(folder):
+    metadata = folder / "norse-9.8.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: norse\nVersion: 9.8\n")
+    assert library.versions(folder) == {"norse": (version("norse"), "9.8")}
+
+
+def test_a_folder_with_pytorch_in_it_is_refused(folder):
+    """Two of them cannot be in one process; pip without `--no-deps` makes such a folder."""
+    (folder / "torch").mkdir()
+    (folder / "torch" / "__init__.py").touch()
+    with pytest.raises(CheckError, match=r"without torch, but got .*--no-deps"):
+        library.versions(folder)
+
+
+def test_a_library_that_is_not_installed_has_nothing_to_be_compared_with(folder, monkeypatch):
+    monkeypatch.setattr(library, "find_spec", lambda name: None)
+    with pytest.raises(CheckError, match=r"expected norse to be installed.*pip install norse"):
+        library.versions(folder)
+
+
+def test_parts_without_a_library_in_them_are_an_error(folder):
+    with pytest.raises(CheckError, match="name other --parts"):
+        gate.check_library(folder, ["trained"], print)
