@@ -1,16 +1,14 @@
 """The gate on trees with planted faults, on trees it cannot measure, and as a user calls it."""
 
-import os
 import shutil
 import subprocess
-import sys
-import textwrap
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from faults import CHECK, FAULTS, ROOT, plant
+from turns import files_in_turns
 
 from resnoise import convert
 from resnoise.check import gate, reference, trained, trees
@@ -105,25 +103,10 @@ def test_what_the_working_tree_can_no_longer_run_is_named(tree):
 
 def test_each_tree_is_timed_with_its_own_modules(tree):
     """Also those that it imports when it runs."""
-    script = f"""
-        import sys
-        sys.path.insert(0, {str(ROOT / "resnoise" / "check")!r})
-        import probe
-        probe.forget_editable_installs()
-        paths = {str(ROOT)!r}, {str(tree)!r}
-        ours, theirs = probe.Side(*paths), probe.Side(*reversed(paths), probe.register_beside)
-        for which, place in ((ours, {str(ROOT)!r}), (theirs, {str(tree)!r}), (ours, {str(ROOT)!r})):
-            which.seconds("conversion")
-            file = sys.modules["resnoise.backends.reference"].__file__
-            assert file.startswith(place), (file, place)
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    module = "resnoise.backends.reference"
+    files = files_in_turns(Side(ROOT), Side(tree), "conversion", module)
+    for file, place in zip(files, (ROOT, tree, ROOT), strict=True):
+        assert file.startswith(str(place))
 
 
 def test_of_two_trees_that_are_timed_the_broken_one_is_named(tree):

@@ -1,16 +1,13 @@
 """The gate on other versions of a library: planted faults, broken ones, folders that hold none."""
 
-import os
 import shutil
-import subprocess
-import sys
-import textwrap
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from faults import ROOT
+from turns import files_in_turns
 
 from resnoise.check import gate, library
 from resnoise.check.ratio import time_in_turns
@@ -62,25 +59,9 @@ def test_what_a_library_no_longer_runs_is_lost_with_the_reason(folder):
 
 
 def test_each_version_is_timed_with_its_own_modules(folder):
-    script = f"""
-        import sys
-        sys.path.insert(0, {str(ROOT / "resnoise" / "check")!r})
-        import probe
-        probe.forget_editable_installs()
-        paths = {Side(ROOT, folder).path!r}, {Side(ROOT).path!r}
-        now, before = probe.Side(*paths), probe.Side(*reversed(paths), probe.register_beside)
-        for side, is_now in ((now, True), (before, False), (now, True)):
-            assert side.seconds("neuron loop, norse") > 0
-            file = sys.modules["norse.torch.functional.reset"].__file__
-            assert file.startswith({str(folder)!r}) == is_now, file
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        env={**os.environ, "PYTHONPATH": Side(ROOT, folder).path},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    module = "norse.torch.functional.reset"
+    files = files_in_turns(Side(ROOT, folder), Side(ROOT), "neuron loop, norse", module)
+    assert [file.startswith(str(folder)) for file in files] == [True, False, True]
 
 
 def test_the_version_of_a_library_that_pip_installed_is_told(folder):

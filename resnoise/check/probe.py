@@ -82,8 +82,8 @@ def time_in_turns(before: str, rounds: int) -> str:
     Both are imported into one process, where what disturbs one call disturbs the next alike.
     """
     now = os.environ["PYTHONPATH"]
-    ours = Side(now, before)
-    theirs = Side(before, now, register_beside)
+    ours = Imported(now, before)
+    theirs = Imported(before, now, register_beside)
     return json.dumps(
         {
             "seconds": {
@@ -96,8 +96,10 @@ def time_in_turns(before: str, rounds: int) -> str:
     )
 
 
-class Side:
-    """A side whose modules are the imported ones while it runs, since code imports late, too.
+class Imported:
+    """A side in this process, whose modules are the imported ones while it runs.
+
+    Not only when it starts, since code imports late, too.
 
     Args:
         path: its PYTHONPATH.
@@ -157,7 +159,7 @@ def register_beside(name: str, *function: Any, **options: Any) -> Any:
     return _REGISTER(f"{name}_before", *function, **options)
 
 
-def _pair(ours: Side, theirs: Side, name: str, turn: int) -> list[float]:
+def _pair(ours: Imported, theirs: Imported, name: str, turn: int) -> list[float]:
     """Seconds of the two, of which each comes first every other time."""
     if turn % 2:
         return [ours.seconds(name), theirs.seconds(name)]

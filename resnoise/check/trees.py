@@ -108,7 +108,7 @@ def probe(side: Side, *arguments: str) -> str:
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        # Of the two trees that are timed together, the file tells which it was.
+        # Of two sides that are timed together, the file tells which it was.
         places = re.findall(r'File "(.+?)", line \d+', done.stderr)
         raise CheckError(
             f"cannot measure {side.tree}: {lines[-1]}{f' in {places[-1]}' if places else ''}; "
