@@ -27,7 +27,6 @@ from resnoise.prepare import prepare
 from resnoise.simulate import FromRest, Simulation, predictions
 from resnoise.spiking import SpikingNetwork
 
-TRAINED_TIMESTEPS = (2, 4, 6)
 # One for all backends. At T = 2, β from 0.25 to 0.75 and α = 1 or 2 gave the same accuracy on the
 # validation images of digits, within 2 images of 720; α = 4 gave less.
 LEAKY = LeakyConfig()
@@ -133,12 +132,13 @@ class Direct(Method):
     """Training through time on the cross-entropy of the mean logits."""
 
     name = "direct"
+    trained_timesteps = (2, 4, 6)
     objective: ClassVar[str] = "ce"
 
     def trainings(self, backend: str, timesteps: Sequence[int]) -> tuple[Training, ...]:
         return tuple(
             Training(Spec(self.objective, backend, t).name, (t,))
-            for t in TRAINED_TIMESTEPS
+            for t in self.trained_timesteps
             if t in timesteps
         )
 

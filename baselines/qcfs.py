@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from resnoise.config import ActivationConfig, Recipe
-from resnoise.methods.conversion import ConversionMethod
+from resnoise.methods.conversion import PUBLISHED_DATASETS, ConversionMethod
 from resnoise.methods.plus import fine_tuning
 
 
@@ -18,6 +18,8 @@ class QCFS(ConversionMethod):
     induces_noise = False
 
     def published(self, dataset: str, architecture: str) -> Recipe | None:
+        if dataset not in PUBLISHED_DATASETS:
+            return None
         return Recipe(
             epochs=300,
             batch_size=300,

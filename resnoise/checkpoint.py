@@ -126,6 +126,10 @@ def read(path: Path) -> tuple[CheckpointInfo, dict[str, Tensor]]:
     """
     info = read_info(path)
     weights = path.parent / info.weights
+    if not weights.exists():
+        # A training that wrote its next epoch meanwhile took them away.
+        info = read_info(path)
+        weights = path.parent / info.weights
     try:
         data = weights.read_bytes()
     except OSError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from resnoise import backends, checkpoint
+from resnoise import backends
 from resnoise.activation import activations, noise_mode
 from resnoise.config import ExecutionConfig
 from resnoise.datasets import Split, batches
@@ -83,7 +83,8 @@ def evaluate(
     progress = progress or silent
     device = resolve_device(execution.device)
     layout = memory_format(execution)
-    network = job.load(path).to(device, memory_format=layout)
+    info, network = job.restore(path)
+    network.to(device, memory_format=layout)
     simulation = job.method.simulation(network, backend)
     if execution.compile:
         compile_neurons_(simulation.network)
@@ -97,7 +98,6 @@ def evaluate(
     if execution.compile:
         plain = torch.compile(plain)
 
-    info = checkpoint.read_info(path)
     presimulation = job.method.presimulation_steps
     size = footprint(simulation.network)
     records = []

@@ -11,7 +11,7 @@ from resnoise import backends, methods, models
 from resnoise.config import Recipe, require_distinct, require_timesteps
 from resnoise.datasets import ImageData, load
 from resnoise.errors import ConfigError
-from resnoise.job import Job
+from resnoise.job import Job, predecessor
 from resnoise.methods import Training
 from resnoise.records import RecordKey
 
@@ -77,10 +77,12 @@ class Grid:
             models.require_known(name)
         for name in self.methods:
             method = methods.get(name)
+            predecessor(method, self.recipes[name])  # an error here costs no training
             if not any(method.trainings(backend, self.timesteps) for backend in self.backends):
                 raise ConfigError(
-                    f"expected `timesteps` that method {name} trains a network for, but got "
-                    f"{', '.join(map(str, self.timesteps))}; name others, or leave it out"
+                    f"expected `timesteps` of {method.trained_timesteps}, which method {name} "
+                    f"trains networks for, but got {', '.join(map(str, self.timesteps))}; name one "
+                    f"of them, or leave {name} out"
                 )
 
     @property

@@ -11,7 +11,7 @@ from torch import nn
 
 from resnoise import checkpoint, methods, models
 from resnoise.activation import evaluating
-from resnoise.checkpoint import JobInfo
+from resnoise.checkpoint import CheckpointInfo, JobInfo
 from resnoise.config import Extensions, InductionConfig, Recipe
 from resnoise.datasets import ImageData
 from resnoise.errors import ConfigError, DataError
@@ -64,11 +64,17 @@ class Job:
 
     def predecessor(self) -> Job | None:
         """The training whose best weights this one starts from, see `predecessor`."""
-        start = predecessor(self.recipe)
+        start = predecessor(self.method, self.recipe)
         return None if start is None else replace(self, **start._asdict())
 
     def load(self, path: Path) -> nn.Module:
-        """The trained network of a checkpoint, in evaluation mode on the CPU.
+        """The trained network of a checkpoint, see `restore`."""
+        return self.restore(path)[1]
+
+    def restore(self, path: Path) -> tuple[CheckpointInfo, nn.Module]:
+        """What a checkpoint says, and its trained network, in evaluation mode on the CPU.
+
+        Both are of the same epoch, also while a training writes the next.
 
         Raises:
             CheckpointError: the checkpoint is damaged, or of another job.
@@ -78,7 +84,7 @@ class Job:
         network = self.network()
         weights = {n: t for n, t in tensors.items() if not n.startswith(checkpoint.MOMENTUM)}
         checkpoint.load_state_(network, weights, path)
-        return network.eval()
+        return info, network.eval()
 
     def info(self) -> JobInfo:
         """What identifies this job in a checkpoint."""
@@ -107,23 +113,24 @@ class Predecessor(NamedTuple):
     recipe: Recipe
 
 
-def predecessor(recipe: Recipe) -> Predecessor | None:
-    """What a training by `recipe` starts from; None if it starts from scratch.
+def predecessor(method: Method, recipe: Recipe) -> Predecessor | None:
+    """What a training of `method` by `recipe` starts from; None if it starts from scratch.
 
     Raises:
-        ConfigError: the recipe names a method that there is not, one without a source network, or
-            one that starts from yet another.
+        ConfigError: the recipe names a method that there is not, or one that starts from yet
+            another; this method or that one trains no source network.
     """
     extensions = recipe.extensions
     name = extensions.start_from
     if not name:
         return None
-    method = methods.get(name)
-    if not isinstance(method, ConversionMethod):
-        raise ConfigError(
-            "expected `start_from` to name a method that trains a network without spikes, but "
-            f"got {name}"
-        )
+    earlier = methods.get(name)
+    for one in (earlier, method):
+        if not isinstance(one, ConversionMethod):
+            raise ConfigError(
+                "expected `start_from` to be of methods that train a network without spikes, but "
+                f"got {one.name}; leave {one.name} or `start_from` out"
+            )
     # Induction and extensions are this method's own; what that one has, its recipe says.
     base = replace(
         recipe,
@@ -132,14 +139,14 @@ def predecessor(recipe: Recipe) -> Predecessor | None:
         induction=InductionConfig(),
         extensions=Extensions(),
     )
-    before = method.recipe(base)
-    if earlier := before.extensions.start_from:
+    before = earlier.recipe(base)
+    if earliest := before.extensions.start_from:
         raise ConfigError(
             f"expected `start_from` to name a method that starts from scratch, but got {name}, "
-            f"which starts from {earlier} itself"
+            f"which starts from {earliest} itself"
         )
-    (training,) = method.trainings("reference", (1,))
-    return Predecessor(method, training.name, before)
+    (training,) = earlier.trainings("reference", (1,))
+    return Predecessor(earlier, training.name, before)
 
 
 def _require_fit(model: nn.Module, architecture: str, data: ImageData) -> None:

@@ -17,7 +17,7 @@ from resnoise.checkpoint import MOMENTUM, CheckpointInfo
 from resnoise.config import ExecutionConfig, Recipe
 from resnoise.datasets import Batches, batches
 from resnoise.device import memory_format, resolve_device
-from resnoise.errors import ConfigError, TrainingError
+from resnoise.errors import CheckpointError, ConfigError, TrainingError
 from resnoise.job import Job
 from resnoise.precision import warn_of_emulation
 from resnoise.progress import Progress, silent
@@ -59,7 +59,8 @@ def train(
     Raises:
         TrainingError: the loss is not finite; the last good checkpoint stays.
         ConfigError: the recipe starts from another training, and its checkpoint is not given.
-        CheckpointError: `directory` holds another training, or `start` is of another one.
+        CheckpointError: `directory` holds another training or lacks the best epoch of this one, or
+            `start` is of another one.
         StorageError: `directory` cannot be written to.
     """
     trainer = Trainer(job, Path(directory), execution, progress, start)
@@ -195,11 +196,12 @@ class Trainer:
                 "expected argument `start` to be the checkpoint of `job.predecessor()`, a training "
                 f"of {predecessor.training}, but got none; resnoise.runs.train_in trains both"
             )
-        trained = predecessor.load(start).state_dict()
-        checkpoint.load_state_(self.network, self.network.state_dict() | trained, start)
+        info, trained = predecessor.restore(start)
+        tensors = self.network.state_dict() | trained.state_dict()
+        checkpoint.load_state_(self.network, tensors, start)
         for layer in activations(self.network).values():
             layer.set_sigma_(0.0)  # the noise of that training, not of this one
-        self.start_sha256 = checkpoint.read_info(start).sha256
+        self.start_sha256 = info.sha256
 
     def _begin_(self, epoch: int) -> None:
         """Make everything random in this epoch, and the ramp, depend on seed and epoch alone."""
@@ -276,6 +278,13 @@ class Trainer:
     def _resume_(self) -> None:
         info, tensors = checkpoint.read(self.last)
         checkpoint.require_job(info, self.job.info(), self.last)
+        try:
+            checkpoint.read(self.best)
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"expected the best epoch beside {self.last}, but {error}; restore it, or remove "
+                f"{self.last} to train anew"
+            ) from error
         momenta = {n: tensors.pop(n) for n in list(tensors) if n.startswith(MOMENTUM)}
         checkpoint.load_state_(self.network, tensors, self.last)
         for name, parameter in self.network.named_parameters():

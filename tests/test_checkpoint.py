@@ -143,6 +143,21 @@ def test_missing_weights(path):
         read(path)
 
 
+def test_an_epoch_that_is_written_while_one_is_read(path, monkeypatch):
+    once = iter([True])
+
+    def before_the_next_epoch(path):
+        info = read_info(path)
+        if next(once, False):
+            write(path, make_info(epoch=4), make_tensors(seed=1))
+        return info
+
+    monkeypatch.setattr(checkpoint, "read_info", before_the_next_epoch)
+    info, tensors = read(path)
+    assert info.epoch == 4
+    assert torch.equal(tensors["bias"], make_tensors(seed=1)["bias"])
+
+
 def test_a_missing_checkpoint(tmp_path):
     with pytest.raises(CheckpointError, match=r"cannot read .*no.json .*resnoise train"):
         read(tmp_path / "no.json")

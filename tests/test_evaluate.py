@@ -1,5 +1,8 @@
 """Records against what can be computed from the network directly."""
 
+import shutil
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +13,7 @@ from resnoise import (
     ExecutionConfig,
     Job,
     Recipe,
+    checkpoint,
     convert,
     evaluate,
     noise,
@@ -75,6 +79,26 @@ def test_every_layer_and_batch_has_noise_of_its_own(evaluated, monkeypatch):
     again = evaluate(job, path, "reference", Training("nq", (1,)))
     assert len(set(seeds)) == len(seeds) > len(activations(job.load(path)))
     assert again[0].ann_noisy_accuracy == records[0].ann_noisy_accuracy
+
+
+def test_a_record_is_of_the_weights_that_were_evaluated(evaluated, tmp_path, monkeypatch):
+    job, path, records = evaluated
+    shutil.copytree(path.parent, tmp_path / "run")
+    copy = tmp_path / "run" / path.name
+    module = sys.modules["resnoise.evaluate"]
+    predict = module._predict
+
+    def while_the_next_epoch_is_written(*arguments):
+        info, tensors = checkpoint.read(copy)
+        changed = {name: tensor + 1 for name, tensor in tensors.items()}
+        checkpoint.write(copy, info.model_copy(update={"best_epoch": 3}), changed)
+        return predict(*arguments)
+
+    monkeypatch.setattr(module, "_predict", while_the_next_epoch_is_written)
+    (again,) = evaluate(job, copy, "reference", Training("nq", (1,)))
+    assert again.correct == records[0].correct
+    assert again.checkpoint_sha256 == records[0].checkpoint_sha256
+    assert again.best_epoch == records[0].best_epoch
 
 
 def test_test_images_are_named_by_their_place_in_the_data_set(evaluated):

@@ -75,6 +75,13 @@ def test_published_recipes_are_those_of_the_authors_code(method, dataset, archit
     assert (recipe.activation.threshold, recipe.warmup_epochs) == (8.0, 0.0)
 
 
+@pytest.mark.parametrize("method", ["nq", "qcfs"])
+@pytest.mark.parametrize("dataset", ["digits", "imagefolder:photographs"])
+def test_data_that_no_paper_trains_on_have_no_published_recipe(method, dataset):
+    place = (method, dataset, ["resnet20"])
+    assert recipe_for(*place, published=True) == recipe_for(*place)
+
+
 def test_architectures_of_different_published_recipes_are_not_trained_by_one():
     both = ["vgg16", "resnet20"]
     assert recipe_for("nq", "cifar10", both, published=True).batch_size == 256

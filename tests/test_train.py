@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,13 @@ from resnoise.activation import activations
 from resnoise.config import ExecutionConfig, Recipe
 from resnoise.convert import convert
 from resnoise.datasets import batches
-from resnoise.errors import CheckpointError, DataError, StorageError, TrainingError
+from resnoise.errors import (
+    CheckpointError,
+    ConversionError,
+    DataError,
+    StorageError,
+    TrainingError,
+)
 from resnoise.methods import Validation
 from resnoise.simulate import predictions, simulate
 from resnoise.train import train
@@ -125,6 +132,29 @@ def test_a_finished_training_is_left_alone(uninterrupted):
     assert best == uninterrupted / "best.json"
     assert files(uninterrupted) == before
     assert not calls
+
+
+@pytest.mark.parametrize("left", ["best.json", "best-*.safetensors"])
+def test_a_training_without_its_best_epoch_is_told_before_the_next(uninterrupted, tmp_path, left):
+    shutil.copytree(uninterrupted, tmp_path / "run")
+    for path in (tmp_path / "run").glob(left):
+        path.unlink()
+    with pytest.raises(CheckpointError, match=r"the best epoch beside .*last.json.*cannot read"):
+        train(tiny_job(), tmp_path / "run")
+
+
+def test_what_cannot_be_converted_is_found_before_the_first_step(tmp_path):
+    class LateShape(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.fc = nn.Conv2d(1, 2, 1), nn.Linear(128, 2)
+
+        def forward(self, x):
+            return self.fc(self.conv(x).relu().view(x.size(0), -1))
+
+    job = dataclasses.replace(tiny_job(), own_model=LateShape())
+    with pytest.raises(ConversionError, match="take the shape from the tensor that is reshaped"):
+        train(job, tmp_path, progress=lambda *call: pytest.fail("trained a step"))
 
 
 def test_validation_is_the_spiking_networks_accuracy(uninterrupted):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 
+from resnoise import methods
 from resnoise.compare.workplace import Workplace
 from resnoise.config import Recipe
 from resnoise.errors import TrainingError
@@ -49,7 +50,7 @@ def train_all(grid: Grid, place: Workplace, cells: Iterable[Cell], announce: Ann
     then: dict[tuple, _Piece] = {}
     for cell in cells:
         recipe = grid.recipes[cell.method]
-        start = predecessor(recipe)
+        start = predecessor(methods.get(cell.method), recipe)
         own = first if start is None else then
         own.setdefault(_key(cell, cell.training.name, recipe), _Piece(cell, cell.training.name))
         if start is not None:

@@ -44,6 +44,8 @@ class Method(ABC):
     name: ClassVar[str]
     presimulation_steps: ClassVar[int] = 0
     """Steps τ that every simulation spends before its T steps count."""
+    trained_timesteps: ClassVar[tuple[int, ...] | None] = None
+    """The T that there can be a network for; None if every T will do."""
 
     @abstractmethod
     def trainings(self, backend: str, timesteps: Sequence[int]) -> tuple[Training, ...]:

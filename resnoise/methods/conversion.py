@@ -15,6 +15,9 @@ from resnoise.methods.base import Method, Training, Validation
 from resnoise.prepare import prepare
 from resnoise.simulate import FromRest, Simulation
 
+PUBLISHED_DATASETS = ("cifar10", "cifar100")
+"""Of this suite, those that the papers of conversion have recipes for."""
+
 
 class ConversionMethod(Method):
     """Train a source network, convert it, simulate it from rest.
@@ -33,6 +36,7 @@ class ConversionMethod(Method):
 
     def network(self, model: nn.Module, training: str, recipe: Recipe) -> fx.GraphModule:
         network = prepare(model, recipe.activation)
+        convert(network)  # what cannot be is found here, not after an epoch of training
         if self.induces_noise:
             extend_noise_(network, recipe.extensions)
         else:

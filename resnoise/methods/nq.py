@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from resnoise.config import ActivationConfig, InductionConfig, Recipe
-from resnoise.methods.conversion import ConversionMethod
+from resnoise.methods.conversion import PUBLISHED_DATASETS, ConversionMethod
 
 
 class NQ(ConversionMethod):
@@ -18,6 +18,8 @@ class NQ(ConversionMethod):
     induces_noise = True
 
     def published(self, dataset: str, architecture: str) -> Recipe | None:
+        if dataset not in PUBLISHED_DATASETS:
+            return None
         of_cifar100 = 128 if architecture == "vgg16" else 100
         return Recipe(
             epochs=400,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from resnoise import checkpoint, methods
+from resnoise import methods
 from resnoise.accuracy import BACKEND, simulated_accuracies
 from resnoise.activation import activations
 from resnoise.atomic import ensure_directory
@@ -158,6 +158,7 @@ class Ablation:
     def __post_init__(self) -> None:
         require_timesteps("timesteps", self.timesteps)
         require_distinct("seeds", self.seeds)
+        require_distinct("methods", [row.method for row in self.variants if not row.change])
 
 
 def ablate(ablation: Ablation, out: Path, announce: Announce) -> list[Path]:
@@ -191,7 +192,7 @@ def ablate(ablation: Ablation, out: Path, announce: Announce) -> list[Path]:
 def _rows(
     variant: Variant, job: Job, best: Path, timesteps: Sequence[int]
 ) -> Iterator[dict[str, Any]]:
-    network, info = job.load(best), checkpoint.read_info(best)
+    info, network = job.restore(best)
     accuracies = simulated_accuracies(job, network, job.data.validation, max(timesteps))
     thresholds = [layer.threshold.item() for layer in activations(network).values()]
     for t in timesteps:

@@ -65,8 +65,8 @@ def decompose(
     Raises:
         CheckpointError: the checkpoint is damaged, or its method has no network without spikes.
     """
-    info, job = checkpoint.read_info(path), job_of(path, data)
-    network = job.load(path)
+    job = job_of(path, data)
+    info, network = job.restore(path)
     source = source_network(job, network, path)
     split, batch_size = job.data.test, job.recipe.batch_size
     passes = len(timesteps) + 2

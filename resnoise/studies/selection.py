@@ -51,7 +51,7 @@ def examine(
     _require_chosen_epoch(paths, job.recipe.epochs)
     rows = []
     for done, path in enumerate(paths, start=1):
-        info, network = checkpoint.read_info(path), job.load(path)
+        info, network = job.restore(path)
         source = source_network(job, network, path)
         accuracies = simulated_accuracies(job, network, job.data.test, max(timesteps))
         rows.append(
