@@ -21,7 +21,7 @@ def export(network: SpikingNetwork, path: Path) -> None:
         network: from `resnoise.convert`.
         path: file to write, replaced whole.
     """
-    tensors = {name: t.contiguous() for name, t in _tensors(network).items()}
+    tensors = {name: t.contiguous() for name, t in network.model_state.items()}
     with exclusive(path.parent):
         write_bytes(path, save(tensors, metadata={"spiking_layers": ",".join(network.layers)}))
 
@@ -37,12 +37,3 @@ def layer_table(network: SpikingNetwork) -> pd.DataFrame:
         for name, layer in network.spiking_layers.items()
     ]
     return pd.DataFrame(rows)
-
-
-def _tensors(network: SpikingNetwork) -> dict:
-    # What a library's neurons keep in buffers of their own repeats the threshold.
-    return {
-        name.removeprefix("body."): tensor
-        for name, tensor in network.state_dict().items()
-        if ".neurons." not in name
-    }

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 
+import torch
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from resnoise.operators import BATCH_NORMS, CONVOLUTIONS, TRANSPOSED_CONVOLUTIONS
+from resnoise.operators import (
+    AFFINE_MODULES,
+    BATCH_NORMS,
+    CONVOLUTIONS,
+    TRANSPOSED_CONVOLUTIONS,
+)
+
+SAME_SHAPE = (nn.Linear, *BATCH_NORMS, nn.Identity, nn.Dropout)
+"""Affine modules that keep the number of dimensions, and may stand between linear layers."""
 
 
 def fold_batch_norm_(network: fx.GraphModule) -> None:
     """Fold every BatchNorm that directly follows a convolution or linear layer, in place.
 
     A layer is folded when nothing else reads its output and neither module is called elsewhere. A
-    BatchNorm that remains is affine in evaluation, hence still convertible. Linear layers are
-    taken to give `[N, features]`.
+    BatchNorm that remains is affine in evaluation, hence still convertible. After a linear layer
+    it stays where the layer may give more dimensions than `[N, features]`, of which the norm takes
+    the second and the layer the last.
 
     Args:
         network: traced network in evaluation mode.
@@ -29,12 +39,31 @@ def fold_batch_norm_(network: fx.GraphModule) -> None:
         if not only_path or calls[layer.target] > 1 or calls[norm.target] > 1:
             continue
         fused = _fuse(network.get_submodule(layer.target), network.get_submodule(norm.target))
+        if isinstance(fused, nn.Linear) and not _is_flat(layer.all_input_nodes[0], network):
+            continue
         if fused is not None:
             network.set_submodule(layer.target, fused)
             norm.replace_all_uses_with(layer)
             network.graph.erase_node(norm)
     network.delete_all_unused_submodules()
     network.recompile()
+
+
+def _is_flat(node: fx.Node, network: fx.GraphModule) -> bool:
+    """Whether a tensor has the dimensions `[N, features]`; so is an input of a linear layer."""
+    if node.op == "placeholder":
+        return True
+    if node.op == "call_module":
+        module = network.get_submodule(node.target)
+        if isinstance(module, nn.Flatten):
+            return (module.start_dim, module.end_dim) == (1, -1)
+        # What is not affine is an activation, of any shape like those named.
+        keeps_shape = isinstance(module, SAME_SHAPE) or not isinstance(module, AFFINE_MODULES)
+        return keeps_shape and _is_flat(node.all_input_nodes[0], network)
+    flatten = node.target in (torch.flatten, "flatten") and not node.kwargs
+    return (flatten and node.args[1:] == (1,)) or (
+        node.target in ("view", "reshape") and len(node.args) == 3
+    )
 
 
 def _fuse(layer: nn.Module, norm: nn.Module) -> nn.Module | None:

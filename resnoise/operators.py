@@ -41,6 +41,12 @@ PRODUCTS: frozenset[Callable] = frozenset({operator.mul, torch.mul})
 QUOTIENTS: frozenset[Callable] = frozenset({operator.truediv, torch.div})
 SCALINGS = PRODUCTS | QUOTIENTS
 
+VIEWING_MODULES = (
+    nn.Flatten, nn.Unflatten, nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d
+)  # fmt: skip
+VIEWING_CALLS = frozenset({torch.flatten, "flatten", "view", "reshape", "contiguous", "float"})
+"""What may hand out the memory of its input, in which a later operation in place then writes."""
+
 SIZE_METHODS = frozenset({"size"})
 
 
@@ -126,6 +132,13 @@ def is_affine(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
         rounded = node.kwargs.get("rounding_mode") is not None
         return factors == _operands(node)[:1] and not rounded
     return node.target in (AFFINE_METHODS if node.op == "call_method" else AFFINE_FUNCTIONS)
+
+
+def is_view(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    """Whether the output of a node may lie in the memory of its input."""
+    if node.op == "call_module":
+        return isinstance(modules.get(node.target), VIEWING_MODULES)
+    return node.op.startswith("call") and node.target in VIEWING_CALLS
 
 
 def describe(node: fx.Node, modules: dict[str, nn.Module]) -> str:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from resnoise.activation import QuantisedReLU, is_activation
 from resnoise.config import ActivationConfig
 from resnoise.errors import PreparationError
-from resnoise.operators import describe, is_affine
+from resnoise.operators import describe, is_affine, is_view
 
 _RELU_FUNCTIONS = {F.relu, F.relu_, torch.relu, torch.relu_}
 _RELU_METHODS = {"relu", "relu_"}
@@ -78,12 +78,12 @@ def prepare(model: nn.Module, config: ActivationConfig | None = None) -> fx.Grap
         )
     for node in relus:
         if _is_in_place(node, modules):
-            _hand_result_to_later_readers(node)
+            _hand_result_to_later_readers(node, modules)
         _replace(network, node, QuantisedReLU(config), _free_name(network, node))
     for node in list(network.graph.nodes):
         _average_instead_of_maximum(network, node, modules)
         if node.op != "call_module" and node.target in _OUT_OF_PLACE:
-            _hand_result_to_later_readers(node)
+            _hand_result_to_later_readers(node, modules)
             node.target = _OUT_OF_PLACE[node.target]
         if node.op == "call_method" and node.target == "view":
             node.target = "reshape"  # the same, for tensors in channels-last memory too
@@ -149,11 +149,31 @@ def _is_in_place(relu: fx.Node, modules: dict[str, nn.Module]) -> bool:
     )
 
 
-def _hand_result_to_later_readers(in_place: fx.Node) -> None:
+def _hand_result_to_later_readers(in_place: fx.Node, modules: dict[str, nn.Module]) -> None:
     """Whoever reads the input later reads what was written over it."""
-    in_place.all_input_nodes[0].replace_all_uses_with(
-        in_place, delete_user_cb=lambda user: in_place < user
-    )
+    written = in_place.all_input_nodes[0]
+    for other in _views_of_the_same(written, modules):
+        # A later view of the input is one of its readers, and reads the result.
+        if other < in_place and any(in_place < user for user in other.users):
+            raise PreparationError(
+                f"cannot convert {describe(in_place, modules)}: it writes over its input "
+                f"`{written.name}` in place, and `{other.name}`, which may be the same memory, is "
+                "used after that; compute it out of place"
+            )
+    written.replace_all_uses_with(in_place, delete_user_cb=lambda user: in_place < user)
+
+
+def _views_of_the_same(tensor: fx.Node, modules: dict[str, nn.Module]) -> set[fx.Node]:
+    """What a tensor is a view of, and all views of that; not the tensor itself."""
+    base = tensor
+    while is_view(base, modules):
+        base = base.all_input_nodes[0]
+    found, waiting = {base}, [base]
+    while waiting:
+        views = {user for user in waiting.pop().users if is_view(user, modules)}
+        waiting += views - found
+        found |= views
+    return found - {tensor}
 
 
 def _free_name(network: fx.GraphModule, node: fx.Node) -> str:

@@ -146,6 +146,17 @@ class SpikingNetwork(nn.Module):
         """The layers of neurons by name, in the order of computation."""
         return {name: self.body.get_submodule(name) for name in self.layers}
 
+    @property
+    def model_state(self) -> dict[str, Tensor]:
+        """Weights, biases and thresholds by the names of the modules, the same on any backend.
+
+        What a library's neurons keep of their own (copies of the threshold, a decay of 1) is left
+        out.
+        """
+        inside_neurons = tuple(f"{name}.neurons." for name in self.layers)
+        state = self.body.state_dict()
+        return {name: x for name, x in state.items() if not name.startswith(inside_neurons)}
+
     def forward(
         self, images: Tensor, timesteps: int, state: tuple[IFState, ...] | None = None
     ) -> tuple[Tensor, tuple[IFState, ...]]:

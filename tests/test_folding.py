@@ -48,8 +48,11 @@ def norms(network):
         (nn.Sequential(nn.ConvTranspose2d(3, 4, 3), nn.BatchNorm2d(4)), (2, 3, 5, 5)),
         (nn.Sequential(nn.Linear(3, 4, bias=False), nn.BatchNorm1d(4)), (5, 3)),
         (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), (5, 3)),
+        (nn.Sequential(nn.Conv2d(1, 2, 2), nn.Flatten(), nn.Linear(18, 4), nn.BatchNorm1d(4),
+                       nn.ReLU(), nn.Dropout(), nn.Linear(4, 3), nn.BatchNorm1d(3)), (2, 1, 4, 4)),
     ],
-    ids=["conv", "two, groups", "not affine", "1d", "3d", "transposed", "linear", "linear bias"],
+    ids=["conv", "two, groups", "not affine", "1d", "3d", "transposed", "linear", "linear bias",
+         "linear after linear"],
 )  # fmt: skip
 def test_folding_keeps_the_function(model, shape):
     network = folded(model)
@@ -67,16 +70,42 @@ def test_folding_keeps_the_function(model, shape):
         # Features of a linear layer are the last dimension, those of the norm the second.
         (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(7)), (2, 7, 3)),
         (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(1)), (2, 1, 3)),
+        (nn.Sequential(nn.Conv1d(2, 4, 1), nn.ReLU(), nn.Linear(3, 4), nn.BatchNorm1d(4)),
+         (2, 2, 3)),
+        (nn.Sequential(nn.Flatten(2), nn.Linear(6, 4), nn.BatchNorm1d(4)), (2, 4, 2, 3)),
         (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, affine=False)), (2, 3)),
         (nn.Sequential(nn.ConvTranspose2d(4, 4, 3, groups=2), nn.BatchNorm2d(4)), (2, 4, 5, 5)),
     ],
     ids=["no layer before", "relu between", "no statistics", "linear of more dimensions",
-         "linear of one feature", "linear, not affine",
+         "linear of one feature", "linear of as many channels", "linear of flattened pixels",
+         "linear, not affine",
          "transposed groups"],
 )  # fmt: skip
 def test_what_cannot_be_folded_keeps_the_function(model, shape):
     network = folded(model)
     assert torch.allclose(network(images(*shape)), model(images(*shape)), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "flatten",
+    [
+        lambda x: torch.flatten(x, 1), lambda x: x.flatten(1), lambda x: x.view(-1, 12),
+        lambda x: x.reshape(x.size(0), 12),
+    ],
+)  # fmt: skip
+def test_a_norm_after_a_linear_layer_of_flat_features_is_folded(flatten):
+    class Flat(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.fc, self.norm = nn.Conv2d(3, 3, 1), nn.Linear(12, 5), nn.BatchNorm1d(5)
+
+        def forward(self, x):
+            return self.norm(self.fc(flatten(self.conv(x))))
+
+    model = Flat()
+    network = folded(model)
+    assert norms(network) == 0
+    assert torch.allclose(network(images(2, 3, 2, 2)), model(images(2, 3, 2, 2)), atol=1e-4)
 
 
 class Shared(nn.Module):

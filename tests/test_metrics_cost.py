@@ -53,6 +53,21 @@ def test_footprint_is_weights_biases_and_thresholds(backend):
     assert footprint(network) == Footprint(parameters, 4 * parameters)
 
 
+def test_a_layer_of_the_models_own_may_be_called_neurons():
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.neurons = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU())
+
+        def forward(self, x):
+            return self.neurons(x).flatten(1)
+
+    network = convert(prepare(Named()))
+    names = {"neurons.0.weight", "neurons.0.bias", "neurons.1.threshold"}
+    assert set(network.model_state) == names
+    assert footprint(network).parameters == 2 + 2 + 1
+
+
 def test_plain_network_is_the_model_before_it_was_prepared():
     model = small_model().eval()
     source = prepare(model).train()

@@ -278,12 +278,24 @@ def test_affine_operations_are_taken(body):
         (lambda m, h: F.max_pool2d(F.relu(h), 2, dilation=2, stride=1), {}, "dilated"),
         (lambda m, h: F.max_pool2d(F.relu(h), 2, return_indices=True)[0], {}, "indices"),
         (lambda m, h: F.adaptive_max_pool2d(F.relu(h), 1), {}, "adaptive_max_pool2d"),
+        (lambda m, h: (lambda flat: (F.relu_(h), flat))(h.flatten(1))[1], {}, "`relu_`.*`flatten`"),
+        (lambda m, h: (F.relu_(m.same(h)), h)[1], {"same": nn.Identity()}, "`relu_`.*`conv`"),
+        (lambda m, h: (m.relu(h.view(-1, 64)), h.reshape(-1, 64))[1],
+         {"relu": nn.ReLU(inplace=True)}, "ReLU `relu`.*`conv`"),
+        (lambda m, h: (lambda kept: (F.relu(h).add_(1.0), h.add_(1.0), kept)[2])(m.same(h)),
+         {"same": nn.Identity()}, "`add_`.*`same`"),
     ],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore:.*average pool")
 def test_what_cannot_be_converted_is_refused_by_name(body, modules, name):
     with pytest.raises(PreparationError, match=name):
         prepare(Model(body, **modules))
+
+
+def test_a_view_that_is_not_read_after_its_memory_was_written_is_fine():
+    model = Model(lambda m, h: m.relu(m.drop(h)), relu=nn.ReLU(inplace=True), drop=nn.Dropout())
+    model.eval()
+    assert torch.allclose(prepare(model, FINE).eval()(images()), model(images()), atol=1e-2)
 
 
 def test_a_module_may_have_the_name_of_a_method():

@@ -23,16 +23,10 @@ def footprint(network: SpikingNetwork) -> Footprint:
     """Count the parameters of a converted network, the same whatever its backend.
 
     Weights, biases, one threshold a spiking layer, and the statistics of a BatchNorm that was not
-    folded. What a library's neurons keep of their own (copies of the threshold, a decay of 1) is
-    left out, and so is the state of the neurons, which depends on the batch.
+    folded. The state of the neurons, which depends on the batch, is left out.
 
     Args:
         network: from `resnoise.convert`.
     """
-    inside_neurons = tuple(f"body.{name}.neurons." for name in network.layers)
-    kept = [
-        tensor
-        for name, tensor in network.state_dict().items()
-        if tensor.is_floating_point() and not name.startswith(inside_neurons)
-    ]
+    kept = [t for t in network.model_state.values() if t.is_floating_point()]
     return Footprint(sum(t.numel() for t in kept), sum(t.numel() * t.element_size() for t in kept))
