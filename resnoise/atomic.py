@@ -28,6 +28,13 @@ def ensure_directory(directory: Path) -> None:
         raise StorageError(f"cannot write to the directory {directory}; name one that you may")
 
 
+def ensure_file(path: Path) -> None:
+    """Make the directory of `path`, or raise `StorageError` if no file can be written there."""
+    if path.is_dir():
+        raise StorageError(f"expected a file to write, but {path} is a directory; name a file")
+    ensure_directory(path.parent)
+
+
 @contextmanager
 def exclusive(directory: Path) -> Iterator[None]:
     """Hold the only lock on `directory`, waiting for other processes that hold it.

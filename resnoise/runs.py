@@ -12,7 +12,7 @@ from resnoise import checkpoint, methods
 from resnoise.atomic import exclusive
 from resnoise.canonical import sha256_of
 from resnoise.checkpoint import CheckpointInfo
-from resnoise.config import ExecutionConfig, Recipe
+from resnoise.config import ExecutionConfig, Recipe, require_timesteps
 from resnoise.errors import CheckpointError, ConfigError
 from resnoise.grid import DataOptions
 from resnoise.job import Job
@@ -135,8 +135,10 @@ def training_of(job: Job, backend: str, timesteps: Sequence[int]) -> Training:
     """What a job's network can be evaluated at.
 
     Raises:
-        ConfigError: its method does not evaluate it on this backend at any of these time steps.
+        ConfigError: these are no numbers of time steps, or its method does not evaluate it on this
+            backend at any of them.
     """
+    require_timesteps("timesteps", timesteps)
     for training in job.method.trainings(backend, timesteps):
         if training.name == job.training:
             return training

@@ -9,12 +9,14 @@ from tests.page_parser import Page
 
 SAME = Verdict("rate", "0.5", "0.5", "any change", Status.SAME)
 WORSE = Verdict("loop <fast>", "33", "34", "any more", Status.WORSE)
+LOST = Verdict("latency", "1.0", "–", "any change", Status.LOST)
 CHANGED = Verdict("digest", "ab", "cd", "any change", Status.CHANGED)
 
 
 def test_what_got_worse_comes_first_and_is_named():
-    page = gate_page(Comparison("commit abc", [], [SAME, WORSE, CHANGED]))
-    assert "2 of 3 figures got worse" in page
+    page = gate_page(Comparison("commit abc", [], [SAME, WORSE, CHANGED, LOST]))
+    assert "3 of 4 figures got worse" in page
+    assert page.count("▼") == 3
     order = [page.index(f">{name}<") for name in ("loop &lt;fast&gt;", "digest", "rate")]
     assert order == sorted(order)
     assert "<strong>WORSE</strong>" in page

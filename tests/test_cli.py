@@ -146,11 +146,41 @@ def test_convert_refuses_neurons_that_its_file_would_not_tell_of(tmp_path):
     assert not (tmp_path / "snn.safetensors").exists()
 
 
+def test_what_writes_a_file_refuses_a_folder_before_the_work(compared):
+    folder, _, _ = compared
+    for command, status in ((["convert", best(folder), "--out"], 1), (["check", "--html"], 2)):
+        done = resnoise(*command, ".", cwd=folder, status=status)
+        assert "expected a file to write, but . is a directory" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("timesteps", "message"), [("", "at least one"), ("2,2", "once"), ("0,1", "larger than 0")]
+)
+def test_evaluate_refuses_time_steps_before_it_simulates(compared, timesteps, message):
+    folder, _, _ = compared
+    done = resnoise("evaluate", best(folder), "--timesteps", timesteps, cwd=folder, status=1)
+    assert message in done.stderr
+    assert "test images" not in done.stdout
+
+
 def test_report_writes_the_same_tables_again(compared):
     folder, _, _ = compared
     before = (folder / "out" / "comparison.csv").read_bytes()
     resnoise("report", "out", cwd=folder)
     assert (folder / "out" / "comparison.csv").read_bytes() == before
+
+
+def test_report_with_another_reference_goes_elsewhere(compared):
+    folder, _, _ = compared
+    before = (folder / "out" / "comparison.md").read_bytes()
+    resnoise("report", "out", "--reference", "qcfs", "--out", "other", cwd=folder)
+    assert "qcfs against nq" in (folder / "other" / "comparison.md").read_text()
+    assert not (folder / "other" / "records.json").exists()
+
+    done = resnoise("report", "out", "--reference", "nq:2", cwd=folder, status=1)
+    assert "qcfs with L = 4" in done.stderr
+    assert "got nq with L = 2" in done.stderr
+    assert (folder / "out" / "comparison.md").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -176,8 +206,10 @@ def test_report_writes_the_same_tables_again(compared):
             ["compare", "--out", "o", "--methods", "nq,direct", "--timesteps", "1,3"],
             "direct trains",
         ),
-        (["train", "--method", "direct", "--timesteps", "1,3"], "but got 1, 3; name others"),
+        (["train", "--method", "direct", "--timesteps", "1,3"], "(2, 4, 6), which method direct"),
         (["train", "--start-from", "direct"], "without spikes, but got direct"),
+        (["train", "--method", "direct", "--start-from", "qcfs"], "leave direct or `start_from`"),
+        (["ablate", "--methods", ",", "--out", "o"], "each of one or more once"),
         (["train", "--augmentation", "mixup"], "unknown augmentation 'mixup'"),
         (["train", "--device", "tpu"], "auto, cpu, cuda or cuda:N"),
         (["evaluate", "nothing.json", "--device", "cpu:x"], "cannot read nothing.json"),

@@ -12,9 +12,8 @@ from resnoise.report.template import render
 
 _MARKS = {
     "▲": ("better", "better than before, beyond the bound"),
-    "▼": ("worse", "worse than before, or not what it was: the gate stays shut"),
+    "▼": ("worse", "worse than before, not what it was, or no longer there: the gate stays shut"),
 }
-_MARK_OF = {Status.BETTER: "▲", Status.WORSE: "▼", Status.CHANGED: "▼"}
 
 
 def gate_page(comparison: Comparison) -> str:
@@ -38,4 +37,5 @@ def _table(name: str, title: str, verdicts: Iterable[Verdict]) -> Table:
 
 
 def _status(status: Status) -> Cell:
-    return Cell(status.value, mark=_MARK_OF.get(status, ""), bold=status.fails)
+    mark = "▼" if status.fails else "▲" if status is Status.BETTER else ""
+    return Cell(status.value, mark=mark, bold=status.fails)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resnoise.atomic import ensure_directory, exclusive, write_text
+from resnoise.atomic import ensure_file, exclusive, write_text
 from resnoise.cli import options
 from resnoise.cli.commands import app
 from resnoise.errors import CheckError, ResnoiseError
@@ -50,7 +50,7 @@ def check(
             _record(reference, others=(base, library, parts, html))
             return
         if html is not None:
-            ensure_directory(html.parent)  # before minutes of measuring
+            ensure_file(html)  # before minutes of measuring
         comparison = _compare(base, library, parts, reference)
         _print_comparison(comparison, everything)
         if html is not None:

@@ -79,10 +79,12 @@ def convert(
     place: options.DataRoot,
 ) -> None:
     """Convert a trained network: folded weights and thresholds in one file, for use elsewhere."""
+    from resnoise.atomic import ensure_file
     from resnoise.cli.display import print_paths, print_table
     from resnoise.export import export, layer_table
     from resnoise.runs import job_of, source_network
 
+    ensure_file(out)
     job = job_of(checkpoint, place.options())
     trained = job.load(checkpoint)
     # A file of weights and thresholds says all of a converted network, but not of leaky neurons.
@@ -208,14 +210,21 @@ def report(
     directory: Annotated[Path, typer.Argument(help="folder with records.json")],
     reference: options.Reference = "nq",
     dataset: Annotated[str | None, typer.Option(help="only this data set")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder to write to; default: the same")] = None,
 ) -> None:
     """Write tables (Markdown, CSV, LaTeX) and one HTML page from the records of a comparison."""
     from resnoise.cli.display import print_paths
     from resnoise.report import Reference, write_report
+    from resnoise.store import RecordStore
 
+    tested_against = Reference.parse(reference)
+    # A table of another reference would take the place of the one that has the tests.
+    records = RecordStore(directory).require()
+    tested_against.require_in([one for one in records if dataset in (None, one.dataset)] or records)
     written = write_report(
         directory,
-        reference=Reference.parse(reference),
+        out=out,
+        reference=tested_against,
         published=published_figures(),
         dataset=dataset,
     )

@@ -98,7 +98,11 @@ class RecipeChanges:
         int | None, typer.Option(help="images a step", rich_help_panel=_RECIPE)
     ] = None
     learning_rate: Annotated[
-        float | None, typer.Option(help="peak of the cosine", rich_help_panel=_RECIPE)
+        float | None,
+        typer.Option(
+            help="peak of the cosine; of the plus methods, that of the fine-tuning",
+            rich_help_panel=_RECIPE,
+        ),
     ] = None
     levels: Annotated[
         int | None, typer.Option(help="quantisation levels L", rich_help_panel=_RECIPE)

@@ -95,10 +95,10 @@ def _explained(request: Request, source: Any, error: Exception) -> DataError:
     corrupt = [name for name in broken if (folder / name).exists()]
     if corrupt:
         problem = f"{corrupt[0]} in {folder} is corrupt: its MD5 sum is not the published one"
-        advice = f"delete {folder} and load again with download=True"
+        advice = f"delete {folder} and load again with download=True (--download)"
     else:
         problem = f"expected {', '.join(broken)} in {folder}, but did not find them"
-        advice = "load with download=True"
+        advice = "load with download=True (--download)"
     if request.download:
         problem += f"; downloading {source.url} to {request.root} failed: {error}"
         advice = f"check the network and that {request.root} can be written"

@@ -24,15 +24,17 @@ __all__ = ["NQ", "Reference", "summary_table", "write_report"]
 def write_report(
     directory: str | Path,
     *,
+    out: str | Path | None = None,
     reference: Reference = NQ,
     published: pd.DataFrame | None = None,
     dataset: str | None = None,
     expected: Iterable[RecordKey] | None = None,
 ) -> list[Path]:
-    """Write the comparison of the records in a directory beside them.
+    """Write the comparison of the records in a directory, beside them or elsewhere.
 
     Args:
         directory: where `records.json` is, and `trainings/` if there is one.
+        out: folder to write to, made where there is none; `directory` by default.
         reference: what every other row is tested against.
         published: figures that papers report, as `baselines.published.load_published` gives them.
         dataset: only this data set; all of them by default.
@@ -72,8 +74,9 @@ def write_report(
         for section in report.sections
         for figure in section.figures
     }
-    ensure_directory(directory / "figures")
-    with exclusive(directory):
+    target = directory if out is None else Path(out)
+    ensure_directory(target / "figures")
+    with exclusive(target):
         for name, text in {**documents, **figures}.items():
-            write_text(directory / name, text)
-    return [directory / name for name in documents]
+            write_text(target / name, text)
+    return [target / name for name in documents]

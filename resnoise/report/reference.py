@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from resnoise.errors import ConfigError
+from resnoise.errors import ConfigError, RecordError
 from resnoise.records import Record
 from resnoise.report.groups import Row, with_levels
 
@@ -43,6 +44,19 @@ class Reference:
 
     def __contains__(self, row: Row | Record) -> bool:
         return row.method == self.method and self.levels in (None, row.levels)
+
+    def require_in(self, records: Iterable[Record]) -> None:
+        """Make sure that there is something to test against.
+
+        Raises:
+            RecordError: none of `records` is of this reference.
+        """
+        found = {str(Reference(record.method, record.levels)): record for record in records}
+        if not any(record in self for record in found.values()):
+            raise RecordError(
+                f"expected a reference that there are records of ({', '.join(sorted(found))}), got "
+                f"{self}; name one with --reference METHOD or METHOD:L"
+            )
 
 
 NQ = Reference("nq")
