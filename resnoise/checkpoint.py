@@ -125,11 +125,9 @@ def read(path: Path) -> tuple[CheckpointInfo, dict[str, Tensor]]:
         CheckpointError: a file is missing, truncated or edited.
     """
     info = read_info(path)
+    if not (path.parent / info.weights).exists():
+        info = read_info(path)  # a training that wrote its next epoch meanwhile took them away
     weights = path.parent / info.weights
-    if not weights.exists():
-        # A training that wrote its next epoch meanwhile took them away.
-        info = read_info(path)
-        weights = path.parent / info.weights
     try:
         data = weights.read_bytes()
     except OSError as error:

@@ -16,13 +16,14 @@ from torch.nn import functional as F
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED_CONVOLUTIONS = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 AFFINE_MODULES: tuple[type[nn.Module], ...] = (
     *CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, nn.Linear, *BATCH_NORMS,
     nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d,
     nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
     nn.Flatten, nn.Unflatten, nn.Identity, nn.PixelShuffle, nn.ZeroPad2d,
-    nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d,
+    *DROPOUTS,
 )  # fmt: skip
 """Modules that are affine in evaluation (dropout is the identity there), see `_mixes_images`."""
 
@@ -41,9 +42,7 @@ PRODUCTS: frozenset[Callable] = frozenset({operator.mul, torch.mul})
 QUOTIENTS: frozenset[Callable] = frozenset({operator.truediv, torch.div})
 SCALINGS = PRODUCTS | QUOTIENTS
 
-VIEWING_MODULES = (
-    nn.Flatten, nn.Unflatten, nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d
-)  # fmt: skip
+VIEWING_MODULES = (nn.Flatten, nn.Unflatten, nn.Identity, *DROPOUTS)
 VIEWING_CALLS = frozenset({torch.flatten, "flatten", "view", "reshape", "contiguous", "float"})
 """What may hand out the memory of its input, in which a later operation in place then writes."""
 

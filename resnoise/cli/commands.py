@@ -215,18 +215,14 @@ def report(
     """Write tables (Markdown, CSV, LaTeX) and one HTML page from the records of a comparison."""
     from resnoise.cli.display import print_paths
     from resnoise.report import Reference, write_report
-    from resnoise.store import RecordStore
 
-    tested_against = Reference.parse(reference)
-    # A table of another reference would take the place of the one that has the tests.
-    records = RecordStore(directory).require()
-    tested_against.require_in([one for one in records if dataset in (None, one.dataset)] or records)
     written = write_report(
         directory,
         out=out,
-        reference=tested_against,
+        reference=Reference.parse(reference),
         published=published_figures(),
         dataset=dataset,
+        tested=True,  # tables without a test would take the place of those that have them
     )
     print_paths(written)
 

@@ -36,7 +36,6 @@ class ConversionMethod(Method):
 
     def network(self, model: nn.Module, training: str, recipe: Recipe) -> fx.GraphModule:
         network = prepare(model, recipe.activation)
-        convert(network)  # what cannot be is found here, not after an epoch of training
         if self.induces_noise:
             extend_noise_(network, recipe.extensions)
         else:
@@ -45,6 +44,7 @@ class ConversionMethod(Method):
         return network
 
     def start_(self, network: fx.GraphModule, recipe: Recipe, calibration: Tensor) -> None:
+        convert(network)  # what cannot be is found here, not after an epoch of training
         if recipe.activation.threshold == "data":
             fit_thresholds_(network, calibration, quantile=recipe.activation.quantile)
 

@@ -29,6 +29,7 @@ def write_report(
     published: pd.DataFrame | None = None,
     dataset: str | None = None,
     expected: Iterable[RecordKey] | None = None,
+    tested: bool = False,
 ) -> list[Path]:
     """Write the comparison of the records in a directory, beside them or elsewhere.
 
@@ -39,13 +40,15 @@ def write_report(
         published: figures that papers report, as `baselines.published.load_published` gives them.
         dataset: only this data set; all of them by default.
         expected: keys of the whole plan, so that what is missing of it can be listed.
+        tested: refuse records without any of the reference; the tables only say so by default.
 
     Returns:
         Paths of `comparison.md`, `comparison.csv`, `comparison.tex` and `report.html`; the page's
         figures are in `figures/` too, one file each.
 
     Raises:
-        RecordError: there are no records, or they are not valid.
+        RecordError: there are no records, they are not valid, or none is of the reference though
+            `tested` asks for it.
         StorageError: a file cannot be written.
     """
     directory = Path(directory)
@@ -56,6 +59,8 @@ def write_report(
             f"{directory} has no records of data set {dataset!r}, only of {', '.join(known)}"
         )
     chosen = [record for record in records if dataset in (None, record.dataset)]
+    if tested:
+        reference.require_in(chosen)
     report = make_report(
         chosen,
         load_trainings(directory),
