@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from resnoise.induction import induce, set_noise_
     from resnoise.job import Job
     from resnoise.prepare import prepare
+    from resnoise.runs import restore
     from resnoise.simulate import predictions, simulate
     from resnoise.train import train
 
@@ -47,6 +48,7 @@ __all__ = [
     "predictions",
     "prepare",
     "quantise",
+    "restore",
     "set_noise_",
     "simulate",
     "train",
@@ -67,6 +69,7 @@ _HOMES = {
     "noise_mode": "activation",
     "predictions": "simulate",
     "quantise": "activation",
+    "restore": "runs",
     "set_noise_": "induction",
 }
 

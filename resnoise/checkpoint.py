@@ -176,17 +176,20 @@ def _values(info: CheckpointInfo) -> dict[str, Any]:
 
 
 def load_state_(network: Any, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Load the tensors of a checkpoint into a network, all of them or none.
+    """Load the weights of a checkpoint into a network, all of them or none.
+
+    The optimiser's tensors, which may be among `tensors`, are left out.
 
     Raises:
         CheckpointError: names or shapes do not fit: the checkpoint is of another architecture.
     """
     expected = {name: tuple(t.shape) for name, t in network.state_dict().items()}
-    got = {name: tuple(t.shape) for name, t in tensors.items()}
+    weights = {name: t for name, t in tensors.items() if not name.startswith(MOMENTUM)}
+    got = {name: tuple(t.shape) for name, t in weights.items()}
     if expected != got:
         odd = next(n for n in sorted(expected | got) if expected.get(n) != got.get(n))
         raise CheckpointError(
             f"{path} is of another architecture: expected `{odd}` of shape "
             f"{expected.get(odd, 'none')}, but got {got.get(odd, 'none')}"
         )
-    network.load_state_dict(dict(tensors))
+    network.load_state_dict(weights)

@@ -82,8 +82,7 @@ class Job:
         info, tensors = checkpoint.read(path)
         checkpoint.require_job(info, self.info(), path)
         network = self.network()
-        weights = {n: t for n, t in tensors.items() if not n.startswith(checkpoint.MOMENTUM)}
-        checkpoint.load_state_(network, weights, path)
+        checkpoint.load_state_(network, tensors, path)
         return info, network.eval()
 
     def info(self) -> JobInfo:

@@ -1,4 +1,4 @@
-"""Where trainings keep their checkpoints, and the way back from a checkpoint to its job."""
+"""Where trainings keep their checkpoints, and the way back from one to its job or network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from resnoise import checkpoint, methods
+from resnoise import checkpoint, methods, models
 from resnoise.atomic import exclusive
 from resnoise.canonical import sha256_of
 from resnoise.checkpoint import CheckpointInfo
@@ -16,7 +16,7 @@ from resnoise.config import ExecutionConfig, Recipe, require_timesteps
 from resnoise.errors import CheckpointError, ConfigError
 from resnoise.grid import DataOptions
 from resnoise.job import Job
-from resnoise.methods import Training
+from resnoise.methods import Method, Training
 from resnoise.progress import Progress
 from resnoise.slug import slug
 from resnoise.train import train
@@ -91,6 +91,33 @@ def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:
     )
 
 
+def restore(path: Path | str) -> tuple[CheckpointInfo, nn.Module]:
+    """What a checkpoint says, and its trained network, without the data set that it is of.
+
+    Args:
+        path: `best.json` or `last.json` of a training.
+
+    Returns:
+        The network is in evaluation mode on the CPU; `resnoise.convert` makes a spiking one of it.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged, or of a model that is not of this suite.
+        ConfigError: its method is not installed.
+    """
+    path = Path(path)
+    info, tensors = checkpoint.read(path)
+    job = info.job
+    if job.architecture not in models.names():
+        raise CheckpointError(
+            f"{path} is of a model of your own, {job.architecture!r}; load it by `Job.load` of "
+            "the job that it was trained by, which has the model"
+        )
+    model = models.build(job.architecture, classes=len(job.classes), shape=job.shape, seed=job.seed)
+    network = methods.get(info.method).network(model, job.training, recipe_of(info, path))
+    checkpoint.load_state_(network, tensors, path)
+    return info, network.eval()
+
+
 def recipe_of(info: CheckpointInfo, path: Path) -> Recipe:
     """The recipe that the network of a checkpoint, read from `path`, was trained by.
 
@@ -103,16 +130,16 @@ def recipe_of(info: CheckpointInfo, path: Path) -> Recipe:
         raise CheckpointError(f"{path} is edited: its recipe is not valid: {error}") from error
 
 
-def source_network(job: Job, network: nn.Module, path: Path) -> nn.Module:
-    """The network without spikes of a job's trained network, which came from `path`.
+def source_network(method: Method, network: nn.Module, path: Path) -> nn.Module:
+    """The network without spikes of a method's trained network, which came from `path`.
 
     Raises:
         CheckpointError: its method trains none.
     """
-    source = job.method.source(network)
+    source = method.source(network)
     if source is None:
         raise CheckpointError(
-            f"{path} is of method {job.method.name}, which trains no network without spikes"
+            f"{path} is of method {method.name}, which trains no network without spikes"
         )
     return source
 

@@ -285,12 +285,11 @@ class Trainer:
                 f"expected the best epoch beside {self.last}, but {error}; restore it, or remove "
                 f"{self.last} to train anew"
             ) from error
-        momenta = {n: tensors.pop(n) for n in list(tensors) if n.startswith(MOMENTUM)}
         checkpoint.load_state_(self.network, tensors, self.last)
         for name, parameter in self.network.named_parameters():
-            if MOMENTUM + name in momenta:
+            if MOMENTUM + name in tensors:
                 # In the parameter's own memory layout, as the optimiser would have made it.
-                buffer = torch.empty_like(parameter).copy_(momenta[MOMENTUM + name])
+                buffer = torch.empty_like(parameter).copy_(tensors[MOMENTUM + name])
                 self.optimiser.state[parameter]["momentum_buffer"] = buffer
         self.history = [dict(row) for row in info.history]
         self.best_epoch = info.best_epoch

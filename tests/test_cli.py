@@ -8,6 +8,7 @@ from safetensors import safe_open
 
 from tests.command_line import resnoise
 
+RESULTS = Path(__file__).parents[1] / "results"
 SHORT = ["--epochs", "2", "--timesteps", "1,4"]
 
 
@@ -136,6 +137,12 @@ def test_convert_writes_weights_that_any_reader_of_safetensors_can_read(compared
         layers = file.metadata()["spiking_layers"].split(",")
         assert len(layers) == 3
         assert all(file.get_tensor(f"{layer}.threshold") > 0 for layer in layers)
+
+
+def test_convert_wants_no_data_set(tmp_path):
+    committed = RESULTS / "checkpoints/cifar10/qcfs-plus-L2/best.json"
+    resnoise("convert", committed, "--out", "snn.safetensors", cwd=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["snn.safetensors"]
 
 
 def test_convert_refuses_neurons_that_its_file_would_not_tell_of(tmp_path):

@@ -71,28 +71,27 @@ def train(
 
 
 @app.command()
-@grouped
 def convert(
     *,
     checkpoint: Checkpoint,
     out: Annotated[Path, typer.Option(help="file for the spiking network, .safetensors")],
-    place: options.DataRoot,
 ) -> None:
     """Convert a trained network: folded weights and thresholds in one file, for use elsewhere."""
+    from resnoise import methods
     from resnoise.atomic import ensure_file
     from resnoise.cli.display import print_paths, print_table
     from resnoise.export import export, layer_table
-    from resnoise.runs import job_of, source_network
+    from resnoise.runs import restore, source_network
 
     ensure_file(out)
-    job = job_of(checkpoint, place.options())
-    trained = job.load(checkpoint)
+    info, trained = restore(checkpoint)
+    method = methods.get(info.method)
     # A file of weights and thresholds says all of a converted network, but not of leaky neurons.
-    source_network(job, trained, checkpoint)
+    source_network(method, trained, checkpoint)
     # They are the same whatever library simulates it.
-    network = job.method.simulation(trained, "reference").network
+    network = method.simulation(trained, "reference").network
     export(network, out)
-    print_table(layer_table(network), job.training)
+    print_table(layer_table(network), info.job.training)
     print_paths([out])
 
 

@@ -67,7 +67,7 @@ def decompose(
     """
     job = job_of(path, data)
     info, network = job.restore(path)
-    source = source_network(job, network, path)
+    source = source_network(job.method, network, path)
     split, batch_size = job.data.test, job.recipe.batch_size
     passes = len(timesteps) + 2
     spiking = simulated_accuracies(job, network, split, max(timesteps))

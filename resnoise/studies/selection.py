@@ -52,7 +52,7 @@ def examine(
     rows = []
     for done, path in enumerate(paths, start=1):
         info, network = job.restore(path)
-        source = source_network(job, network, path)
+        source = source_network(job.method, network, path)
         accuracies = simulated_accuracies(job, network, job.data.test, max(timesteps))
         rows.append(
             {

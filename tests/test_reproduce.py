@@ -1,0 +1,70 @@
+"""The command that docs/reproduce.md gives for a table is the one that its records come from."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import resnoise.compare
+from resnoise.store import RecordStore
+from resnoise.studies import ablation
+from tests.command_line import run
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "reproduce.md").read_text().replace("\\\n", "")
+TABLES = ROOT / "results" / "tables"
+ABLATIONS = sorted(TABLES.glob("cifar*/ablation.csv"))
+COMPARISONS = re.findall(r"tables/([\w-]+)/comparison\.md[^\0]*?\n\n((?:    .*\n)+)", PAGE)
+
+
+def test_every_comparison_has_a_command():
+    tables = {path.parent.name for path in TABLES.glob("*/comparison.md")}
+    assert {name for name, _ in COMPARISONS} == tables - {"digits"}
+
+
+@pytest.mark.parametrize(("name", "commands"), COMPARISONS, ids=[name for name, _ in COMPARISONS])
+def test_records_are_of_the_recipe_of_their_command(name, commands, monkeypatch, tmp_path):
+    grids = []
+
+    def plan(grid, *_, **options):
+        grids.append(grid)
+        return []
+
+    monkeypatch.setattr(resnoise.compare, "compare", plan)
+    records = RecordStore(TABLES / name).load()
+    RecordStore(tmp_path).add(records)  # what the command shows when it is done
+    for command in re.findall(r"make compare (.*)", commands):
+        given = dict(word.split("=", 1) for word in shlex.split(command))
+        run("compare", "--methods", given["METHODS"], *shlex.split(given["ARGS"]),
+            "--out", tmp_path)  # fmt: skip
+    recipes = {
+        key: grid.recipes[cell.method].to_json()
+        for grid in grids
+        for cell in grid.cells()
+        for key in grid.keys(cell)
+    }
+    for record in records:
+        assert recipes[record.key] == record.recipe, record.key
+
+
+def test_ablations_have_the_rows_of_their_command(monkeypatch):
+    planned = []
+
+    def plan(study, *_):
+        planned.append({(v.method, v.change, n) for v in study.variants for n in study.seeds})
+        return []
+
+    monkeypatch.setattr(ablation, "ablate", plan)
+    for command in re.findall(r"resnoise (ablate .*)", PAGE):
+        run(*shlex.split(command))
+    tables = {path: pd.read_csv(path, keep_default_na=False) for path in ABLATIONS}
+    rows = {
+        path.parent.name: set(zip(table.method, table.change, table.seed, strict=True))
+        for path, table in tables.items()
+    }
+    # Two rows of it are of another table, and the page says which.
+    rows["cifar10-ablation-plus"] = {("nq", "", 0)}
+    assert all(one in planned for one in rows.values())
+    assert all(one in rows.values() for one in planned)
