@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from resnoise.induction import induce, set_noise_
     from resnoise.job import Job
     from resnoise.prepare import prepare
-    from resnoise.runs import restore
+    from resnoise.restore import restore
     from resnoise.simulate import predictions, simulate
     from resnoise.train import train
 
@@ -69,7 +69,6 @@ _HOMES = {
     "noise_mode": "activation",
     "predictions": "simulate",
     "quantise": "activation",
-    "restore": "runs",
     "set_noise_": "induction",
 }
 

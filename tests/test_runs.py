@@ -1,21 +1,17 @@
-"""Where trainings keep their checkpoints: one process at a time, and the way back from one."""
+"""Where trainings keep their checkpoints: one process at a time, and the way back to the job."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from pathlib import Path
 
 import pytest
 import torch
 from tiny_job import tiny_job
 
-import resnoise
 from resnoise import checkpoint, runs
 from resnoise.config import Extensions
-from resnoise.errors import CheckpointError
-from resnoise.grid import DataOptions
-from resnoise.runs import job_of, run_directory, train_in
+from resnoise.runs import run_directory, train_in
 from resnoise.train import train
 
 
@@ -44,19 +40,3 @@ def test_the_last_epoch_can_be_loaded_like_the_best(tmp_path):
     weights = job.load(best).state_dict()
     for name, tensor in job.load(last).state_dict().items():
         assert torch.equal(tensor, weights[name])
-
-
-def test_a_checkpoint_alone_gives_the_network_that_its_job_gives():
-    path = Path(__file__).parents[1] / "results/check/digits/best.json"
-    info, network = resnoise.restore(path)
-    assert info == checkpoint.read_info(path)
-    assert not network.training
-    job = job_of(path, DataOptions("digits"))
-    images, _ = job.data.test.batch(range(20))
-    assert torch.equal(network(images), job.load(path)(images))
-
-
-def test_a_checkpoint_of_an_own_model_does_not_give_the_network_alone(tmp_path):
-    best = train_in(tmp_path, tiny_job(epochs=1))
-    with pytest.raises(CheckpointError, match="a model of your own, 'tiny'"):
-        resnoise.restore(best)

@@ -81,7 +81,8 @@ def convert(
     from resnoise.atomic import ensure_file
     from resnoise.cli.display import print_paths, print_table
     from resnoise.export import export, layer_table
-    from resnoise.runs import restore, source_network
+    from resnoise.restore import restore
+    from resnoise.runs import source_network
 
     ensure_file(out)
     info, trained = restore(checkpoint)

@@ -19,7 +19,8 @@ from resnoise.grid import DataOptions
 from resnoise.progress import Announce, Progress
 from resnoise.provenance import provenance
 from resnoise.report.decomposition import decomposition_page
-from resnoise.runs import job_of, recipe_of, require_one_place, source_network
+from resnoise.restore import recipe_of
+from resnoise.runs import job_of, require_one_place, source_network
 from resnoise.studies.study import write_study
 
 
