@@ -2,22 +2,27 @@
 
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 from faults import CHECK, FAULTS, ROOT, plant
 from turns import files_in_turns
 
-from resnoise import convert
-from resnoise.check import gate, reference, trained, trees
+from resnoise import convert, methods
+from resnoise.check import gate, probe, reference, trained, trees
+from resnoise.check.converted import converted_training
 from resnoise.check.figures import Figure, Kind
 from resnoise.check.grid_network import grid_images, grid_network
 from resnoise.check.ratio import time_in_turns
-from resnoise.check.rules import judge
+from resnoise.check.rules import Status, judge
 from resnoise.check.trees import Side
 from resnoise.errors import CheckError
+from resnoise.methods import Training
+from resnoise.methods.conversion import ConversionMethod
 
 DETERMINISTIC = [name for name in FAULTS if name not in ("nothing", "neuron loop 5 % slower")]
 
@@ -87,6 +92,53 @@ def test_figures_of_a_library_that_is_not_installed_are_left_out(monkeypatch):
     assert not any("norse" in verdict.name for verdict in comparison.verdicts)
 
 
+def test_figures_that_the_working_tree_can_no_longer_give_are_lost_with_the_reason(monkeypatch):
+    before = reference.read(ROOT / gate.REFERENCE)
+    here = [f for f in before.figures if f.name.startswith("grid, norse")]
+    now = replace(before, figures=here, failed={"noise": "ImportError('no induce')"})
+    monkeypatch.setattr(trees, "measure", lambda *_: now)
+    comparison = gate.check_against_reference(ROOT / gate.REFERENCE, ["exact"], print)
+    assert {v.status for v in comparison.failing} == {Status.LOST}
+    assert "what does not run now, noise: ImportError('no induce')" in comparison.notes
+    monkeypatch.setattr(trees, "measure", lambda *_: replace(now, figures=[]))
+    with pytest.raises(CheckError, match="working tree does not run: noise: ImportError"):
+        gate.check_against_reference(ROOT / gate.REFERENCE, ["exact"], print)
+
+
+def test_a_base_is_compared_without_a_library_that_is_not_installed_and_it_is_said(monkeypatch):
+    measured = reference.read(ROOT / gate.REFERENCE)
+    monkeypatch.setattr(gate.backends, "missing", lambda: {"norse": "pip install norse"})
+    monkeypatch.setattr(trees, "measure", lambda *_: measured)
+    comparison = gate.check_against_base("HEAD", ["exact"], print)
+    assert comparison.notes == ["backend norse: not installed here: pip install norse"]
+
+
+def test_only_the_editable_install_of_what_is_measured_is_forgotten(monkeypatch):
+    finders = {}
+    for name in ("resnoise", "toy"):
+        module = ModuleType(f"__editable___{name}_finder")
+        module.MAPPING = {name: "/nowhere"}
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        finders[name] = type("_EditableFinder", (), {"__module__": module.__name__})
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, *finders.values()])
+    probe.forget_own_editable_install()
+    assert finders["toy"] in sys.meta_path
+    assert finders["resnoise"] not in sys.meta_path
+
+
+def test_a_method_of_some_timesteps_alone_has_a_network_to_convert(monkeypatch):
+    class Toy(ConversionMethod):
+        name = "toy"
+        trained_timesteps = (2, 4)
+
+        def trainings(self, backend, timesteps):
+            own = tuple(t for t in timesteps if t in self.trained_timesteps)
+            return (Training(self.name, own),) if own else ()
+
+    monkeypatch.setattr(methods, "get", lambda name: Toy())
+    assert converted_training("toy") == "toy"
+
+
 def test_times_come_from_both_trees(tree):
     ratios, lost = time_in_turns(Side(ROOT), Side(tree), print, launches=2, rounds=2)
     assert not lost
@@ -152,6 +204,19 @@ def test_recording_refuses_a_tree_with_changes(tmp_path):
     (tmp_path / "new.py").write_text("")
     with pytest.raises(CheckError, match=r"clean tree.*new\.py"):
         trees.require_clean(tmp_path)
+
+
+def test_recording_refuses_to_leave_a_backend_out(monkeypatch, tmp_path):
+    monkeypatch.setattr(trees, "require_clean", lambda root: None)
+    monkeypatch.setattr(gate.backends, "missing", lambda: {"norse": "pip install norse"})
+    with pytest.raises(CheckError, match=r"every backend to be installed.*pip install norse"):
+        gate.record(tmp_path / "reference.json", print)
+
+
+def test_without_git_there_are_no_commits(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(CheckError, match="expected to run git"):
+        trees.commit_id(ROOT, "HEAD")
 
 
 def test_a_base_commit_that_does_not_run_is_named(tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ def files_in_turns(now: Side, before: Side, workload: str, module: str) -> list[
         import json, sys
         sys.path.insert(0, {str(ROOT / "resnoise" / "check")!r})
         import probe
-        probe.forget_editable_installs()
+        probe.forget_own_editable_install()
         now = probe.Imported({now.path!r}, {before.path!r})
         before = probe.Imported({before.path!r}, {now.path!r}, probe.register_beside)
         files = []

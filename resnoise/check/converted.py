@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def converted_training(method: str) -> str | None:
-    """The training whose network a method converts; None for one that trains with spikes.
+    """The training whose network a method converts; None if it has none, or several.
 
     Args:
         method: name from `resnoise.methods.names()`.
@@ -18,5 +18,7 @@ def converted_training(method: str) -> str | None:
     chosen = methods.get(method)
     if not isinstance(chosen, ConversionMethod):
         return None
-    (training,) = chosen.trainings("reference", (1,))
-    return training.name
+    # Older trees have methods of every T alone.
+    timesteps = getattr(chosen, "trained_timesteps", None) or (1,)
+    trainings = chosen.trainings("reference", timesteps)
+    return trainings[0].name if len(trainings) == 1 else None

@@ -63,16 +63,15 @@ def check_against_reference(path: Path, parts: Sequence[str], progress: Progress
     parts = [part for part in parts if part != "time"]
     if not parts:
         raise CheckError("times are compared with a base in the same run; name one with --base")
-    missing = backends.missing()
-    if "exact" in parts:
-        notes += [f"backend {name}: not installed here: {hint}" for name, hint in missing.items()]
+    notes += _not_installed(parts)
     # What was not asked for, or cannot be had here, is no loss.
     wanted = [
         figure
         for figure in before.figures
-        if _part(figure.name) in parts and not _is_of(figure.name, missing)
+        if _part(figure.name) in parts and not _is_of(figure.name, backends.missing())
     ]
     now = _measure_working_tree(parts, progress)
+    notes += _lost(now)
     verdicts = judge(replace(before, figures=wanted).by_name(), now.by_name())
     return Comparison(reference.describe(before, path), notes, verdicts)
 
@@ -93,7 +92,9 @@ def check_against_base(name: str, parts: Sequence[str], progress: Progress) -> C
             before = trees.measure(Side(base), root / WEIGHTS, figures)
             now = _measure_working_tree(figures, progress)
             verdicts += judge(before.by_name(), now.by_name())
+            notes += _not_installed(parts)
             notes += [f"the base cannot give {line}" for line in _by_reason(before)]
+            notes += _lost(now)
         if "time" in parts:
             verdicts += _judge_times(Side(root), Side(base), progress)
     return Comparison(f"commit {commit}, measured on this machine", notes, verdicts)
@@ -117,10 +118,11 @@ def check_library(folder: Path, parts: Sequence[str], progress: Progress) -> Com
     side = Side(root, folder.resolve())
     if "exact" in parts:
         before = _measure_working_tree(["exact"], progress)
+        _require_whole(before)
         progress(f"with {folder}: exact")
         now = trees.measure(side, root / WEIGHTS, ["exact"])
         verdicts += judge(before.by_name(), now.by_name())
-        notes += [f"what does not run now, {line}" for line in _by_reason(now)]
+        notes += _lost(now)
     if "time" in parts:
         verdicts += _judge_times(side, Side(root), progress)
     return Comparison(library.describe(folder, versions), notes, verdicts)
@@ -130,21 +132,45 @@ def record(path: Path, progress: Progress) -> None:
     """Make the figures of the working tree the reference.
 
     Raises:
-        CheckError: the tree has changes that its commit does not have.
+        CheckError: the tree has changes that its commit does not have, it cannot give a figure, or
+            a backend is not installed, whose figures nobody would be held to any more.
     """
     trees.require_clean(trees.working_tree())
+    if missing := backends.missing():
+        raise CheckError(
+            f"expected every backend to be installed, to record the figures of all, but "
+            f"{', '.join(missing)} is not; {'; '.join(missing.values())}"
+        )
+    made_by = provenance()
     measurement = _measure_working_tree(("exact", "trained"), progress)
-    reference.write(path, replace(measurement, provenance=provenance()._asdict()))
+    _require_whole(measurement)
+    reference.write(path, replace(measurement, provenance=made_by._asdict()))
 
 
 def _measure_working_tree(parts: Sequence[str], progress: Progress) -> Measurement:
     root = trees.working_tree()
     progress(f"working tree: {', '.join(parts)}")
     measurement = trees.measure(Side(root), root / WEIGHTS, parts)
-    if measurement.failed:
-        group, reason = next(iter(measurement.failed.items()))
-        raise CheckError(f"the working tree does not run: {group}: {reason}")
+    if not measurement.figures:
+        _require_whole(measurement)
     return measurement
+
+
+def _require_whole(measurement: Measurement) -> None:
+    """Raise `CheckError` if the working tree could not give a group of figures."""
+    if reasons := _by_reason(measurement):
+        raise CheckError(f"the working tree does not run: {reasons[0]}")
+
+
+def _lost(now: Measurement) -> list[str]:
+    return [f"what does not run now, {line}" for line in _by_reason(now)]
+
+
+def _not_installed(parts: Container[str]) -> list[str]:
+    if "exact" not in parts:
+        return []
+    missing = backends.missing().items()
+    return [f"backend {name}: not installed here: {hint}" for name, hint in missing]
 
 
 def _by_reason(measurement: Measurement) -> list[str]:

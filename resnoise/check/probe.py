@@ -25,18 +25,22 @@ from typing import Any
 import torch
 
 HERE = Path(__file__).resolve().parent
+OWN = {"resnoise", "baselines"}
 _REGISTER = torch.library.custom_op
 
 
-def forget_editable_installs() -> None:
-    """Drop the import hooks of editable installs.
+def forget_own_editable_install() -> None:
+    """Drop the import hook of the editable install of the packages that are measured.
 
     Setuptools' would find in the working tree what PYTHONPATH's tree does not have, and measure a
-    mixture of both.
+    mixture of both. Those of libraries and of methods of others stay: they are the environment.
     """
-    sys.meta_path[:] = [
-        finder for finder in sys.meta_path if "Editable" not in getattr(finder, "__name__", "")
-    ]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not OWN & _editable_by(finder)]
+
+
+def _editable_by(finder: object) -> set[str]:
+    """The packages that setuptools' import hook of an editable install finds."""
+    return set(getattr(sys.modules.get(finder.__module__), "MAPPING", ()))
 
 
 def take_check_from_here() -> None:
@@ -170,7 +174,7 @@ def main() -> None:
     # What libraries print must not get between the answers.
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    forget_editable_installs()
+    forget_own_editable_install()
     command, place, *rest = sys.argv[1:]
     if command == "time":
         replies.write(time_in_turns(place, int(rest[0])))

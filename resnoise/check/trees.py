@@ -124,4 +124,8 @@ def measure(side: Side, checkpoint: Path, parts: Sequence[str]) -> Measurement:
 
 
 def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
+    command = ["git", "-C", str(root), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, check=False)
+    except OSError as error:
+        raise CheckError(f"expected to run git, which tells commits apart, but {error}") from error
