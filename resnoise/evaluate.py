@@ -79,6 +79,7 @@ def evaluate(
         BackendError: the backend is not known, or not installed.
         ConfigError: there is no such device.
     """
+    made_by = provenance()
     execution = execution or ExecutionConfig()
     progress = progress or silent
     device = resolve_device(execution.device)
@@ -139,7 +140,7 @@ def evaluate(
                 **activity._asdict(),
                 parameters=size.parameters,
                 parameter_bytes=size.bytes,
-                **provenance()._asdict(),
+                **made_by._asdict(),
                 backend_version=backends.get(backend).version,
                 device=device_name(device),
                 threads=torch.get_num_threads(),

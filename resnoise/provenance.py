@@ -27,6 +27,8 @@ class Provenance(NamedTuple):
 def provenance() -> Provenance:
     """Where the running code comes from and what it runs on.
 
+    Read once for good: ask before long work, as a commit that is made during it is not its code.
+
     The commit is empty where the package runs from no git checkout, for example from a wheel.
     """
     return Provenance(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,6 +117,23 @@ def require_one_place(paths: Sequence[Path]) -> None:
     if len(places) > 1:
         raise CheckpointError(
             f"expected trainings of one data set and architecture, but got {sorted(places)}"
+        )
+
+
+def require_rows_of_their_own(rows: Iterable[str]) -> None:
+    """Refuse trainings that a table could not tell apart.
+
+    Args:
+        rows: of each training what its row is told by, in words.
+
+    Raises:
+        CheckpointError: two are of the same row.
+    """
+    row, count = Counter(rows).most_common(1)[0]
+    if count > 1:
+        raise CheckpointError(
+            f"expected every training to have a row of its own, but got {count} of {row}; "
+            "give them folders of their own"
         )
 
 

@@ -107,6 +107,16 @@ def test_bad_settings(setting, value):
         Ablation(DataOptions("digits"), "digits-cnn", (), **{setting: value})
 
 
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [("qcsf", "unknown method 'qcsf'"), ("nq-plus", "starts from scratch, but got nq-plus")],
+)
+def test_a_start_that_cannot_be_is_told_before_the_first_training(start, message):
+    rows = variants({"nq": BASE}, start)
+    with pytest.raises(ConfigError, match=message):
+        Ablation(DataOptions("digits"), "digits-cnn", rows)
+
+
 class TinyData:
     """Data options that load images whose test split forbids to be read."""
 

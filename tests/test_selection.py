@@ -92,6 +92,23 @@ def test_trainings_of_several_architectures(training, tmp_path):
         compare_choices([training, other.parent], DIGITS, (1,), tmp_path, lambda name: print)
 
 
+def not_yet(name):
+    raise AssertionError(f"{name} is examined before all are checked")
+
+
+def test_trainings_that_a_table_could_not_tell_apart(training, tmp_path):
+    twice = [training, shutil.copytree(training, tmp_path / "other")]
+    with pytest.raises(CheckpointError, match="got 2 of method nq and seed 0"):
+        compare_choices(twice, DIGITS, (1,), tmp_path, not_yet)
+
+
+def test_every_training_is_checked_before_the_first_is_simulated(training, tmp_path):
+    part = shutil.copytree(training, tmp_path / "unfinished")
+    (part / "epoch-0003.json").unlink()
+    with pytest.raises(CheckpointError, match="unfinished to hold epochs up to 3"):
+        compare_choices([training, part], DIGITS, (1,), tmp_path, not_yet)
+
+
 def test_a_training_that_kept_no_epochs(tmp_path):
     with pytest.raises(CheckpointError, match="--keep-epochs"):
         examine(tmp_path, DIGITS, (1,), print)

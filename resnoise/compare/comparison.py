@@ -45,8 +45,7 @@ def compare(
             data.
         StorageError: `place.out` cannot be written.
     """
-    # Read now, for good: a commit that is made while networks train is not that of this code.
-    provenance()
+    provenance()  # read before the work
     store = RecordStore(place.out)
     store.check()
     require_same_recipes(store, grid)

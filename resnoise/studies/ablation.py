@@ -20,7 +20,7 @@ from resnoise.config import ExecutionConfig, Extensions, Recipe, require_distinc
 from resnoise.difference import differences
 from resnoise.errors import ConfigError
 from resnoise.grid import DataOptions
-from resnoise.job import Job
+from resnoise.job import Job, predecessor
 from resnoise.methods.conversion import ConversionMethod
 from resnoise.progress import Announce
 from resnoise.provenance import provenance
@@ -159,6 +159,8 @@ class Ablation:
         require_timesteps("timesteps", self.timesteps)
         require_distinct("seeds", self.seeds)
         require_distinct("methods", [row.method for row in self.variants if not row.change])
+        for row in self.variants:
+            predecessor(methods.get(row.method), row.recipe)  # an error here costs no training
 
 
 def ablate(ablation: Ablation, out: Path, announce: Announce) -> list[Path]:
@@ -173,6 +175,7 @@ def ablate(ablation: Ablation, out: Path, announce: Announce) -> list[Path]:
         Paths of `ablation.md` and of `ablation.csv`, which has a line for each network and T.
     """
     ensure_directory(out)
+    provenance()  # read before the work
     rows: list[dict[str, Any]] = []
     written: list[Path] = []
     for seed in ablation.seeds:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,13 +13,12 @@ from resnoise.accuracy import simulated_accuracies, source_accuracy
 from resnoise.activation import activations
 from resnoise.atomic import ensure_directory
 from resnoise.config import require_positive_int, require_timesteps
-from resnoise.errors import CheckpointError
 from resnoise.grid import DataOptions
 from resnoise.progress import Announce, Progress
 from resnoise.provenance import provenance
 from resnoise.report.decomposition import decomposition_page
 from resnoise.restore import recipe_of
-from resnoise.runs import job_of, require_one_place, source_network
+from resnoise.runs import job_of, require_one_place, require_rows_of_their_own, source_network
 from resnoise.studies.study import write_study
 
 
@@ -119,24 +117,17 @@ def compare_losses(
         StorageError: `out` cannot be written to.
     """
     ensure_directory(out)
+    made_by = provenance()
     require_timesteps("timesteps", timesteps)
     require_one_place(paths)
-    _require_rows_of_their_own(paths)
+    require_rows_of_their_own(_row(path) for path in paths)
     frame = pd.concat(
         [decompose(path, data, timesteps, announce(f"decompose {path}")) for path in paths]
     )
-    return write_study(out, "decomposition", decomposition_page(frame, provenance()), frame)
+    return write_study(out, "decomposition", decomposition_page(frame, made_by), frame)
 
 
-def _require_rows_of_their_own(paths: Sequence[Path]) -> None:
-    """Before the first is simulated, not after the last."""
-    rows = Counter()
-    for path in paths:
-        info = checkpoint.read_info(path)
-        rows[info.method, recipe_of(info, path).activation.levels, info.job.seed] += 1
-    ((method, levels, seed), count) = rows.most_common(1)[0]
-    if count > 1:
-        raise CheckpointError(
-            f"expected one network of each method, L and seed, but got {count} of {method} with "
-            f"L = {levels} and seed {seed}; decompose them into folders of their own"
-        )
+def _row(path: Path) -> str:
+    info = checkpoint.read_info(path)
+    levels = recipe_of(info, path).activation.levels
+    return f"method {info.method}, L = {levels} and seed {info.job.seed}"

@@ -20,7 +20,8 @@ from resnoise.grid import DataOptions
 from resnoise.progress import Announce, Progress
 from resnoise.provenance import provenance
 from resnoise.report.selection import selection_page
-from resnoise.runs import job_of, require_one_place, source_network
+from resnoise.restore import recipe_of
+from resnoise.runs import job_of, require_one_place, require_rows_of_their_own, source_network
 from resnoise.studies.study import write_study
 from resnoise.train import EPOCH
 
@@ -48,7 +49,6 @@ def examine(
     require_timesteps("timesteps", timesteps)
     paths = _kept_epochs(directory)
     job = job_of(paths[0], data)
-    _require_chosen_epoch(paths, job.recipe.epochs)
     rows = []
     for done, path in enumerate(paths, start=1):
         info, network = job.restore(path)
@@ -80,19 +80,21 @@ def _kept_epochs(directory: Path) -> list[Path]:
             f"expected {directory} to hold epochs, as `resnoise train --keep-epochs` writes them, "
             "but found none"
         )
+    infos = [checkpoint.read_info(path) for path in paths]
+    last, epochs = infos[-1], recipe_of(infos[-1], paths[-1]).epochs
+    # Without the epoch that training chose, the rules would be compared with another.
+    if last.epoch < epochs or last.best_epoch not in [info.epoch for info in infos]:
+        raise CheckpointError(
+            f"expected {directory} to hold epochs up to {epochs}, and the best of them, but it "
+            f"holds {len(infos)} of {infos[0].epoch} to {last.epoch}; train with --keep-epochs "
+            "from the start, to the end"
+        )
     return paths
 
 
-def _require_chosen_epoch(paths: Sequence[Path], epochs: int) -> None:
-    """Without the epoch that training chose, the rules would be compared with another."""
-    infos = [checkpoint.read_info(path) for path in paths]
-    last = infos[-1]
-    if last.epoch < epochs or last.best_epoch not in [info.epoch for info in infos]:
-        raise CheckpointError(
-            f"expected {paths[0].parent} to hold epochs up to {epochs}, and the best of them, but "
-            f"it holds {len(infos)} of {infos[0].epoch} to {last.epoch}; train with --keep-epochs "
-            "from the start, to the end"
-        )
+def _row(path: Path) -> str:
+    info = checkpoint.read_info(path)
+    return f"method {info.method} and seed {info.job.seed}"
 
 
 def choices(epochs: pd.DataFrame) -> pd.DataFrame:
@@ -128,7 +130,8 @@ def compare_choices(
     """Write `selection.md`, and `selection.csv` with a line for each epoch.
 
     Args:
-        directories: of trainings with `keep_epochs`, of one data set and architecture.
+        directories: of trainings with `keep_epochs`, of one data set and architecture, at most one
+            of each method and seed.
         data: where the data set is.
         timesteps: every T to simulate.
         out: folder of the tables.
@@ -136,11 +139,15 @@ def compare_choices(
 
     Raises:
         CheckpointError: a directory does not hold what `examine` needs, or they are of several
-            data sets or architectures.
+            data sets or architectures, or two of them of the same row.
         StorageError: `out` cannot be written to.
     """
     ensure_directory(out)
-    require_one_place([_kept_epochs(directory)[0] for directory in directories])
+    made_by = provenance()
+    require_timesteps("timesteps", timesteps)
+    firsts = [_kept_epochs(directory)[0] for directory in directories]
+    require_one_place(firsts)
+    require_rows_of_their_own(_row(path) for path in firsts)
     frames = [examine(path, data, timesteps, announce(path.name)) for path in directories]
-    page = selection_page([choices(frame) for frame in frames], provenance())
+    page = selection_page([choices(frame) for frame in frames], made_by)
     return write_study(out, "selection", page, pd.concat(frames))
