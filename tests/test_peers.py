@@ -10,6 +10,8 @@ from resnoise.cli import app
 from resnoise.convert import convert
 from resnoise.errors import ConfigError
 from resnoise.peers import Settings, contestants, measure_speed
+from resnoise.peers.contestants import libraries
+from resnoise.peers.document import speed_document
 from resnoise.peers.measure import random_images, source_network
 from resnoise.simulate import predictions, simulate
 
@@ -50,6 +52,16 @@ def test_the_tables(tmp_path):
         assert f"## {heading}" in text
     for contestant in contestants(compiled=False):
         assert text.count(f"| {contestant.name} |") == 2
+
+
+def test_versions_are_those_of_every_library_that_was_a_contestant(tmp_path, monkeypatch):
+    settings = Settings(("resnet20",), (), batch=3, timesteps=2, repeats=1, compiled=False)
+    document = measure_speed(tmp_path, ["image"], settings, lambda text: None)
+    installed = libraries()
+    assert {"torch", "norse", "snntorch", "spikingjelly"} <= set(installed)
+    monkeypatch.setattr("resnoise.peers.document.libraries", lambda: [*installed, "newer"])
+    (frame,) = (pd.read_csv(path) for path in tmp_path.glob("*.csv"))
+    assert speed_document({"image": frame}) == document.read_text()
 
 
 def test_a_part_says_what_batch_it_was_measured_at(tmp_path):

@@ -48,12 +48,12 @@ def contestants(compiled: bool = True) -> list[Contestant]:
             Contestant(compiled_name(name), _ours(name, compiled=True), compiled=True)
             for name in backends.available()
         ]
-    peers = {
-        "norse": Contestant("norse by hand", _by_hand("NorseSteps"), "norse"),
-        "snntorch": Contestant("snntorch by hand", _by_hand("SnnTorchSteps"), "snntorch"),
-        "spikingjelly": Contestant("spikingjelly", spikingjelly.multi_step, "reference"),
-    }
-    return found + [peer for library, peer in peers.items() if find_spec(library) is not None]
+    return found + [peer for library, peer in _peers().items() if find_spec(library) is not None]
+
+
+def libraries() -> list[str]:
+    """Every library that a contestant is built on, installed or not."""
+    return list(dict.fromkeys([*backends.libraries().values(), *_peers()]))
 
 
 def compiled_name(backend: str) -> str:
@@ -67,6 +67,15 @@ def without_spikes(network: fx.GraphModule, compiled: bool) -> Callable[[Tensor]
     if compiled:
         plain = torch.compile(plain)
     return torch.inference_mode()(lambda images: plain(images))
+
+
+def _peers() -> dict[str, Contestant]:
+    """By the library that each needs."""
+    return {
+        "norse": Contestant("norse by hand", _by_hand("NorseSteps"), "norse"),
+        "snntorch": Contestant("snntorch by hand", _by_hand("SnnTorchSteps"), "snntorch"),
+        "spikingjelly": Contestant("spikingjelly", spikingjelly.multi_step, "reference"),
+    }
 
 
 def _ours(backend: str, compiled: bool) -> Callable[[fx.GraphModule], Simulate]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from resnoise.peers.contestants import libraries
 from resnoise.report.render import markdown_table
 from resnoise.report.table import Table, cells, significant
 
@@ -32,8 +33,8 @@ def speed_document(frames: dict[str, pd.DataFrame]) -> str:
 
 
 def _measured_on(facts: pd.Series) -> str:
-    libraries = ("torch", "norse", "snntorch", "spikingjelly")
-    versions = ", ".join(f"{name} {facts[name]}" for name in libraries)
+    # One that was measured before a library became a contestant does not have it.
+    versions = ", ".join(f"{name} {facts[name]}" for name in libraries() if name in facts)
     commit = str(facts.commit)
     state = ", with changes that are in no commit" if commit.endswith("+") else ""
     return (

@@ -186,7 +186,7 @@ def direct_training(settings: Settings, announce: Announce) -> Iterator[dict[str
     """Time and memory of a training step through time, with and without checkpoints over time."""
     if "direct" not in methods.names():
         return
-    for backend in (name for name in ("norse", "snntorch") if name in backends.available()):
+    for backend in (name for name in backends.available() if name != "reference"):
         for timesteps in (1, 2, 4, 8):
             announce(f"{backend}, T = {timesteps}")
             row: dict[str, Any] = {"backend": backend, "timesteps": timesteps}

@@ -11,11 +11,10 @@ import torch
 
 from resnoise.atomic import ensure_directory, exclusive, write_text
 from resnoise.errors import ConfigError
+from resnoise.peers.contestants import libraries
 from resnoise.peers.document import speed_document
 from resnoise.peers.measure import PARTS, Settings
 from resnoise.provenance import provenance
-
-LIBRARIES = ("torch", "norse", "snntorch", "spikingjelly")
 
 
 def measure_speed(
@@ -40,10 +39,11 @@ def measure_speed(
     if unknown or not parts:
         raise ConfigError(f"expected parts to be of {', '.join(PARTS)}, but got {list(parts)}")
     ensure_directory(out)
+    facts = _facts()
     document = out / "speed.md"
     for part in parts:
         rows = PARTS[part](settings, lambda text, part=part: announce(f"{part}: {text}"))
-        frame = pd.DataFrame(rows).assign(**_facts())
+        frame = pd.DataFrame(rows).assign(**facts)
         if frame.empty:
             announce(f"{part}: nothing to measure, for want of a library")
             continue
@@ -65,7 +65,7 @@ def _facts() -> dict[str, object]:
         "machine": where.machine,
         "threads": torch.get_num_threads(),
         "python": where.python_version,
-        **{library: _version(library) for library in LIBRARIES},
+        **{library: _version(library) for library in libraries()},
         "commit": where.git_commit + "+" * where.git_dirty,
     }
 
