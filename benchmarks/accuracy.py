@@ -124,7 +124,10 @@ class ConversionGap(_Suite):
 
 
 class TimestepsToSource:
-    """Time steps until the spiking network is within a point of its source network."""
+    """T from which the spiking network is within a point of its source network.
+
+    As in all suites T does not count the steps of a calibration, 4 of SRP.
+    """
 
     version = "1"
     timeout = 60

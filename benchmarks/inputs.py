@@ -10,10 +10,12 @@ import torch
 from asv_runner.benchmarks.mark import SkipNotImplemented
 from torch import Tensor, fx
 
+from .common import OLDER
+
 try:
     from resnoise import models, prepare
     from resnoise.datasets import ImageData, LabelledImages, Normalisation, Split
-except ImportError:  # a commit from before these existed; `common.require` skips
+except OLDER:  # a commit from before these existed; `common.require` skips
     models = ImageData = None
 
 

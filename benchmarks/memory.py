@@ -7,12 +7,12 @@ from statistics import median
 
 import torch
 
-from .common import ARCHITECTURES, BACKENDS, SMOKE, require, sweep
+from .common import ARCHITECTURES, BACKENDS, OLDER, SMOKE, require, sweep
 from .inputs import peak_memory, random_images, source_network
 
 try:
     from resnoise import convert, simulate
-except ImportError:  # a commit from before these existed; `require` skips
+except OLDER:  # a commit from before these existed; `require` skips
     convert = simulate = None
 
 TIMESTEPS = sweep([1, 4, 16])

@@ -8,14 +8,14 @@ from pathlib import Path
 import torch
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from .common import ARCHITECTURES, BACKENDS, SMOKE, require
+from .common import ARCHITECTURES, BACKENDS, OLDER, SMOKE, require
 from .inputs import random_data, random_images, source_network
 
 try:
     from resnoise import ExecutionConfig, Job, Recipe, convert, induce, methods
     from resnoise.metrics import alternate
     from resnoise.train import Trainer
-except ImportError:  # a commit from before these existed
+except OLDER:  # a commit from before these existed
     Trainer = None
 
 # CIFAR-10 holds out a tenth for induction; the same proportion, at a hundredth of its size.
