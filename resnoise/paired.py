@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from resnoise.datasets.partition import VALIDATION_FRACTION
 from resnoise.errors import RecordError
 from resnoise.records import Record
 
@@ -29,13 +30,15 @@ class Pairs(NamedTuple):
     seeds: NDArray[np.int64]
 
     def test_to_train(self) -> float:
-        """Test images of a seed over those of the others, if seeds are folds; else 0.
+        """Test images over training images of a seed, if seeds are folds; else 0.
 
-        An upper bound of test over training images, which it is where every image is tested.
+        Training images are nine tenths of what the other seeds tested, a tenth being held out for
+        validation. Where some images are tested by no seed this is an upper bound.
         """
         images = len(np.unique(self.images))
         tested = len(self.images) / len(np.unique(self.seeds))
-        return tested / (images - tested) if images > tested else 0.0
+        trained = (1 - VALIDATION_FRACTION) * (images - tested)
+        return tested / trained if trained else 0.0
 
     def by_seed(self) -> NDArray[np.float64]:
         """Accuracy of the first less that of the second, a fraction a seed, shape `(S,)`."""

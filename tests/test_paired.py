@@ -101,7 +101,8 @@ def test_pairing_is_by_seed_and_image_whatever_their_order():
     assert pairs.first.tolist() == [False, True, True, False, False, True]
     assert pairs.second.tolist() == [False, True, False, False, False, True]
     assert pairs.by_seed().tolist() == pytest.approx([1 / 3, 0])
-    assert pairs.test_to_train() == 1  # of two folds
+    # Of two folds, with a tenth of the other held out for validation.
+    assert pairs.test_to_train() == pytest.approx(1 / 0.9)
 
 
 def test_seeds_that_share_their_test_images_are_no_folds():
