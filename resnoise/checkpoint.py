@@ -42,6 +42,9 @@ class JobInfo(Schema):
     seed: int
     recipe: dict[str, JsonValue]
     data_sha256: str = Field("", description="of images and labels; empty if not noted")
+    model_sha256: str = Field(
+        "", description="of what a model of one's own computes; empty for others, or if not noted"
+    )
 
 
 class CheckpointInfo(Schema):
@@ -72,7 +75,8 @@ def write(path: Path, info: CheckpointInfo, tensors: Mapping[str, Tensor]) -> Ch
     Raises:
         StorageError: the directory cannot be written to.
     """
-    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    # Copies, since what shares its memory with another, as tied weights do, is not saved.
+    data = save({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()})
     sha256 = hashlib.sha256(data).hexdigest()
     weights = path.with_name(f"{path.stem}-{sha256[:_DIGEST_CHARACTERS]}.safetensors")
     info = _sealed(info.model_copy(update={"weights": weights.name, "sha256": sha256}))
@@ -147,7 +151,7 @@ def read(path: Path) -> tuple[CheckpointInfo, dict[str, Tensor]]:
 
 def require_job(info: CheckpointInfo, job: JobInfo, path: Path) -> None:
     """Raise `CheckpointError` unless the checkpoint at `path` is one of `job`."""
-    unknown = {"data_sha256"} if not info.job.data_sha256 else set()
+    unknown = _not_noted(info.job)
     wanted, found = (one.model_dump(exclude=unknown) for one in (job, info.job))
     if changed := differences(wanted, found):
         field, (expected, got) = next(iter(changed.items()))
@@ -170,9 +174,13 @@ def _values(info: CheckpointInfo) -> dict[str, Any]:
     # Left out where there is none, so that a field of tomorrow does not change a file of today.
     optional = ("start", "segments", "digest")
     unused: dict[str, Any] = {name: True for name in optional if not getattr(info, name)}
-    if not info.job.data_sha256:
-        unused["job"] = {"data_sha256"}
+    if not_noted := _not_noted(info.job):
+        unused["job"] = not_noted
     return info.model_dump(mode="json", exclude=unused)
+
+
+def _not_noted(job: JobInfo) -> set[str]:
+    return {name for name in ("data_sha256", "model_sha256") if not getattr(job, name)}
 
 
 def load_state_(network: Any, tensors: Mapping[str, Tensor], path: Path) -> None:

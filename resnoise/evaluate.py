@@ -78,6 +78,7 @@ def evaluate(
         CheckpointError: the checkpoint is damaged, or of another job.
         BackendError: the backend is not known, or not installed.
         ConfigError: there is no such device.
+        DataError: an image cannot be read.
     """
     made_by = provenance()
     execution = execution or ExecutionConfig()

@@ -21,7 +21,8 @@ def export(network: SpikingNetwork, path: Path) -> None:
         network: from `resnoise.convert`.
         path: file to write, replaced whole.
     """
-    tensors = {name: t.contiguous() for name, t in network.model_state.items()}
+    # Copies, since what shares its memory with another, as tied weights do, is not saved.
+    tensors = {name: t.contiguous().clone() for name, t in network.model_state.items()}
     with exclusive(path.parent):
         write_bytes(path, save(tensors, metadata={"spiking_layers": ",".join(network.layers)}))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,12 +13,15 @@ from torch import nn
 
 from resnoise import checkpoint, methods, models
 from resnoise.activation import evaluating
+from resnoise.canonical import sha256_of
 from resnoise.checkpoint import CheckpointInfo, JobInfo
+from resnoise.computation import computation
 from resnoise.config import Extensions, InductionConfig, Recipe
 from resnoise.datasets import ImageData
 from resnoise.errors import ConfigError, DataError
 from resnoise.methods import Method
 from resnoise.methods.conversion import ConversionMethod
+from resnoise.prepare import prepare
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,11 @@ class Job:
         architecture: name from `resnoise.models.names()`, or any name for an `own_model`.
         data: data set with its splits.
         recipe: what decides the outcome.
-        seed: of weights, order of images, augmentation and noise.
+        seed: of weights, order of images, augmentation and noise, and of the splits.
         own_model: any module with ReLUs, to train that instead of an architecture of the suite.
+
+    Raises:
+        ConfigError: the data set was dealt out to its splits by another seed.
     """
 
     method: Method
@@ -40,6 +48,15 @@ class Job:
     recipe: Recipe
     seed: int = 0
     own_model: nn.Module | None = None
+
+    def __post_init__(self) -> None:
+        # A checkpoint names the seed alone: with other splits its network would be tested on images
+        # that it was trained on.
+        if self.data.seed not in (None, self.seed):
+            raise ConfigError(
+                f"expected data of the job's seed {self.seed}, but got {self.data.name} dealt out "
+                f"by seed {self.data.seed}; load it with seed={self.seed}"
+            )
 
     def model(self) -> nn.Module:
         """The model with plain ReLUs that is turned into a network, before training.
@@ -96,7 +113,15 @@ class Job:
             seed=self.seed,
             recipe=self.recipe.to_json(),
             data_sha256=self.data.sha256,
+            model_sha256=self._own_model_sha256,
         )
+
+    @cached_property
+    def _own_model_sha256(self) -> str:
+        if self.own_model is None:
+            return ""
+        with warnings.catch_warnings(action="ignore"):  # said when it is trained
+            return sha256_of(computation(prepare(self.own_model)))
 
     @property
     def trained_by(self) -> str:

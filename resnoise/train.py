@@ -58,7 +58,10 @@ def train(
 
     Raises:
         TrainingError: the loss is not finite; the last good checkpoint stays.
-        ConfigError: the recipe starts from another training, and its checkpoint is not given.
+        ConfigError: the recipe starts from another training, and its checkpoint is not given, or
+            there is no such device.
+        PreparationError, ConversionError: the model cannot be converted.
+        DataError: it does not take these images, has other classes, or an image cannot be read.
         CheckpointError: `directory` holds another training or lacks the best epoch of this one, or
             `start` is of another one.
         StorageError: `directory` cannot be written to.
@@ -145,8 +148,11 @@ class Trainer:
         """Train for one epoch, then validate."""
         started = time.perf_counter()
         epoch = self.epochs_done + 1
-        self._begin_(epoch)
-        loss, accuracy = self._train_(epoch)
+        # What the caller draws from the global generators must not repeat after every epoch.
+        accelerators = [] if self.device.type == "cpu" else [self.device]
+        with torch.random.fork_rng(accelerators, device_type=self.device.type):
+            self._begin_(epoch)
+            loss, accuracy = self._train_(epoch)
         validation = self._on_device(self.validation)
         validated = self.job.method.validate_(self.network, validation, self.job.recipe)
         self.history.append(
@@ -170,9 +176,6 @@ class Trainer:
         # Of equal epochs the later one, which has trained for longer.
         if accuracies[-1] == max(accuracies):
             self.best_epoch = self.epochs_done
-            checkpoint.write(self.best, self._info(), weights)
-        else:
-            checkpoint.amend(self.best, self._info())
         if self.execution.keep_epochs:
             kept = EPOCH.format(f"{self.epochs_done:04}")
             checkpoint.write(self.last.with_name(f"{kept}.json"), self._info(), weights)
@@ -182,6 +185,18 @@ class Trainer:
             if "momentum_buffer" in self.optimiser.state[parameter]
         }
         checkpoint.write(self.last, self._info(), {**weights, **momenta})
+        self._keep_best_()
+
+    def _keep_best_(self) -> None:
+        """Bring `best.json` up to `last.json`, which is written first and has all that it needs.
+
+        In the other order a kill between them would leave an epoch as the best that is then trained
+        once more, on another machine with another accuracy.
+        """
+        if self.best_epoch == self.epochs_done:
+            checkpoint.write(self.best, self._info(), self.network.state_dict())
+        else:
+            checkpoint.amend(self.best, self._info())
 
     def _start_(self, start: Path | None) -> None:
         """Set what the first epoch starts from."""
@@ -278,13 +293,6 @@ class Trainer:
     def _resume_(self) -> None:
         info, tensors = checkpoint.read(self.last)
         checkpoint.require_job(info, self.job.info(), self.last)
-        try:
-            checkpoint.read(self.best)
-        except CheckpointError as error:
-            raise CheckpointError(
-                f"expected the best epoch beside {self.last}, but {error}; restore it, or remove "
-                f"{self.last} to train anew"
-            ) from error
         checkpoint.load_state_(self.network, tensors, self.last)
         for name, parameter in self.network.named_parameters():
             if MOMENTUM + name in tensors:
@@ -295,6 +303,21 @@ class Trainer:
         self.best_epoch = info.best_epoch
         self.start_sha256 = info.start
         self.segments = info.segments
+        if not self._best_is_there():
+            self._keep_best_()
+
+    def _best_is_there(self) -> bool:
+        """Whether `best.json` is of the best epoch, and tells of all epochs."""
+        try:
+            best, _ = checkpoint.read(self.best)
+        except CheckpointError as error:
+            if self.best_epoch == self.epochs_done:  # a kill came between the two
+                return False
+            raise CheckpointError(
+                f"expected the best epoch beside {self.last}, but {error}; restore it, or remove "
+                f"{self.last} to train anew"
+            ) from error
+        return (best.epoch, len(best.history)) == (self.best_epoch, self.epochs_done)
 
 
 def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:

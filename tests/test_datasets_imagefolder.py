@@ -1,6 +1,7 @@
 """Folders of image files."""
 
 import importlib.util
+import itertools
 import shutil
 
 import numpy as np
@@ -102,16 +103,27 @@ def test_classes_must_agree(folder):
         load(f"imagefolder:{folder}")
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-@pytest.mark.parametrize("content", ["truncated", "text", "empty"])
-def test_broken_image_is_named_when_it_is_read(folder, content, workers):
-    path = folder / "test" / "green" / "01.png"
+def broken(path, content):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
     intact = path.read_bytes()
     path.write_bytes(
         {"truncated": intact[: len(intact) // 2], "text": b"no image", "empty": b""}[content]
     )
+    return path
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("content", ["truncated", "text", "empty"])
+def test_broken_image_is_named_when_it_is_read(folder, content, workers):
+    path = broken(folder / "train" / "green" / "01.png", content)
     data = load(f"imagefolder:{folder}")
+    loaders = [batches(split, 4, workers=workers) for split in (data.train, data.validation)]
     with pytest.raises(DataError, match=f"cannot read image {path}"):
-        list(batches(data.test, 4, workers=workers))
+        list(itertools.chain(*loaders))
+
+
+def test_broken_test_image_is_named_before_anything_is_trained(folder):
+    path = broken(folder / "test" / "green" / "01.png", "truncated")
+    with pytest.raises(DataError, match=f"cannot read image {path}"):
+        load(f"imagefolder:{folder}")

@@ -18,9 +18,10 @@ from resnoise import checkpoint
 from resnoise.activation import activations
 from resnoise.config import ExecutionConfig, Recipe
 from resnoise.convert import convert
-from resnoise.datasets import batches
+from resnoise.datasets import batches, load
 from resnoise.errors import (
     CheckpointError,
+    ConfigError,
     ConversionError,
     DataError,
     StorageError,
@@ -56,7 +57,8 @@ def uninterrupted(tmp_path_factory):
 # The moment of the kill, as Python that runs before the training, and the epochs done by then.
 KILLS = {
     "in the middle of an epoch": ("after_steps(8)", 2),
-    "between best and last": ("at_write('last', 3)", 2),
+    "between two epochs": ("at_write('last', 3)", 2),
+    "between last and best": ("at_write('best', 3)", 3),
 }
 
 
@@ -135,12 +137,41 @@ def test_a_finished_training_is_left_alone(uninterrupted):
 
 
 @pytest.mark.parametrize("left", ["best.json", "best-*.safetensors"])
-def test_a_training_without_its_best_epoch_is_told_before_the_next(uninterrupted, tmp_path, left):
-    shutil.copytree(uninterrupted, tmp_path / "run")
-    for path in (tmp_path / "run").glob(left):
+def test_a_training_without_its_best_epoch_is_told_before_the_next(tmp_path, left):
+    job = with_method(tiny_job(epochs=2), WATCHED["nq"](accuracies=[0.6, 0.5]))
+    train(job, tmp_path)
+    for path in tmp_path.glob(left):
         path.unlink()
     with pytest.raises(CheckpointError, match=r"the best epoch beside .*last.json.*cannot read"):
-        train(tiny_job(), tmp_path / "run")
+        train(job, tmp_path)
+
+
+def test_a_best_epoch_that_is_the_last_is_made_again_from_it(uninterrupted, tmp_path):
+    shutil.copytree(uninterrupted, tmp_path / "run")
+    for path in (tmp_path / "run").glob("best*"):
+        path.unlink()
+    train(tiny_job(), tmp_path / "run")
+    assert files(tmp_path / "run") == files(uninterrupted)
+
+
+def test_the_best_epoch_tells_of_the_last_one_after_a_kill_in_between(monkeypatch, tmp_path):
+    job = with_method(tiny_job(epochs=2), WATCHED["nq"](accuracies=[0.6, 0.5]))
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "amend", lambda *_: sys.exit("killed"))
+        with pytest.raises(SystemExit):
+            train(job, tmp_path)
+    assert len(checkpoint.read_info(tmp_path / "best.json").history) == 1
+    train(job, tmp_path)
+    best = checkpoint.read_info(tmp_path / "best.json")
+    assert (best.epoch, len(best.history)) == (1, 2)
+
+
+def test_random_numbers_of_the_caller_go_on_after_a_training(tmp_path):
+    torch.manual_seed(7)
+    expected = torch.rand(2)
+    torch.manual_seed(7)
+    train(tiny_job(epochs=1), tmp_path)
+    assert torch.equal(torch.rand(2), expected)
 
 
 def test_what_cannot_be_converted_is_found_before_the_first_step(tmp_path):
@@ -308,6 +339,33 @@ def test_an_unwritable_directory(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot make the directory"):
         train(tiny_job(epochs=1), tmp_path / "file" / "run")
+
+
+def test_a_model_that_computes_something_else_is_not_gone_on_with(uninterrupted, tmp_path):
+    shutil.copytree(uninterrupted, tmp_path / "run")
+    job = tiny_job()
+    job.own_model[3] = nn.MaxPool2d(2)
+    with pytest.warns(UserWarning, match="average pool"):
+        train(job, tmp_path / "run")  # the same, once it is prepared
+    job = tiny_job()
+    job.own_model[5].padding_mode = "circular"  # and tensors of the same names and shapes
+    with pytest.raises(CheckpointError, match="expected model_sha256"):
+        train(job, tmp_path / "run")
+
+
+def test_weights_that_are_tied_are_kept(tmp_path):
+    first, second = nn.Linear(64, 64), nn.Linear(64, 64)
+    second.weight = first.weight
+    model = nn.Sequential(nn.Flatten(), first, nn.ReLU(), second, nn.ReLU(), nn.Linear(64, 2))
+    job = dataclasses.replace(tiny_job(epochs=1), own_model=model)
+    weights = job.load(train(job, tmp_path)).state_dict()
+    assert torch.equal(weights["1.weight"], weights["3.weight"])
+
+
+def test_data_that_another_seed_dealt_out_are_refused():
+    data = load("digits", seed=1)
+    with pytest.raises(ConfigError, match="seed 0, but got digits dealt out by seed 1"):
+        dataclasses.replace(tiny_job(), data=data)
 
 
 def test_images_of_another_channel_count(tmp_path):

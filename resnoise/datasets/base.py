@@ -136,6 +136,7 @@ class ImageData:
         validation: held out of the training images; for choosing epochs and noise induction.
         test: for reporting only.
         sha256: hash of the images and labels of the whole data set, whatever the seed.
+        seed: that dealt the images out to the splits; None for splits of your own.
     """
 
     name: str
@@ -145,6 +146,7 @@ class ImageData:
     validation: Split
     test: Split
     sha256: str
+    seed: int | None = None
 
     @property
     def test_ids(self) -> np.ndarray:

@@ -43,6 +43,11 @@ class ImageFiles:
         images = np.stack([self._read(self.paths[position]) for position in positions.tolist()])
         return torch.from_numpy(images).permute(0, 3, 1, 2)
 
+    def require_readable(self) -> None:
+        """Raise `DataError` if a file is no image that can be read."""
+        for path in self.paths:
+            self._read(path)
+
     def _read(self, path: str) -> np.ndarray:
         from PIL import Image, ImageOps
 
@@ -60,7 +65,10 @@ class ImageFiles:
 
 
 def load(request: Request) -> ImageData:
-    """The images below the folder that follows `imagefolder:`, resized to `image_size`."""
+    """The images below the folder that follows `imagefolder:`, resized to `image_size`.
+
+    Test images are read once now: mending one after a training would make it one of other data.
+    """
     folder = Path(request.argument).expanduser()
     train, test = _list_images(folder / "train"), _list_images(folder / "test")
     if train.classes != test.classes:
@@ -78,6 +86,7 @@ def load(request: Request) -> ImageData:
         )
         for part in (train, test)
     )
+    held_out.pixels.require_readable()
     return deal(
         request,
         development,

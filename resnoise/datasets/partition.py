@@ -45,6 +45,7 @@ def deal(
         validation=Split(development, validation),
         test=Split(test, test_positions),
         sha256=sha256,
+        seed=request.seed,
     )
 
 
