@@ -31,7 +31,8 @@ def convert(network: fx.GraphModule, backend: str = "reference") -> SpikingNetwo
         The spiking network, in evaluation mode, on the device of the source network.
 
     Raises:
-        ConversionError: `network` is not a source network.
+        ConversionError: `network` is not a source network, its logits depend on no activation, or
+            it takes a shape before the first one.
         BackendError: unknown backend, or one that is not installed.
 
     Source: Bu et al., ICLR 2022, arXiv 2303.04347, section 4; Huang et al., arXiv 2404.17456.

@@ -6,6 +6,7 @@ from collections import Counter
 
 import torch
 from torch import fx, nn
+from torch.nn.utils import parametrize
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from resnoise.operators import (
@@ -69,6 +70,8 @@ def _is_flat(node: fx.Node, network: fx.GraphModule) -> bool:
 def _fuse(layer: nn.Module, norm: nn.Module) -> nn.Module | None:
     """The two in one, or None where they must stay two."""
     if not isinstance(norm, BATCH_NORMS) or norm.running_mean is None:
+        return None
+    if parametrize.is_parametrized(layer):  # its weights are computed anew with every call
         return None
     if isinstance(layer, CONVOLUTIONS):
         return fuse_conv_bn_eval(layer, norm)

@@ -45,6 +45,9 @@ _MAX_FUNCTIONS: dict[Callable, type[nn.Module]] = {
     torch.max_pool3d: nn.MaxPool3d,
 }
 
+# In their order, which is not that of the modules.
+_POOL_ARGUMENTS = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
+
 
 def prepare(model: nn.Module, config: ActivationConfig | None = None) -> fx.GraphModule:
     """Turn a model with ReLUs into the source network of a conversion.
@@ -66,7 +69,7 @@ def prepare(model: nn.Module, config: ActivationConfig | None = None) -> fx.Grap
             silently stay unconverted (named in the message).
     """
     config = config or ActivationConfig()
-    network = _trace(copy.deepcopy(model))
+    network = _trace(_copied(model))
     modules = dict(network.named_modules())
     if any(isinstance(module, QuantisedReLU) for module in modules.values()):
         raise PreparationError("expected a model with ReLUs, but got one that is prepared already")
@@ -103,6 +106,17 @@ def prepare(model: nn.Module, config: ActivationConfig | None = None) -> fx.Grap
             "write dimensions from the front, 0 is the images, since −2 may be any"
         )
     return network
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(model)
+    except RuntimeError as error:
+        raise PreparationError(
+            f"cannot copy {type(model).__name__}: {str(error).splitlines()[0]}; remove what "
+            "computes weights before every call, such as torch.nn.utils.weight_norm, or use that "
+            "of torch.nn.utils.parametrizations"
+        ) from error
 
 
 class _Tracer(fx.Tracer):
@@ -202,7 +216,8 @@ def _average_instead_of_maximum(
         pool = modules[node.target]
         name = node.target
     elif node.op == "call_function" and node.target in _MAX_FUNCTIONS:
-        pool = _MAX_FUNCTIONS[node.target](*node.args[1:], **node.kwargs)
+        given = dict(zip(_POOL_ARGUMENTS, node.args[1:], strict=False))
+        pool = _MAX_FUNCTIONS[node.target](**given, **node.kwargs)
         name = _free_name(network, node)
     else:
         return

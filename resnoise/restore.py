@@ -19,11 +19,13 @@ def restore(path: Path | str) -> tuple[CheckpointInfo, nn.Module]:
         path: `best.json` or `last.json` of a training.
 
     Returns:
-        The network is in evaluation mode on the CPU; `resnoise.convert` makes a spiking one of it.
+        The network is in evaluation mode on the CPU. It is what was trained: a source network, of
+        which `resnoise.convert` makes a spiking one, or of direct training the spiking one itself.
 
     Raises:
         CheckpointError: the checkpoint is damaged, or of a model that is not of this suite.
         ConfigError: its method is not installed.
+        BackendError: it was trained directly on a backend that is not installed.
     """
     path = Path(path)
     info, tensors = checkpoint.read(path)

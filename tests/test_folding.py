@@ -7,6 +7,7 @@ import torch
 from networks import images
 from torch import fx, nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrizations
 
 from resnoise.folding import fold_batch_norm_
 
@@ -140,6 +141,15 @@ def test_shared_outputs_and_modules(body, left):
     x = images(2, 3, 4, 4)
     assert torch.allclose(network(x), model(x), atol=1e-4)
     assert norms(network) == left
+
+
+@pytest.mark.parametrize("norm", [parametrizations.weight_norm, parametrizations.spectral_norm])
+def test_a_norm_after_weights_that_are_computed_from_others_stays(norm):
+    model = nn.Sequential(norm(nn.Conv2d(3, 4, 3)), nn.BatchNorm2d(4), norm(nn.Conv2d(4, 2, 1)))
+    network = folded(model)
+    assert norms(network) == 1
+    x = images(2, 3, 5, 5)
+    assert torch.allclose(network(x), model(x), atol=1e-5)
 
 
 def test_folding_twice_changes_nothing():

@@ -169,11 +169,15 @@ def test_dropout_follows_the_networks_mode():
          lambda h: F.avg_pool2d(h, 3, 2, 1, ceil_mode=True)),
         (lambda m, h: F.max_pool2d(input=h, kernel_size=2), {}, lambda h: F.avg_pool2d(h, 2)),
         (lambda m, h: torch.max_pool2d(h, 2), {}, lambda h: F.avg_pool2d(h, 2)),
+        (lambda m, h: torch.max_pool2d(h, 3, 3, 0, 1, True), {},
+         lambda h: F.avg_pool2d(h, 3, ceil_mode=True)),
+        (lambda m, h: F.max_pool2d(h, 3, 3, 0, 1, True), {},
+         lambda h: F.avg_pool2d(h, 3, ceil_mode=True)),
         (lambda m, h: m.pool(m.pool(h)), {"pool": nn.MaxPool2d(2)},
          lambda h: F.avg_pool2d(F.avg_pool2d(h, 2), 2)),
     ],
     ids=["module", "stride", "ceil", "adaptive", "F", "F stride", "F keywords", "F input",
-         "torch", "twice"],
+         "torch", "torch positions", "F positions", "twice"],
 )  # fmt: skip
 def test_maximum_pools_become_average_pools_and_say_so(body, modules, average):
     model = Model(lambda m, h: F.relu(body(m, h)), **modules).eval()
@@ -362,3 +366,11 @@ def test_a_lone_activation_is_a_network():
     assert len(activations(network)) == 1
     assert isinstance(next(iter(activations(network).values())), QuantisedReLU)
     assert network(torch.tensor([[0.6]])).item() == 0.5
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_a_model_that_cannot_be_copied_is_refused():
+    model = nn.Sequential(nn.utils.weight_norm(nn.Linear(4, 4)), nn.ReLU(), nn.Linear(4, 2))
+    model(torch.zeros(1, 4))
+    with pytest.raises(PreparationError, match=r"cannot copy Sequential: .*weight_norm"):
+        prepare(model)
