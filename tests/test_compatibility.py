@@ -22,7 +22,7 @@ class NamedData:
 
     def __init__(self, info):
         self.name, self.classes, self.shape = info.dataset, info.classes, info.shape
-        self.sha256 = info.data_sha256
+        self.sha256, self.seed = info.data_sha256, info.seed
 
 
 def job_of(path):
