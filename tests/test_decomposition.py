@@ -118,7 +118,7 @@ def test_seeds_of_a_method_are_one_row(train, qcfs, tmp_path):
 
 
 def test_the_same_row_twice(qcfs, tmp_path):
-    with pytest.raises(CheckpointError, match="2 of qcfs with L = 2 and seed 0"):
+    with pytest.raises(CheckpointError, match="got 2 of method qcfs, L = 2 and seed 0"):
         compare_losses([qcfs, qcfs], DIGITS, (1,), tmp_path, lambda name: ignore)
 
 
