@@ -16,3 +16,15 @@ def pytest_configure():
 def folds():
     """Records of four methods on three folds, see `tests.comparisons.three_folds`."""
     return three_folds()
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(tmp_path_factory):
+    """Directory of an NQ training that nobody disturbed."""
+    from tiny_job import tiny_job
+
+    from resnoise.train import train
+
+    directory = tmp_path_factory.mktemp("uninterrupted")
+    train(tiny_job(), directory)
+    return directory

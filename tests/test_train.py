@@ -1,18 +1,13 @@
-"""The training loop: what it leaves behind, resuming after a kill, and stopping in time."""
+"""The training loop: what it leaves behind, and stopping in time."""
 
 import dataclasses
 import math
-import shutil
-import signal
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
 
 import pytest
 import torch
 from tiny_job import METHODS, tiny_data, tiny_job
 from torch import nn
+from watched import WATCHED, with_method
 
 from resnoise import checkpoint
 from resnoise.activation import activations
@@ -20,100 +15,18 @@ from resnoise.config import ExecutionConfig, Recipe
 from resnoise.convert import convert
 from resnoise.datasets import batches, load
 from resnoise.errors import (
-    CheckpointError,
     ConfigError,
     ConversionError,
     DataError,
     StorageError,
     TrainingError,
 )
-from resnoise.methods import Validation
 from resnoise.simulate import predictions, simulate
 from resnoise.train import train
-
-HERE = Path(__file__).parent
-
-
-def with_method(job, method):
-    return dataclasses.replace(job, method=method)
 
 
 def timeless(history):
     return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
-
-
-def files(directory):
-    return {path.name: path.read_bytes() for path in directory.iterdir()}
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    """Directory of an NQ training that nobody disturbed."""
-    directory = tmp_path_factory.mktemp("uninterrupted")
-    train(tiny_job(), directory)
-    return directory
-
-
-# The moment of the kill, as Python that runs before the training, and the epochs done by then.
-KILLS = {
-    "in the middle of an epoch": ("after_steps(8)", 2),
-    "between two epochs": ("at_write('last', 3)", 2),
-    "between last and best": ("at_write('best', 3)", 3),
-}
-
-
-@pytest.mark.parametrize("moment", KILLS)
-def test_a_killed_training_ends_like_one_that_was_not(moment, uninterrupted, tmp_path):
-    kill, epochs = KILLS[moment]
-    script = f"""
-        import os, signal, sys
-        sys.path[:0] = [{str(HERE)!r}, {str(HERE.parent)!r}]
-        from pathlib import Path
-        import torch
-        from resnoise import checkpoint
-        from resnoise.train import train
-        from tiny_job import tiny_job
-
-        torch.set_num_threads({torch.get_num_threads()})
-        progress = None
-
-        def kill():
-            os.kill(os.getpid(), signal.SIGKILL)
-
-        def after_steps(steps):
-            global progress
-            progress = lambda done, total, text: kill() if done >= steps else None
-
-        def at_write(name, epoch):
-            write = checkpoint.write
-            checkpoint.write = lambda path, info, tensors: (
-                kill() if (path.stem, info.epoch) == (name, epoch) else write(path, info, tensors)
-            )
-
-        {kill}
-        train(tiny_job(), Path({str(tmp_path)!r}), progress=progress)
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert checkpoint.read(tmp_path / "last.json")[0].epoch == epochs
-
-    train(tiny_job(), tmp_path)
-    for name in ("last.json", "best.json"):
-        info, tensors = checkpoint.read(tmp_path / name)
-        expected_info, expected = checkpoint.read(uninterrupted / name)
-        assert set(tensors) == set(expected)
-        for key, tensor in tensors.items():
-            assert torch.allclose(tensor, expected[key], rtol=1e-6, atol=1e-8), key
-        assert info.epoch == expected_info.epoch
-        assert info.best_epoch == expected_info.best_epoch
-        for row, other in zip(info.history, expected_info.history, strict=True):
-            assert row["train_loss"] == pytest.approx(other["train_loss"], rel=1e-6)
-            assert row["validation_accuracy"] == other["validation_accuracy"]
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [
-        ".json", ".json", ".safetensors", ".safetensors",
-    ]  # fmt: skip
 
 
 def test_equal_jobs_give_equal_networks_and_other_seeds_others(uninterrupted, tmp_path):
@@ -125,45 +38,6 @@ def test_equal_jobs_give_equal_networks_and_other_seeds_others(uninterrupted, tm
     assert all(torch.equal(same[name], expected[name]) for name in expected)
     assert timeless(info.history) == timeless(expected_info.history)
     assert not torch.equal(other["0.weight"], expected["0.weight"])
-
-
-def test_a_finished_training_is_left_alone(uninterrupted):
-    before = files(uninterrupted)
-    calls = []
-    best = train(tiny_job(), uninterrupted, progress=lambda *call: calls.append(call))
-    assert best == uninterrupted / "best.json"
-    assert files(uninterrupted) == before
-    assert not calls
-
-
-@pytest.mark.parametrize("left", ["best.json", "best-*.safetensors"])
-def test_a_training_without_its_best_epoch_is_told_before_the_next(tmp_path, left):
-    job = with_method(tiny_job(epochs=2), WATCHED["nq"](accuracies=[0.6, 0.5]))
-    train(job, tmp_path)
-    for path in tmp_path.glob(left):
-        path.unlink()
-    with pytest.raises(CheckpointError, match=r"the best epoch beside .*last.json.*cannot read"):
-        train(job, tmp_path)
-
-
-def test_a_best_epoch_that_is_the_last_is_made_again_from_it(uninterrupted, tmp_path):
-    shutil.copytree(uninterrupted, tmp_path / "run")
-    for path in (tmp_path / "run").glob("best*"):
-        path.unlink()
-    train(tiny_job(), tmp_path / "run")
-    assert files(tmp_path / "run") == files(uninterrupted)
-
-
-def test_the_best_epoch_tells_of_the_last_one_after_a_kill_in_between(monkeypatch, tmp_path):
-    job = with_method(tiny_job(epochs=2), WATCHED["nq"](accuracies=[0.6, 0.5]))
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "amend", lambda *_: sys.exit("killed"))
-        with pytest.raises(SystemExit):
-            train(job, tmp_path)
-    assert len(checkpoint.read_info(tmp_path / "best.json").history) == 1
-    train(job, tmp_path)
-    best = checkpoint.read_info(tmp_path / "best.json")
-    assert (best.epoch, len(best.history)) == (1, 2)
 
 
 def test_random_numbers_of_the_caller_go_on_after_a_training(tmp_path):
@@ -216,34 +90,6 @@ def test_history_tells_of_every_layer(uninterrupted):
     for name, layer in info.history[-1]["layers"].items():
         assert tensors[f"{name}.sigma"].item() == pytest.approx(layer["sigma"])
     assert info.history[-1]["layers"]["7"]["sigma"] > 0
-
-
-class Watched:
-    """Mixed into a method: σ in each step, and the accuracies that validation gives."""
-
-    def __init__(self, accuracies=None, diverge_at=None, scale=1.0):
-        self.accuracies = accuracies
-        self.diverge_at = diverge_at
-        self.scale = scale
-        self.sigmas, self.states = [], []
-
-    def loss(self, network, images, labels):
-        self.sigmas.append([layer.sigma.item() for layer in activations(network).values()])
-        loss, logits = super().loss(network, images, labels)
-        loss = loss * self.scale
-        if self.diverge_at is not None and len(self.sigmas) > self.diverge_at:
-            loss = loss * math.nan
-        return loss, logits
-
-    def validate_(self, network, batches, recipe):
-        found = super().validate_(network, batches, recipe)
-        self.states.append({k: v.clone() for k, v in network.state_dict().items()})
-        if self.accuracies is None:
-            return found
-        return Validation(self.accuracies[len(self.states) - 1], found.layers)
-
-
-WATCHED = {name: type(name, (Watched, method), {}) for name, method in METHODS.items()}
 
 
 def test_noise_starts_after_the_first_epoch_and_never_for_qcfs(tmp_path):
@@ -312,45 +158,10 @@ def test_weights_that_are_not_finite_are_not_saved(method, tmp_path):
     assert not any(path.suffix == ".json" for path in tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("other", "field"),
-    [
-        (lambda: tiny_job("qcfs"), "training nq.*qcfs|training qcfs.*nq"),
-        (lambda: tiny_job(seed=1), "seed 1, but got 0"),
-        (lambda: tiny_job(epochs=5), "recipe"),
-        (lambda: tiny_job(weight_decay=0.0), "recipe"),
-    ],
-)
-def test_a_directory_of_another_training_is_refused_and_left_alone(other, field, uninterrupted):
-    before = files(uninterrupted)
-    with pytest.raises(CheckpointError, match=f"of another training: expected .*({field})"):
-        train(other(), uninterrupted)
-    assert files(uninterrupted) == before
-
-
-def test_damaged_weights_are_not_gone_on_from(uninterrupted, tmp_path):
-    for name, data in files(uninterrupted).items():
-        (tmp_path / name).write_bytes(data[:-1] if name.startswith("last-") else data)
-    with pytest.raises(CheckpointError, match="truncated or edited"):
-        train(tiny_job(), tmp_path)
-
-
 def test_an_unwritable_directory(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot make the directory"):
         train(tiny_job(epochs=1), tmp_path / "file" / "run")
-
-
-def test_a_model_that_computes_something_else_is_not_gone_on_with(uninterrupted, tmp_path):
-    shutil.copytree(uninterrupted, tmp_path / "run")
-    job = tiny_job()
-    job.own_model[3] = nn.MaxPool2d(2)
-    with pytest.warns(UserWarning, match="average pool"):
-        train(job, tmp_path / "run")  # the same, once it is prepared
-    job = tiny_job()
-    job.own_model[5].padding_mode = "circular"  # and tensors of the same names and shapes
-    with pytest.raises(CheckpointError, match="expected model_sha256"):
-        train(job, tmp_path / "run")
 
 
 def test_weights_that_are_tied_are_kept(tmp_path):
