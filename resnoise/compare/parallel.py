@@ -6,6 +6,7 @@ import multiprocessing
 from collections.abc import Iterable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from itertools import islice
 from typing import NamedTuple
 
@@ -74,26 +75,39 @@ def _train_each(grid: Grid, place: Workplace, pieces: list[_Piece], announce: An
     # Forked processes inherit torch's thread pool in a state they cannot use.
     context = multiprocessing.get_context("spawn")
     progress = announce(f"{len(pieces)} trainings, {place.jobs} at a time")
-    with ProcessPoolExecutor(
-        place.jobs, context, initializer=torch.set_num_threads, initargs=(threads,)
-    ) as pool:
+    others = set(multiprocessing.active_children())
+    with ExitStack() as stack:
+        # A pool for each: a pool of several processes waits for ever where one of them is killed
+        # while another is being started (Python 3.11).
+        pools = [
+            stack.enter_context(
+                ProcessPoolExecutor(
+                    1, context, initializer=torch.set_num_threads, initargs=(threads,)
+                )
+            )
+            for _ in range(place.jobs)
+        ]
         # No more than run at once: what waits in a pool is begun even after an interrupt.
         waiting = iter(pieces)
-        running: dict[Future, _Piece] = {}
+        running: dict[Future, tuple[ProcessPoolExecutor, _Piece]] = {}
 
-        def begin(count: int) -> None:
-            for piece in islice(waiting, count):
-                running[pool.submit(_train_one, grid, place, piece)] = piece
+        def begin(pool: ProcessPoolExecutor) -> None:
+            for piece in islice(waiting, 1):
+                running[pool.submit(_train_one, grid, place, piece)] = pool, piece
 
         try:
-            begin(place.jobs)
+            for pool in pools:
+                begin(pool)
             for done in range(1, len(pieces) + 1):
                 future = next(as_completed(running))
-                piece = running.pop(future)
+                pool, piece = running.pop(future)
                 future.result()
-                begin(1)
+                begin(pool)
                 progress(done, len(pieces), str(piece))
         except BrokenProcessPool as error:
+            # Only the killed one's pool knows; the others would be waited for to the end.
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
             raise TrainingError(
                 f"a process was killed while {place.jobs} networks were trained at a time, "
                 "perhaps for want of memory; the same command goes on from what there is, and "
