@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from resnoise import checkpoint, methods, models
 from resnoise.activation import evaluating
@@ -177,13 +177,15 @@ def _require_fit(model: nn.Module, architecture: str, data: ImageData) -> None:
     try:
         with evaluating(model), torch.no_grad():
             logits = model(torch.zeros(1, *data.shape))
-    except RuntimeError as error:
+    # What torch's modules raise of a shape that they do not take.
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(
             f"architecture {architecture} does not take images of shape {data.shape}: {reason}"
         ) from error
-    if logits.shape != (1, len(data.classes)):
+    shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    if shape != (1, len(data.classes)):
         raise DataError(
             f"expected architecture {architecture} to give logits of shape "
-            f"(1, {len(data.classes)}) for one image of {data.name}, but got {tuple(logits.shape)}"
+            f"(1, {len(data.classes)}) for one image of {data.name}, but got {shape}"
         )

@@ -70,21 +70,35 @@ class RecordStore:
         return records
 
     def add(self, records: Iterable[Record]) -> None:
-        """Add `records`, each in place of the one with its key and its weights, if there is one.
+        """Add `records`, each in place of the one with its key, if there is one.
 
         Several processes may add to one store. Nothing is written if what is there is not valid.
 
         Raises:
-            RecordError: what is there is not valid, or of other weights.
+            RecordError: what is there is not valid, or of other weights of the same training.
         """
         added = list(records)
         _refuse_duplicates(added, "the records to add")
         with exclusive(self.directory):
             merged = {record.key: record for record in self.load()}
             for record in added:
-                _refuse_other_weights(merged.get(record.key), record, self.path)
-            merged.update((record.key, record) for record in added)
+                _refuse_other_weights(
+                    merged.values(), record.key, record.checkpoint_sha256, self.path
+                )
+                merged[record.key] = record
             write_text(self.path, _encode(list(merged.values())))
+
+    def require_same_network(self, key: RecordKey, checkpoint_sha256: str) -> None:
+        """Find out before an evaluation whether its records can be added.
+
+        Args:
+            key: of one of the records.
+            checkpoint_sha256: the hash of the weights to evaluate.
+
+        Raises:
+            RecordError: there are records of other weights of the same training.
+        """
+        _refuse_other_weights(self.load(), key, checkpoint_sha256, self.path)
 
     def keys(self) -> set[RecordKey]:
         """Keys of all records, to see what is still to be done."""
@@ -214,14 +228,17 @@ def _refuse_duplicates(records: Sequence[Record], place: str) -> None:
         first[record.key] = index
 
 
-def _refuse_other_weights(before: Record | None, now: Record, path: Path) -> None:
-    """One seed of a row is one network, at every T."""
-    if before is not None and before.checkpoint_sha256 != now.checkpoint_sha256:
-        raise RecordError(
-            f"{path} holds another network of this evaluation ({_spelt(now.key)}): the SHA-256 of "
-            f"its weights is {before.checkpoint_sha256}, now it is {now.checkpoint_sha256}; use "
-            "another --out, or move the records away"
-        )
+def _refuse_other_weights(
+    records: Iterable[Record], key: RecordKey, checkpoint_sha256: str, path: Path
+) -> None:
+    """One seed of a training is one network, whatever it is evaluated as, on and at."""
+    for record in records:
+        if record.key.network == key.network and record.checkpoint_sha256 != checkpoint_sha256:
+            raise RecordError(
+                f"{path} holds another network of this training ({_spelt(record.key)}): the "
+                f"SHA-256 of its weights is {record.checkpoint_sha256}, now it is "
+                f"{checkpoint_sha256}; use another --out, or move the records away"
+            )
 
 
 def _spelt(key: RecordKey) -> str:

@@ -102,6 +102,19 @@ def test_remarks_tell_what_the_recipes_and_the_code_were(against):
     assert "- after: evaluated by ffffffffffff; trained on: not noted." in page
 
 
+def test_remarks_on_recipes_are_of_the_networks_that_were_tested(against):
+    def direct(timesteps, epochs):
+        own = {"training": f"direct-T{timesteps}", "checkpoint_sha256": str(timesteps) * 64}
+        recipe = {"recipe": {"epochs": epochs}}
+        return record("direct", 260, levels=None, timesteps=timesteps, **own, **recipe)
+
+    page, _ = against([direct(2, 20), direct(4, 12)], [direct(4, 12), direct(6, 30)])
+    assert "- Recipe of direct: the same." in page
+    page, _ = against([direct(2, 20), direct(4, 12)], [direct(2, 20), direct(4, 20)])
+    assert "- Recipe of direct (direct-T2): the same." in page
+    assert "- Recipe of direct (direct-T4): epochs 12, then 20." in page
+
+
 def test_other_images_are_not_paired(against):
     after = [record("nq", 270), record("qcfs", 280, data_sha256="e" * 64)]
     page, frame = against([record("nq", 270), record("qcfs", 270)], after)

@@ -1,5 +1,7 @@
 """Loading by name, the digits, and what every data set shares."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -106,6 +108,18 @@ def test_label_out_of_range(label):
 def test_as_many_labels_as_images():
     with pytest.raises(DataError, match="got 2 labels for 3 images"):
         _images(labels=[0, 1])
+
+
+def test_own_data_need_images_to_train_and_validate_with_and_a_hash():
+    data = load("digits")
+    nothing = Split(_images(labels=[0, 1, 1]), np.arange(0))
+    for changes, message in (
+        ({"train": nothing}, "images in split train of digits, but it is empty"),
+        ({"validation": nothing}, "images in split validation of digits"),
+        ({"sha256": "none"}, "64 hexadecimal digits.*got 'none'"),
+    ):
+        with pytest.raises(DataError, match=message):
+            dataclasses.replace(data, **changes)
 
 
 def test_split_works_with_torchs_own_loader():

@@ -7,9 +7,10 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from resnoise.datasets import batches, load
+from resnoise.datasets.imagefolder import ImageFiles
 from resnoise.errors import DataError
 
 pytestmark = pytest.mark.skipif(
@@ -61,6 +62,25 @@ def test_grey_and_transparent_files_become_rgb(folder):
     images, _ = load(f"imagefolder:{folder}", image_size=8).test.batch([0, 1])
     white = torch.from_numpy((1 - MEAN) / STD).float().view(3, 1, 1).expand(3, 8, 8)
     assert torch.allclose(images, white.expand(2, 3, 8, 8), atol=1e-6)
+
+
+def test_photographs_are_turned_upright(tmp_path):
+    path = tmp_path / "turned.jpg"
+    halves = np.repeat(np.array([[0], [255]], dtype=np.uint8), 16, axis=0).repeat(32, axis=1)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # the camera stood on its right side
+    Image.fromarray(halves).save(path, exif=exif)
+    upright = ImageFiles([str(path)], 32)[torch.tensor([0])][0, 0]
+    assert upright[:, :12].min() > 200
+    assert upright[:, 20:].max() < 50
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "int32", "float32"])
+def test_more_than_eight_bits_a_channel_are_refused(tmp_path, dtype):
+    path = tmp_path / "deep.tif"
+    Image.fromarray(np.full((32, 32), 1, dtype=dtype)).save(path)
+    with pytest.raises(DataError, match=r"deep.tif: expected 8 bits a channel, but got mode [IF]"):
+        ImageFiles([str(path)], 32).require_readable()
 
 
 def test_hash_follows_contents_and_names_but_not_the_place(folder, tmp_path_factory):

@@ -185,9 +185,12 @@ def test_another_network_is_not_put_in_the_place_of_one(tmp_path):
     store = RecordStore(tmp_path)
     before = make_record(checkpoint_sha256="a" * 64)
     store.add([before])
-    with pytest.raises(RecordError, match=r"another network .*method nq.*a{64}, now it is b{64}"):
-        store.add([make_record(seed=5), make_record(checkpoint_sha256="b" * 64)])
-    assert store.load() == [before]
+    other = {"checkpoint_sha256": "b" * 64}
+    for changes in ({}, {"timesteps": 4}, {"backend": "snntorch"}):
+        with pytest.raises(RecordError, match=r"another network .*nq.*a{64}, now it is b{64}"):
+            store.add([make_record(seed=5), make_record(**other, **changes)])
+        assert store.load() == [before]
+    store.add([make_record(**other, seed=1), make_record(**other, levels=8)])
 
 
 def test_duplicates_to_add_are_refused(tmp_path):

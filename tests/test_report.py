@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from resnoise.errors import RecordError
-from resnoise.report import Reference, summary_table, write_report
+from resnoise.report import NQ, summary_table, write_report
+from resnoise.report.facts import warnings
 from resnoise.report.missing import missing_cells
 from resnoise.report.parity import backend_parity
 from tests.comparisons import record, store
@@ -95,9 +96,23 @@ def test_a_row_of_several_recipes_is_said(tmp_path):
     assert "nq with L = 4 on digits, smallnet was trained by 2 recipes" in text
 
 
-def test_a_reference_method_without_records_is_said(tmp_path):
-    write_report(store(tmp_path, [record("qcfs", 240)]), reference=Reference("other"))
-    assert "no record of other" in (tmp_path / "comparison.md").read_text()
+def test_several_networks_of_one_seed_are_said_and_are_no_fault_of_a_backend():
+    records = [
+        record("nq", 270),
+        record("nq", 273, backend="snntorch", checkpoint_sha256="e" * 64),
+    ]
+    said = "nq with L = 4 on digits, smallnet, seed 0 is 2 networks: its row mixes them."
+    assert said in warnings(records, NQ)
+    assert backend_parity(records) == []
+
+
+def test_where_the_reference_has_no_records_is_said():
+    alone = [record("qcfs", 240)]
+    assert warnings(alone, NQ) == ["There is no record of nq, so nothing is tested against it."]
+    elsewhere = [record("nq", 240, backend="snntorch"), record("nq", 240, architecture="other")]
+    assert warnings([*alone, *elsewhere], NQ) == [
+        "There is no record of nq of digits, smallnet on norse, so no row there is tested."
+    ]
 
 
 def test_published_figures_stand_apart_with_their_sources(folds, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from resnoise.errors import ConfigError
@@ -116,7 +117,7 @@ def test_the_reference_is_better_only_than_all_it_met(folds):
     groups, contests, _ = contests_of(folds)
     reference = next(row for row in groups if row.method == "nq")
     at_equal_steps = [contest for contest in contests if contest.equal_steps]
-    assert verdict_of(at_equal_steps, reference, 1) == "n.s."  # better than worse, not than close
+    assert verdict_of(at_equal_steps, reference, 1) == "mixed"  # better than worse, not than close
     without_close = [c for c in at_equal_steps if c.other.method != "close"]
     assert verdict_of(without_close, reference, 1) == "better"
     assert verdict_of([], reference, 1) == ""
@@ -157,6 +158,17 @@ def test_several_levels_meet_their_own():
         (4, "direct", None),
         (8, "direct", None),
     }
+
+
+def test_what_differs_between_rows_of_the_reference_is_no_tie(tmp_path):
+    records = [record("nq", right, levels=levels) for levels, right in ((2, 290), (4, 200))]
+    write_report(store(tmp_path, [*records, record("direct", 250, levels=None)]))
+    table = (tmp_path / "comparison.md").read_text().split("### ")[1]
+    assert "83.3 ±4.2 ≷" in table
+    assert "≷ differs between rows of nq; see the paired tests." in table
+    line = pd.read_csv(tmp_path / "comparison.csv").set_index("method").loc["direct"]
+    assert line.reference_is_equal_timesteps == "mixed"
+    assert pd.isna(line.difference_equal_timesteps)
 
 
 def test_one_level_of_the_reference_meets_all_others():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from xml.etree import ElementTree
+
 import pandas as pd
 import pytest
 
@@ -63,6 +66,19 @@ def test_summary_for_the_terminal(folds):
     assert list(table["method"][:2]) == ["nq", "nq"]
 
 
+def test_columns_for_the_terminal_are_in_order_of_t():
+    several = [record("nq", 270, timesteps=timesteps) for timesteps in (4, 16)]
+    table = summary_table([*several, record("nq", 270, architecture="zoo", timesteps=8)])
+    assert list(table.columns[-3:]) == ["T=4", "T=8", "T=16"]
+
+
+def test_the_ann_column_is_of_all_seeds_where_some_lack_a_t(tmp_path):
+    records = [record("nq", 270, timesteps=2, seed=seed, ann_accuracy=0.5) for seed in (1, 2)]
+    first = [record("nq", 270, timesteps=timesteps, ann_accuracy=0.9) for timesteps in (1, 2)]
+    write_report(store(tmp_path, [*first, *records]))
+    assert "| nq | norse | 4 | 0 | 63.3 |" in (tmp_path / "comparison.md").read_text()
+
+
 def test_what_was_compiled_is_said(tmp_path):
     for compiled, expected in (
         ((False, False), None),
@@ -83,6 +99,17 @@ def test_names_are_escaped(tmp_path):
     assert "a<b>" not in (tmp_path / "report.html").read_text()
     assert r"a\<b\>&\_%\|\*" in (tmp_path / "comparison.md").read_text()
     assert r"a\textless{}b\textgreater{}\&\_\%|*" in (tmp_path / "comparison.tex").read_text()
+
+
+def test_a_data_set_may_be_called_after_any_folder(tmp_path):
+    for number, name in enumerate((r"imagefolder:C:\data\pets", "imagefolder:/cats & dogs (50%)")):
+        out = store(tmp_path / str(number), [record("nq", 270, dataset=name)])
+        write_report(out)
+        for figure in (out / "figures").iterdir():
+            ElementTree.parse(figure)
+        anchors = re.findall(r'\bid="(.*?)"', (out / "report.html").read_text())
+        labels = re.findall(r"\\label{(.*)}", (out / "comparison.tex").read_text())
+        assert all(re.fullmatch(r"[\w.:-]+", anchor) for anchor in anchors + labels)
 
 
 def test_latex_escapes_every_special_character():

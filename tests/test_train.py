@@ -192,6 +192,15 @@ def test_a_model_of_another_number_of_classes(tmp_path):
         train(job, tmp_path)
 
 
+def test_a_model_that_gives_more_than_logits(tmp_path):
+    class WithFeatures(nn.Module):
+        def forward(self, x):
+            return x.flatten(1)[:, :2], x
+
+    with pytest.raises(DataError, match=r"logits of shape \(1, 2\) .*got tuple"):
+        train(dataclasses.replace(tiny_job(), own_model=WithFeatures()), tmp_path)
+
+
 def test_a_model_of_ones_own_keeps_what_is_frozen_in_it():
     model = nn.Sequential(nn.BatchNorm2d(1), nn.ReLU(), nn.Flatten(), nn.Linear(64, 2))
     model[0].eval()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from resnoise import checkpoint
 from resnoise.compare.parallel import train_all
 from resnoise.compare.same import require_same_data, require_same_recipes
 from resnoise.compare.training_record import write_training_record
@@ -62,6 +63,7 @@ def compare(
         path = run_directory(place.runs, job) / "best.json"
         label = f"evaluate {cell.training.name} as {cell.method} on {cell.backend}"
         progress = announce(f"{label}, {cell.architecture}, seed {cell.seed}")
+        store.require_same_network(grid.keys(cell)[0], checkpoint.read_info(path).sha256)
         write_training_record(place.out, job, path)
         store.add(
             evaluate(job, path, cell.backend, cell.training, place.execution, progress=progress)

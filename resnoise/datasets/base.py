@@ -7,6 +7,7 @@ batches, so a split is read with `Split.batch`, or through `resnoise.datasets.ba
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -137,6 +138,9 @@ class ImageData:
         test: for reporting only.
         sha256: hash of the images and labels of the whole data set, whatever the seed.
         seed: that dealt the images out to the splits; None for splits of your own.
+
+    Raises:
+        DataError: there is no image to train on or to validate with, or the hash is none.
     """
 
     name: str
@@ -147,6 +151,16 @@ class ImageData:
     test: Split
     sha256: str
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, split in (("train", self.train), ("validation", self.validation)):
+            if not len(split):
+                raise DataError(f"expected images in split {name} of {self.name}, but it is empty")
+        if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
+            raise DataError(
+                f"expected the SHA-256 of {self.name} as 64 hexadecimal digits, such as "
+                f"hash_arrays gives, but got {self.sha256!r}"
+            )
 
     @property
     def test_ids(self) -> np.ndarray:

@@ -17,6 +17,7 @@ from resnoise.datasets.torchvision_compat import import_torchvision
 from resnoise.errors import DataError
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torchvision.datasets import ImageFolder
 
 # Mean and standard deviation of ImageNet's pixels / 255, the usual choice for natural images.
@@ -28,7 +29,8 @@ class ImageFiles:
 
     Args:
         paths: the files.
-        size: side in pixels; images are resized to it on their shorter side, then centre-cropped.
+        size: side in pixels; images are turned upright as their EXIF data say, resized to it on
+            their shorter side, then centre-cropped.
     """
 
     def __init__(self, paths: list[str], size: int) -> None:
@@ -54,9 +56,7 @@ class ImageFiles:
         try:
             with Image.open(path) as image:
                 square = (self.size, self.size)
-                return np.asarray(
-                    ImageOps.fit(image.convert("RGB"), square, Image.Resampling.BILINEAR)
-                )
+                return np.asarray(ImageOps.fit(_rgb(image), square, Image.Resampling.BILINEAR))
         # What PIL's decoders raise on a broken file is not limited to any class of exceptions.
         except Exception as error:
             raise DataError(
@@ -100,6 +100,14 @@ def load(request: Request) -> ImageData:
     )
 
 
+def _rgb(image: Image) -> Image:
+    from PIL import ImageOps
+
+    if image.mode.startswith(("I", "F")):  # PIL clips such pixels to 255
+        raise ValueError(f"expected 8 bits a channel, but got mode {image.mode}")
+    return ImageOps.exif_transpose(image).convert("RGB")
+
+
 def _list_images(folder: Path) -> ImageFolder:
     import_torchvision()
     from torchvision.datasets import ImageFolder
@@ -117,10 +125,10 @@ def _list_images(folder: Path) -> ImageFolder:
 
 
 def _hash_files(folder: Path, paths: list[str], image_size: int) -> str:
-    """SHA-256 of what is made of the files: their side in pixels, and of each file its path below
-    `folder`, which gives the class, its size and its bytes.
+    """SHA-256 of what is made of the files: how and to what side they are turned and scaled, and of
+    each file its path below `folder`, which gives the class, its size and its bytes.
     """
-    digest = hashlib.sha256(f"{image_size}\n".encode())
+    digest = hashlib.sha256(f"upright, {image_size}\n".encode())
     for path in map(Path, paths):
         try:
             with path.open("rb") as file:

@@ -36,6 +36,11 @@ class RecordKey(NamedTuple):
     seed: int
     timesteps: int
 
+    @property
+    def network(self) -> RecordKey:
+        """The same of whatever else the network is evaluated as, on and at."""
+        return self._replace(method="", backend="", timesteps=0)
+
 
 class Record(Schema):
     """One network evaluated on one test set by one backend at one number of time steps.
@@ -82,7 +87,7 @@ class Record(Schema):
         None, description="interquartile range at batch 1, ms"
     )
     overhead_ratio: NotNegative | None = Field(
-        None, description="R(T): time of T SNN steps over T times one ANN forward pass"
+        None, description="R(T): time of τ + T SNN steps over τ + T times one ANN forward pass"
     )
     compiled: bool = Field(
         default=False, description="whether neurons and ANN were timed through torch.compile"

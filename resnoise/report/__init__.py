@@ -15,7 +15,6 @@ from resnoise.report.page import html_page
 from resnoise.report.reference import NQ, Reference
 from resnoise.report.sections import make_report
 from resnoise.report.terminal import summary_table
-from resnoise.slug import slug
 from resnoise.store import RecordStore, load_trainings
 
 __all__ = ["NQ", "Reference", "summary_table", "write_report"]
@@ -75,7 +74,7 @@ def write_report(
         "report.html": html_page(report),
     }
     figures = {
-        f"figures/{slug(section.name)}-{figure.name}.svg": figure.svg
+        f"figures/{section.name}-{figure.name}.svg": figure.svg
         for section in report.sections
         for figure in section.figures
     }

@@ -126,8 +126,9 @@ def rivalries(groups: Groups, reference: Reference) -> Iterator[Pairing]:
 def verdict_of(contests: Sequence[Contest], row: Row, timesteps: int) -> str:
     """What the contests of a cell say of `row`: `better`, `worse`, `n.s.`, or empty if untested.
 
-    A row of the reference is better only if it beats every row it was tested against there; the
-    same holds for worse.
+    It is `mixed` where they do not all say the same: a row of the reference is better only if it
+    beats every row it was tested against there, and another row only if it beats each row of the
+    reference that it was tested against.
     """
     verdicts = set()
     for contest in contests:
@@ -138,7 +139,7 @@ def verdict_of(contests: Sequence[Contest], row: Row, timesteps: int) -> str:
         elif (contest.other.contender, contest.timesteps) == (row.contender, timesteps):
             verdicts.add(_OPPOSITE[contest.verdict])
     if len(verdicts) > 1:
-        return "n.s."
+        return "mixed"
     return verdicts.pop() if verdicts else ""
 
 

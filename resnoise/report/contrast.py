@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +14,14 @@ from resnoise.errors import RecordError
 from resnoise.records import Record
 from resnoise.report.contests import Contest, Pairing, hold_contests
 from resnoise.report.facts import commits
-from resnoise.report.groups import Groups, Row, group_records, pooled_correct, with_levels
+from resnoise.report.groups import (
+    Groups,
+    Row,
+    group_records,
+    pooled_correct,
+    with_levels,
+    with_training,
+)
 from resnoise.report.paired_tests import outcome_columns, outcome_notes, outcomes
 from resnoise.report.render import markdown_list, markdown_table
 from resnoise.report.table import Table, cells, percent
@@ -74,7 +82,12 @@ def make_contrast(before: Side, after: Side) -> Contrast:
                 for contest in contests
             ]
         ).astype({"levels": "Int64"}),
-        [*_remarks(before, after, ours, theirs), *refusals],
+        [
+            *_recipes(pairings.values()),
+            *_origins(before, after, pairings.values()),
+            *_alone(before, after, theirs, ours),
+            *refusals,
+        ],
     )
 
 
@@ -147,17 +160,31 @@ def _line(contest: Contest, pairing: Pairing, before: Side, after: Side) -> dict
     }
 
 
-def _remarks(before: Side, after: Side, ours: Groups, theirs: Groups) -> Iterator[str]:
-    recipes: dict[str, dict[str, None]] = {}
-    for row in ours:
-        if row in theirs:
-            changed = _changed(_first(theirs[row]), _first(ours[row]))
-            recipes.setdefault(changed, {})[with_levels(row.label, row.levels)] = None
-    for changed, labels in recipes.items():
+def _recipes(pairings: Iterable[Pairing]) -> Iterator[str]:
+    """What differs between the recipes of each two networks that were tested."""
+    rows: dict[str, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
+    for pairing in pairings:
+        row = pairing.reference
+        for before, after in zip(pairing.theirs, pairing.ours, strict=True):
+            network = with_levels(with_training(row.method, after.training), row.levels)
+            rows[with_levels(row.label, row.levels)][_changed(before, after)][network] = None
+    changes: dict[str, list[str]] = defaultdict(list)
+    for label, found in rows.items():
+        for changed, networks in found.items():
+            changes[changed] += [label] if len(found) == 1 else networks
+    for changed, labels in changes.items():
         yield f"Recipe of {', '.join(labels)}: {changed}."
+
+
+def _origins(before: Side, after: Side, pairings: Collection[Pairing]) -> Iterator[str]:
+    for side, of in ((before, "theirs"), (after, "ours")):
+        tested = [record for pairing in pairings for record in getattr(pairing, of)]
+        code = ", ".join(commits(tested))
+        yield f"{side.name}: evaluated by {code}; trained on: {trained_on(tested)}."
+
+
+def _alone(before: Side, after: Side, theirs: Groups, ours: Groups) -> Iterator[str]:
     for side, mine, others in ((before, theirs, ours), (after, ours, theirs)):
-        code = ", ".join(commits(side.records))
-        yield f"{side.name}: evaluated by {code}; trained on: {trained_on(side.records)}."
         alone = dict.fromkeys(
             f"{with_levels(row.label, row.levels)} on {row.backend}"
             for row in mine
@@ -165,10 +192,6 @@ def _remarks(before: Side, after: Side, ours: Groups, theirs: Groups) -> Iterato
         )
         if alone:
             yield f"Only {side.name} has {', '.join(alone)}."
-
-
-def _first(by_timesteps: dict[int, list[Record]]) -> Record:
-    return next(iter(by_timesteps.values()))[0]
 
 
 def _changed(before: Record, after: Record) -> str:

@@ -74,11 +74,15 @@ def _tests(section: Section) -> Iterator[dict[str, object]]:
 
 
 def _test(contests: Sequence[Contest], suffix: str) -> dict[str, object]:
+    """Of tests against several rows of the reference only whether they agree."""
     names = ("pairs", "difference", "seeds_low", "seeds_high", "p", "p_holm", "reference_is")
     values = [None] * len(names)
-    if contests:
+    if len(contests) == 1:
         contest, result = contests[0], contests[0].result
         seeds = contest.over_seeds or (None, None)
         tested = (result.p, contest.p_holm, contest.verdict)
         values = [result.pairs, result.difference, *seeds, *tested]
+    elif contests:
+        verdicts = {contest.verdict for contest in contests}
+        values[-1] = verdicts.pop() if len(verdicts) == 1 else "mixed"
     return {f"{name}_{suffix}": value for name, value in zip(names, values, strict=True)}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from resnoise.provenance import Provenance
 from resnoise.records import Record
-from resnoise.report.recipes import mixed_recipes
+from resnoise.report.recipes import mixed_networks, mixed_recipes
 from resnoise.report.reference import Reference
 from resnoise.report.table import Table, cells
 from resnoise.segment import Segment
@@ -62,6 +62,7 @@ def warnings(records: Sequence[Record], reference: Reference) -> list[str]:
             "Some records were made with uncommitted changes (dirty): no commit reproduces them."
         )
     found += mixed_recipes(records)
+    found += mixed_networks(records)
     places = dict.fromkeys(
         f"{record.machine}, {record.device}, {record.threads} threads" for record in records
     )
@@ -70,9 +71,22 @@ def warnings(records: Sequence[Record], reference: Reference) -> list[str]:
             f"Latencies were measured in {len(places)} places ({'; '.join(places)}); compare R(T), "
             "not milliseconds, across them."
         )
-    if not any(record in reference for record in records):
-        found.append(f"There is no record of {reference}, so nothing is tested against it.")
-    return found
+    return found + _untested(records, reference)
+
+
+def _untested(records: Sequence[Record], reference: Reference) -> list[str]:
+    """Where nothing can be tested, as tests are between rows of one section and backend."""
+    places: dict[str, bool] = {}
+    for record in records:
+        place = f"{record.dataset}, {record.architecture} on {record.backend}"
+        places[place] = places.get(place, False) or record in reference
+    lacking = [place for place, there in places.items() if not there]
+    if len(lacking) == len(places):
+        return [f"There is no record of {reference}, so nothing is tested against it."]
+    return [
+        f"There is no record of {reference} of {place}, so no row there is tested."
+        for place in lacking
+    ]
 
 
 def commits(records: Iterable[Record]) -> list[str]:

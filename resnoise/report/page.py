@@ -12,6 +12,7 @@ _MARKS = {
     "▲": ("better", "significantly better than the reference method"),
     "▼": ("worse", "significantly worse than the reference method"),
     "≈": ("even", "no significant difference to the reference method"),
+    "≷": ("even", "differs between rows of the reference method"),
 }
 
 

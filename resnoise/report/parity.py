@@ -14,9 +14,10 @@ def backend_parity(records: Sequence[Record]) -> list[str]:
     """Whether backends that evaluated the same networks agree image by image, in sentences."""
     evaluations: dict[tuple, dict[str, Record]] = defaultdict(dict)
     for record in records:
-        evaluations[record.key._replace(backend=""), record.test_ids][record.backend] = record
+        evaluated = record.key._replace(backend=""), record.checkpoint_sha256, record.test_ids
+        evaluations[evaluated][record.backend] = record
     shares: dict[tuple[tuple[str, ...], str], list[float]] = defaultdict(list)
-    for (key, _), by_backend in evaluations.items():
+    for (key, *_), by_backend in evaluations.items():
         if len(by_backend) > 1:
             backends = tuple(sorted(by_backend))
             shares[backends, key.method].append(_disagreement(by_backend.values()))

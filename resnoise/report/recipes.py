@@ -1,4 +1,4 @@
-"""Whether the figures that share a row are of one recipe."""
+"""Whether the figures that share a row are of one recipe, and of one network a seed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from resnoise.canonical import canonical
 from resnoise.difference import ABSENT, flat
-from resnoise.records import Record
+from resnoise.records import Record, RecordKey
 from resnoise.report.groups import with_levels, with_training
 
 
@@ -22,6 +22,20 @@ def mixed_recipes(records: Iterable[Record]) -> list[str]:
         f"{place} was trained by {len(recipes)} recipes: its figures are not of one method."
         for place, recipes in found.items()
         if len(recipes) > 1
+    ]
+
+
+def mixed_networks(records: Iterable[Record]) -> list[str]:
+    """A warning for each training that has several networks of one seed; stores refuse them now."""
+    found: dict[RecordKey, set[str]] = defaultdict(set)
+    for record in records:
+        found[record.key.network].add(record.checkpoint_sha256)
+    return [
+        f"{with_levels(network.training, network.levels)} on {network.dataset}, "
+        f"{network.architecture}, seed {network.seed} is {len(weights)} networks: its row mixes "
+        "them."
+        for network, weights in found.items()
+        if len(weights) > 1
     ]
 
 

@@ -22,6 +22,7 @@ _LATEX = {
     "≈": r"$\approx$",
     "▲": r"$\uparrow$",
     "▼": r"$\downarrow$",
+    "≷": r"$\updownarrow$",
     "–": "--",
     "−": "$-$",
 }

@@ -25,6 +25,7 @@ from resnoise.report.svg import assign_looks, draw_svg
 from resnoise.report.table import Table
 from resnoise.report.tables import accuracy_table, cost_table, spread_table, summaries
 from resnoise.report.trainings import trainings_table
+from resnoise.slug import identifier
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Section:
     @property
     def name(self) -> str:
         """Identifier within the report."""
-        return f"{self.dataset}-{self.architecture}"
+        return identifier(f"{self.dataset}-{self.architecture}")
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def make_report(
                 summaries=summaries(contests),
                 remarks=_remarks(here, residuals, levels, shown),
                 tables=list(_tables(frame, contests, reference)),
-                figures=list(_figures(f"{dataset}-{architecture}", frame, residuals)),
+                figures=list(_figures(identifier(f"{dataset}-{architecture}"), frame, residuals)),
                 published=[]
                 if published is None
                 else list(published_tables(published, frame, dataset, architecture)),

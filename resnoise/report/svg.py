@@ -54,7 +54,8 @@ def draw_svg(name: str, draw: Callable[[], Figure]) -> str:
     """Run `draw` in this report's style and return its figure as an `<svg>` element.
 
     Args:
-        name: put before every id, as ids must differ between the figures of a page.
+        name: put before every id, as ids must differ between the figures of a page; an
+            `identifier`.
         draw: makes the figure, without pyplot, so that no global state is touched.
     """
     import matplotlib

@@ -12,7 +12,7 @@ from resnoise.report.groups import Row, row_of
 from resnoise.report.reference import Reference
 from resnoise.report.table import Cell, Table, cells, percent, scaled, significant
 
-MARKS = {"better": "▲", "worse": "▼", "n.s.": "≈", "": ""}
+MARKS = {"better": "▲", "worse": "▼", "n.s.": "≈", "mixed": "≷", "": ""}
 _BY = {"timesteps": "T", "total_steps": "τ+T"}
 
 
@@ -34,15 +34,21 @@ def accuracy_table(
         )
 
     by_timesteps = by == "timesteps"
+    rows = _pivot(frame, by, entry, with_ann=by_timesteps)
+    mixed = any(cell.mark == MARKS["mixed"] for row in rows for cell in row)
     steps = "at equal time steps T" if by_timesteps else "at equal total steps τ + T"
     ann = ("ANN", "ANN, noise on") if by_timesteps else ()
     return Table(
         name=f"accuracy-by-{by.replace('_', '-')}",
         title=f"Accuracy (%) {steps}",
         columns=("method", "backend", "L", "τ", *ann, *_headings(frame, by)),
-        rows=_pivot(frame, by, entry, with_ann=by_timesteps),
+        rows=rows,
         labels=2,
-        notes=[_intervals_note(frame), *_marks_note(relevant, reference)],
+        notes=[
+            _intervals_note(frame),
+            *_marks_note(relevant, reference),
+            *([f"≷ differs between rows of {reference}; see the paired tests."] if mixed else []),
+        ],
     )
 
 
@@ -124,8 +130,8 @@ def cost_table(frame: pd.DataFrame) -> Table:
         notes=[
             "Medians over seeds, means where the heading is 'as its ANN'. "
             f"Latency: milliseconds an image at batch {batches}, median and "
-            "interquartile range; R(T): time of the SNN's T steps over T times one pass of the "
-            f"ANN; memory: peak of one simulation at batch {batches}; firing rate: spikes a "
+            "interquartile range; R(T): time of the SNN's τ + T steps over τ + T times one pass of "
+            f"the ANN; memory: peak of one simulation at batch {batches}; firing rate: spikes a "
             "neuron a step; as its ANN: test images on which SNN and source network predict the "
             "same; energy: 4.6 pJ a MAC and 0.9 pJ an AC (45 nm, Horowitz, ISSCC 2014), an "
             "estimate from counts, not a measurement; over ANN's: "
@@ -205,7 +211,8 @@ def _pivot(
     lines = []
     for _, group in frame.groupby(list(Row._fields), sort=False, dropna=False):
         first = group.iloc[0]
-        ann = (percent(first.ann_accuracy), percent(first.ann_noisy_accuracy)) if with_ann else ()
+        most = group.loc[group["seeds"].idxmax()]  # seeds may differ between T
+        ann = (percent(most.ann_accuracy), percent(most.ann_noisy_accuracy)) if with_ann else ()
         found = {line[by]: entry(line) for _, line in group.iterrows()}
         steps = (found.get(step) for step in sorted(frame[by].unique()))
         tau = first.presimulation_steps

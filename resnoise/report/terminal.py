@@ -33,4 +33,8 @@ def summary_table(records: Sequence[Record], *, reference: Reference = NQ) -> pd
         part.insert(0, "architecture", section.architecture)
         part.insert(0, "dataset", section.dataset)
         parts.append(part)
-    return pd.concat(parts, ignore_index=True).fillna("")
+    table = pd.concat(parts, ignore_index=True).fillna("")
+    # Sections may have other T than the first one.
+    steps = [name for name in table.columns if name.startswith("T=")]
+    others = table.columns.drop(steps)
+    return table[[*others, *sorted(steps, key=lambda name: int(name.removeprefix("T=")))]]
