@@ -7,7 +7,6 @@ network is trained for one number of time steps T and one backend, and is evalua
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, NamedTuple
@@ -21,7 +20,7 @@ from resnoise.backends import LeakyConfig
 from resnoise.config import ActivationConfig, Recipe
 from resnoise.convert import spiking_graph
 from resnoise.errors import ConfigError
-from resnoise.folding import fold_batch_norm_
+from resnoise.folding import folded
 from resnoise.methods import Method, Training, Validation
 from resnoise.prepare import prepare
 from resnoise.simulate import FromRest, Simulation, predictions
@@ -80,9 +79,7 @@ class DirectNetwork(SpikingNetwork):
 
     def folded(self) -> SpikingNetwork:
         """A copy for evaluation, BatchNorm folded as in converted networks."""
-        body = copy.deepcopy(self.body).eval().requires_grad_(False)
-        fold_batch_norm_(body)
-        return SpikingNetwork(body, self.layers, self.backend)
+        return SpikingNetwork(folded(self.body), self.layers, self.backend)
 
 
 class AtTrainedTimesteps(FromRest):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import operator
 from collections.abc import Callable
 
@@ -11,10 +10,9 @@ from torch import Tensor, fx, nn
 from resnoise import backends
 from resnoise.activation import QuantisedReLU, activations
 from resnoise.errors import ConversionError
-from resnoise.folding import fold_batch_norm_
-from resnoise.neuron import IFState
+from resnoise.folding import folded
 from resnoise.operators import is_size
-from resnoise.spiking import SpikingLayer, SpikingNetwork, repeat_over_time
+from resnoise.spiking import RepeatOverTime, SpikingLayer, SpikingNetwork
 
 
 def convert(network: fx.GraphModule, backend: str = "reference") -> SpikingNetwork:
@@ -43,9 +41,8 @@ def convert(network: fx.GraphModule, backend: str = "reference") -> SpikingNetwo
             f"{type(network).__name__} without quantised activations"
         )
     neurons = backends.get(backend).integrate_and_fire
-    body = copy.deepcopy(network).eval().requires_grad_(False)
-    fold_batch_norm_(body)
-    return SpikingNetwork(spiking_graph(body, neurons), tuple(activations(network)), backend)
+    body = spiking_graph(folded(network), neurons)
+    return SpikingNetwork(body, tuple(activations(network)), backend)
 
 
 def spiking_graph(body: fx.GraphModule, neurons: Callable[[Tensor], nn.Module]) -> fx.GraphModule:
@@ -90,7 +87,7 @@ def spiking_graph(body: fx.GraphModule, neurons: Callable[[Tensor], nn.Module]) 
             layer = _spiking_layer(body.get_submodule(node.target), neurons, current in temporal)
             body.set_submodule(node.target, layer)
             with graph.inserting_before(node):
-                start = graph.call_function(_state_of, (state, layers.index(node.target)))
+                start = graph.call_function(operator.getitem, (state, layers.index(node.target)))
             node.args = (current, timesteps, start)
             with graph.inserting_after(node):
                 spikes = graph.call_function(operator.getitem, (node, 0))
@@ -101,7 +98,7 @@ def spiking_graph(body: fx.GraphModule, neurons: Callable[[Tensor], nn.Module]) 
             )
             temporal.add(spikes)
         elif temporal.intersection(node.all_input_nodes):
-            _repeat_inputs(graph, node, constant, timesteps)
+            _repeat_inputs(body, node, constant, timesteps)
             temporal.add(node)
         elif constant.intersection(node.all_input_nodes):
             constant.add(node)
@@ -118,7 +115,7 @@ def _spiking_layer(
 
 
 def _repeat_inputs(
-    graph: fx.Graph, node: fx.Node, constant: set[fx.Node], timesteps: fx.Node
+    body: fx.GraphModule, node: fx.Node, constant: set[fx.Node], timesteps: fx.Node
 ) -> None:
     """Give `node` those of its inputs that are constant in time once for every step."""
     for source in node.all_input_nodes:
@@ -129,10 +126,10 @@ def _repeat_inputs(
                 f"cannot convert `{node.name}`: it uses the shape `{source.name}` of a tensor "
                 "before the first ReLU; take the shape from the tensor that is reshaped"
             )
-        with graph.inserting_before(node):
-            repeated = graph.call_function(repeat_over_time, (source, timesteps))
+        name = f"{source.name}_over_time"
+        while hasattr(body, name):
+            name += "_"
+        body.add_submodule(name, RepeatOverTime())
+        with body.graph.inserting_before(node):
+            repeated = body.graph.call_module(name, (source, timesteps))
         node.replace_input_with(source, repeated)
-
-
-def _state_of(state: tuple[IFState, ...] | None, index: int) -> IFState | None:
-    return None if state is None else state[index]

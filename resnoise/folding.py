@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 
 import torch
@@ -20,17 +21,38 @@ SAME_SHAPE = (nn.Linear, *BATCH_NORMS, nn.Identity, nn.Dropout)
 """Affine modules that keep the number of dimensions, and may stand between linear layers."""
 
 
-def fold_batch_norm_(network: fx.GraphModule) -> None:
-    """Fold every BatchNorm that directly follows a convolution or linear layer, in place.
+def folded(network: fx.GraphModule) -> fx.GraphModule:
+    """A copy for evaluation, without gradients, in which no layer computes more than it has to.
 
-    A layer is folded when nothing else reads its output and neither module is called elsewhere. A
-    BatchNorm that remains is affine in evaluation, hence still convertible. After a linear layer
-    it stays where the layer may give more dimensions than `[N, features]`, of which the norm takes
-    the second and the layer the last.
+    Every BatchNorm that directly follows a convolution or linear layer is folded into it, when
+    nothing else reads the output of the layer and neither module is called elsewhere. A BatchNorm
+    that remains is affine in evaluation, hence still convertible. After a linear layer it stays
+    where the layer may give more dimensions than `[N, features]`, of which the norm takes the
+    second and the layer the last.
+
+    Weights that `torch.nn.utils.parametrizations` computes anew with every call become plain ones.
 
     Args:
-        network: traced network in evaluation mode.
+        network: traced network.
     """
+    network = copy.deepcopy(network).eval().requires_grad_(False)
+    _compute_weights_(network)
+    _fold_batch_norm_(network)
+    return network
+
+
+def _compute_weights_(network: nn.Module) -> None:
+    for layer in filter(parametrize.is_parametrized, network.modules()):
+        weights = {name: getattr(layer, name).detach() for name in layer.parametrizations}
+        # Not by `remove_parametrizations`: it takes the weights from the class, which the module
+        # shares with the one that it was copied from.
+        layer.__class__ = parametrize.type_before_parametrizations(layer)
+        del layer.parametrizations
+        for name, weight in weights.items():
+            layer.register_parameter(name, nn.Parameter(weight, requires_grad=False))
+
+
+def _fold_batch_norm_(network: fx.GraphModule) -> None:
     calls = Counter(node.target for node in network.graph.nodes if node.op == "call_module")
     for norm in list(network.graph.nodes):
         if norm.op != "call_module" or len(norm.all_input_nodes) != 1:
@@ -51,9 +73,7 @@ def fold_batch_norm_(network: fx.GraphModule) -> None:
 
 
 def _is_flat(node: fx.Node, network: fx.GraphModule) -> bool:
-    """Whether a tensor has the dimensions `[N, features]`; so is an input of a linear layer."""
-    if node.op == "placeholder":
-        return True
+    """Whether a tensor certainly has the dimensions `[N, features]`; images may have others."""
     if node.op == "call_module":
         module = network.get_submodule(node.target)
         if isinstance(module, nn.Flatten):
@@ -71,12 +91,11 @@ def _fuse(layer: nn.Module, norm: nn.Module) -> nn.Module | None:
     """The two in one, or None where they must stay two."""
     if not isinstance(norm, BATCH_NORMS) or norm.running_mean is None:
         return None
-    if parametrize.is_parametrized(layer):  # its weights are computed anew with every call
-        return None
     if isinstance(layer, CONVOLUTIONS):
         return fuse_conv_bn_eval(layer, norm)
     if isinstance(layer, TRANSPOSED_CONVOLUTIONS) and layer.groups == 1:
         return fuse_conv_bn_eval(layer, norm, transpose=True)
-    if isinstance(layer, nn.Linear) and norm.affine and layer.out_features == norm.num_features:
+    flat = isinstance(layer, nn.Linear) and isinstance(norm, nn.BatchNorm1d)
+    if flat and norm.affine and layer.out_features == norm.num_features:
         return fuse_linear_bn_eval(layer, norm)
     return None

@@ -28,11 +28,11 @@ AFFINE_MODULES: tuple[type[nn.Module], ...] = (
 """Modules that are affine in evaluation (dropout is the identity there), see `_mixes_images`."""
 
 AFFINE_FUNCTIONS: frozenset[Callable] = frozenset(
-    {torch.add, torch.sub, operator.add, operator.iadd, operator.sub, operator.isub, operator.neg,
+    {torch.add, torch.sub, operator.add, operator.sub, operator.neg,
      F.avg_pool1d, F.avg_pool2d, F.avg_pool3d,
      F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d, F.pad}
 )  # fmt: skip
-AFFINE_METHODS = frozenset({"add", "add_", "sub", "sub_", "contiguous", "float"})
+AFFINE_METHODS = frozenset({"add", "sub", "contiguous", "float"})
 
 # These join or move dimensions; they are fine as long as they leave dimension 0, the images, alone.
 SHAPE_FUNCTIONS: frozenset[Callable] = frozenset({torch.flatten, torch.mean, torch.cat})
@@ -47,21 +47,30 @@ VIEWING_CALLS = frozenset({torch.flatten, "flatten", "view", "reshape", "contigu
 """What may hand out the memory of its input, in which a later operation in place then writes."""
 
 SIZE_METHODS = frozenset({"size"})
+SIZE_ARITHMETIC: frozenset[Callable] = frozenset(
+    {operator.add, operator.sub, operator.mul, operator.floordiv, operator.truediv}
+)
 
 
 def is_size(node: fx.Node) -> bool:
-    """Whether `node` is a shape, or a number taken from one, and no tensor."""
+    """Whether `node` is a shape, or a number taken or computed from shapes, and no tensor."""
+    if node.target in SIZE_ARITHMETIC:
+        return all(map(is_size, node.all_input_nodes))
+    return _is_read_from_shape(node)
+
+
+def _is_read_from_shape(node: fx.Node) -> bool:
     if node.op == "call_method":
         return node.target in SIZE_METHODS
     if node.op == "call_function" and node.target is getattr:
         return node.args[1] == "shape"
-    return node.target is operator.getitem and is_size(node.args[0])
+    return node.target is operator.getitem and _is_read_from_shape(node.args[0])
 
 
 def _is_batch_size(node: fx.Node) -> bool:
-    """Whether a node that `is_size` is the number of images."""
+    """Whether `node` is the number of images."""
     index = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
-    return is_size(node) and index == 0
+    return _is_read_from_shape(node) and index == 0
 
 
 def _within_image(dim: object) -> bool:
@@ -105,6 +114,20 @@ def _operands(node: fx.Node) -> list[object]:
     return [*node.args, *node.kwargs.values()]
 
 
+def _is_scaling(node: fx.Node) -> bool:
+    """Whether a product or quotient is linear in at most one tensor of activations.
+
+    Numbers, parameters and buffers are no such tensors, which are the same for all images.
+    """
+    factors = [x for x in _operands(node) if isinstance(x, fx.Node) and x.op != "get_attr"]
+    if any(map(is_size, factors)):
+        return False
+    if node.target in PRODUCTS:
+        return len(factors) <= 1
+    rounded = node.kwargs.get("rounding_mode") is not None
+    return factors in ([], _operands(node)[:1]) and not rounded
+
+
 def is_affine(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     """Whether a traced operation may stand between the neurons of a spiking network.
 
@@ -112,7 +135,7 @@ def is_affine(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
         node: node of a traced graph.
         modules: submodules of the traced model by name.
     """
-    if node.op in ("placeholder", "output", "get_attr") or is_size(node):
+    if node.op in ("placeholder", "output", "get_attr"):
         return True
     if node.op == "call_module":
         module = modules[node.target]
@@ -123,13 +146,10 @@ def is_affine(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     # With time folded into the batch the number of images is another.
     if any(map(_is_batch_size, node.all_input_nodes)):
         return False
-    # A product of two tensors of activations is not linear, a product with a number is.
-    factors = [value for value in _operands(node) if isinstance(value, fx.Node)]
-    if node.target in PRODUCTS:
-        return len(factors) == 1
-    if node.target in QUOTIENTS:
-        rounded = node.kwargs.get("rounding_mode") is not None
-        return factors == _operands(node)[:1] and not rounded
+    if is_size(node):
+        return True
+    if node.target in SCALINGS:
+        return _is_scaling(node)
     return node.target in (AFFINE_METHODS if node.op == "call_method" else AFFINE_FUNCTIONS)
 
 

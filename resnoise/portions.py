@@ -85,10 +85,15 @@ def over_images(
         Logits of all images, tensor of shape `[T, N, classes]`.
 
     Raises:
-        ConfigError: there is no image.
+        ConfigError: there is no image, or the network is in training mode.
         DataError: images are not finite floating-point numbers, or of a shape that the network
             does not take.
     """
+    if network.training:
+        raise ConfigError(
+            "expected a network in evaluation mode, but got one in training mode, in which dropout "
+            "is random; call its `eval()` first"
+        )
     if len(images) == 0:
         raise ConfigError(f"expected at least one image, but got shape {tuple(images.shape)}")
     if not images.is_floating_point():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import operator
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import fx, nn
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from resnoise.activation import QuantisedReLU, is_activation
 from resnoise.config import ActivationConfig
 from resnoise.errors import PreparationError
-from resnoise.operators import describe, is_affine, is_view
+from resnoise.operators import describe, is_affine, is_size, is_view
 
 _RELU_FUNCTIONS = {F.relu, F.relu_, torch.relu, torch.relu_}
 _RELU_METHODS = {"relu", "relu_"}
@@ -25,6 +25,8 @@ _OUT_OF_PLACE = {
     "sub_": "sub",
     operator.iadd: operator.add,
     operator.isub: operator.sub,
+    operator.imul: operator.mul,
+    operator.itruediv: operator.truediv,
 }
 
 _MAX_TO_AVG: dict[type[nn.Module], type[nn.Module]] = {
@@ -65,8 +67,8 @@ def prepare(model: nn.Module, config: ActivationConfig | None = None) -> fx.Grap
         The source network: same parameters under the same names, same calling convention.
 
     Raises:
-        PreparationError: the model cannot be traced, has no ReLU, or has an operation that would
-            silently stay unconverted (named in the message).
+        PreparationError: the model cannot be traced, has no ReLU or one that depends on no image,
+            or has an operation that would silently stay unconverted (named in the message).
     """
     config = config or ActivationConfig()
     network = _trace(_copied(model))
@@ -79,15 +81,17 @@ def prepare(model: nn.Module, config: ActivationConfig | None = None) -> fx.Grap
             "expected a model with at least one nn.ReLU, torch.relu or F.relu, but found none: "
             "there is nothing to turn into spiking neurons"
         )
-    for node in relus:
+    _require_images(network.graph, relus, modules)
+    # In their order: what one has written over is what the next one writes over.
+    for node in network.graph.nodes:
         if _is_in_place(node, modules):
             _hand_result_to_later_readers(node, modules)
+        if node.op in ("call_function", "call_method"):
+            node.target = _OUT_OF_PLACE.get(node.target, node.target)
+    for node in relus:
         _replace(network, node, QuantisedReLU(config), _free_name(network, node))
     for node in list(network.graph.nodes):
         _average_instead_of_maximum(network, node, modules)
-        if node.op != "call_module" and node.target in _OUT_OF_PLACE:
-            _hand_result_to_later_readers(node, modules)
-            node.target = _OUT_OF_PLACE[node.target]
         if node.op == "call_method" and node.target == "view":
             node.target = "reshape"  # the same, for tensors in channels-last memory too
     network.delete_all_unused_submodules()
@@ -119,7 +123,29 @@ def _copied(model: nn.Module) -> nn.Module:
         ) from error
 
 
+class _Proxy(fx.Proxy):
+    """A traced tensor that is known to be written over in `x += y`, which fx takes for `x + y`."""
+
+    def __iadd__(self, other: object) -> fx.Proxy:
+        return self._write(operator.iadd, other)
+
+    def __isub__(self, other: object) -> fx.Proxy:
+        return self._write(operator.isub, other)
+
+    def __imul__(self, other: object) -> fx.Proxy:
+        return self._write(operator.imul, other)
+
+    def __itruediv__(self, other: object) -> fx.Proxy:
+        return self._write(operator.itruediv, other)
+
+    def _write(self, operation: Callable, other: object) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operation, (self, other), {})
+
+
 class _Tracer(fx.Tracer):
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Proxy(node, self)
+
     def is_leaf_module(self, module: nn.Module, qualified_name: str) -> bool:
         return isinstance(module, QuantisedReLU) or super().is_leaf_module(module, qualified_name)
 
@@ -143,6 +169,8 @@ def _trace(model: nn.Module) -> fx.GraphModule:
         raise PreparationError(
             f"expected a model of one output, a tensor of logits, but got {output}"
         )
+    for node in graph.nodes:
+        node.type = None  # a graph with annotations that are text cannot be saved
     return fx.GraphModule(tracer.root, graph, type(model).__name__)
 
 
@@ -153,13 +181,34 @@ def _is_relu(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     return node.target in known.get(node.op, ())
 
 
-def _is_in_place(relu: fx.Node, modules: dict[str, nn.Module]) -> bool:
-    if relu.op == "call_module":
-        return modules[relu.target].inplace
+def _require_images(
+    graph: fx.Graph, relus: Iterable[fx.Node], modules: dict[str, nn.Module]
+) -> None:
+    """Raise `PreparationError` if a ReLU does not depend on the images."""
+    dependent: set[fx.Node] = set()
+    for node in graph.nodes:
+        if node.op == "placeholder" or dependent.intersection(node.all_input_nodes):
+            dependent.add(node)
+    for relu in relus:
+        if relu not in dependent:
+            raise PreparationError(
+                f"expected ReLUs of what depends on the images, but got {describe(relu, modules)} "
+                "of parameters alone: its neurons would be the same for all images; use a "
+                "parameter or buffer without a ReLU instead"
+            )
+
+
+def _is_in_place(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    """Whether a traced operation writes over its input; nobody can write over a size."""
+    if not _is_relu(node, modules):
+        known = node.op in ("call_function", "call_method") and node.target in _OUT_OF_PLACE
+        return known and not is_size(node.all_input_nodes[0])
+    if node.op == "call_module":
+        return modules[node.target].inplace
     return (
-        relu.target in (F.relu_, torch.relu_, "relu_")
-        or True in relu.args[1:]
-        or relu.kwargs.get("inplace", False)
+        node.target in (F.relu_, torch.relu_, "relu_")
+        or True in node.args[1:]
+        or node.kwargs.get("inplace", False)
     )
 
 
@@ -202,7 +251,7 @@ def _free_name(network: fx.GraphModule, node: fx.Node) -> str:
 
 
 def _replace(network: fx.GraphModule, node: fx.Node, module: nn.Module, name: str) -> None:
-    network.add_submodule(name, module)
+    network.add_submodule(name, module.train(network.training))
     with network.graph.inserting_after(node):
         new = network.graph.call_module(name, (node.all_input_nodes[0],))
     node.replace_all_uses_with(new)

@@ -48,7 +48,7 @@ def simulate(network: SpikingNetwork, images: Tensor, timesteps: int) -> Tensor:
         Logits of every step, tensor of shape `[T, N, classes]`.
 
     Raises:
-        ConfigError: T is below 1, or there is no image.
+        ConfigError: T is below 1, there is no image, or the network is in training mode.
         DataError: images are not finite floating-point numbers, or of a shape that the network
             does not take.
     """

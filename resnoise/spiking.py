@@ -14,9 +14,15 @@ from resnoise.errors import DataError
 from resnoise.neuron import IFState
 
 
-def repeat_over_time(constant: Tensor, timesteps: int) -> Tensor:
-    """Repeat what does not change over time: `[N, ...]` to `[T·N, ...]`, time first."""
-    return constant.expand(timesteps, *constant.shape).flatten(0, 1)
+class RepeatOverTime(nn.Module):
+    """Repeats what does not change over time: `[N, ...]` to `[T·N, ...]`, time first.
+
+    A module, not a function: a graph that is loaded again is traced anew, through functions but not
+    through modules.
+    """
+
+    def forward(self, constant: Tensor, timesteps: int) -> Tensor:
+        return constant.expand(timesteps, *constant.shape).flatten(0, 1)
 
 
 class SpikingLayer(nn.Module):
@@ -128,7 +134,7 @@ class SpikingNetwork(nn.Module):
     """A converted network: direct input, integrate-and-fire neurons, a classifier without spikes.
 
     Args:
-        body: graph from `(images, timesteps, state)` to `(logits, state)`.
+        body: graph from `(images, timesteps, state)` to `(logits, state)`, both states one a layer.
         layers: names of the spiking layers, in the order of computation.
         backend: name of the backend its neurons are from.
     """
@@ -145,6 +151,11 @@ class SpikingNetwork(nn.Module):
     def spiking_layers(self) -> dict[str, SpikingLayer]:
         """The layers of neurons by name, in the order of computation."""
         return {name: self.body.get_submodule(name) for name in self.layers}
+
+    @property
+    def rest(self) -> tuple[None, ...]:
+        """The state of `body` before the first step: every layer is at rest."""
+        return (None,) * len(self.layers)
 
     @property
     def model_state(self) -> dict[str, Tensor]:
@@ -172,7 +183,7 @@ class SpikingNetwork(nn.Module):
             the largest of their mean over steps 1..T), and the states after step T.
         """
         require_positive_int("timesteps", timesteps)
-        logits, state = self.body(images, timesteps, state)
+        logits, state = self.body(images, timesteps, self.rest if state is None else state)
         return logits.unflatten(0, (timesteps, -1)), state
 
     @torch.inference_mode()
@@ -194,7 +205,7 @@ class SpikingNetwork(nn.Module):
             ]
             try:
                 # Of the body: whoever counts calls of the network has no interest in this one.
-                self.body(images[:1], 1, None)
+                self.body(images[:1], 1, self.rest)
             except torch.OutOfMemoryError:
                 raise
             except RuntimeError as error:

@@ -1,5 +1,7 @@
 """Conversion against loops over time by hand, and against the source network where they agree."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -201,6 +203,7 @@ class Body(nn.Module):
         super().__init__()
         self.relu = nn.ReLU()
         self.p = nn.Parameter(torch.tensor([0.25, -0.5, 1.0]))
+        self.register_buffer("mean", torch.tensor([-0.5, 0.25, 1.0]))
         self.body = body
 
     def forward(self, x):
@@ -220,8 +223,11 @@ class Body(nn.Module):
         lambda m, x: m.relu(x).reshape(-1, 3),
         lambda m, x: (lambda h: h.view(h.shape[0], -1))(m.relu(x)),
         lambda m, x: (lambda h: h.reshape(h.size(0), 3))(m.relu(x)),
+        lambda m, x: (lambda h: h.view(h.size(0), h.shape[1] * h.shape[1] // 3))(m.relu(x)),
         lambda m, x: x - m.relu(x),
         lambda m, x: m.relu(x) + F.relu(-x),
+        lambda m, x: m.p * m.relu(m.p * x),
+        lambda m, x: m.relu((x - m.mean) / m.p) / m.mean,
     ],
 )
 def test_affine_surroundings_of_a_layer_commute_with_time(body):
@@ -263,9 +269,16 @@ def test_the_input_may_have_any_name(name):
     assert torch.equal(convert(network)(x, 4)[0].mean(0), quantise(x, torch.tensor(1.0), 4))
 
 
-def test_a_size_from_before_the_first_relu_is_refused():
-    network = prepare(Body(lambda m, x: m.relu(x).view(x.size(0), -1)))
-    with pytest.raises(ConversionError, match=r"`view`.*`size`.*before the first ReLU"):
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (lambda m, x: m.relu(x).view(x.size(0), -1), "size"),
+        (lambda m, x: m.relu(x).view(-1, 1 * x.size(1)), "mul"),
+    ],
+)
+def test_a_size_from_before_the_first_relu_is_refused(body, name):
+    network = prepare(Body(body))
+    with pytest.raises(ConversionError, match=rf"`view`.*`{name}`.*before the first ReLU"):
         convert(network)
 
 
@@ -273,6 +286,21 @@ def test_logits_that_no_neuron_reaches_are_refused():
     network = prepare(Body(lambda m, x: (m.relu(x), x + 1)[1]))
     with pytest.raises(ConversionError, match="logits that depend on an activation"):
         convert(network)
+
+
+@pytest.mark.parametrize("backend", backends.available())
+@pytest.mark.parametrize("model", [plain(), Shortcut()], ids=["plain", "shortcut"])
+def test_a_converted_network_can_be_saved_whole(model, backend):
+    spiking = convert(source(model), backend)
+    file = io.BytesIO()
+    torch.save(spiking, file)
+    file.seek(0)
+    loaded = torch.load(file, weights_only=False)
+    x = images(3, 2, 4, 4)
+    logits, state = spiking(x, 2)
+    loaded_logits, loaded_state = loaded(x, 2)
+    assert torch.equal(loaded_logits, logits)
+    assert torch.equal(loaded(x, 2, loaded_state)[0], spiking(x, 2, state)[0])
 
 
 @pytest.mark.parametrize("model", [nn.Sequential(nn.ReLU()), torch.fx.symbolic_trace(plain())])

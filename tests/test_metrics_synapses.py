@@ -183,10 +183,11 @@ class TwoBranches(nn.Module):
         super().__init__()
         self.a, self.b = nn.Conv2d(1, 2, 1), nn.Conv2d(1, 2, 1)
         self.norm = nn.BatchNorm2d(2)
+        self.scale = nn.Parameter(torch.rand(2, 1, 1))
         self.classifier = nn.Linear(2, 3)
 
     def forward(self, x):
-        difference = 0.5 * torch.relu(self.a(x)) - torch.relu(self.b(x)) / 4
+        difference = self.scale * torch.relu(self.a(x)) - torch.relu(self.b(x)) / 4
         return self.classifier(self.norm(difference).mean((2, 3)))
 
 
@@ -245,8 +246,11 @@ def test_what_is_added_costs_its_spikes_whatever_it_is_scaled_by(combine):
 
 @pytest.mark.parametrize(
     "features",
-    [lambda h: h.size(1) * 4, lambda h: h.size(2) + 4, lambda h: 10 - h.shape[1]],
-)
+    [
+        lambda h: h.size(1) * 4, lambda h: h.size(2) + 4, lambda h: 10 - h.shape[1],
+        lambda h: h.size(1) * h.size(2), lambda h: 16 // h.shape[1],
+    ],
+)  # fmt: skip
 def test_arithmetic_with_sizes_is_computed(features):
     class Reshaped(nn.Module):
         def __init__(self):

@@ -41,6 +41,19 @@ def _written_over(h, other):
     return h + other
 
 
+def _after(h, *writes):
+    for write in writes:
+        write(h)
+    return h
+
+
+def _sizes_in_place(h):
+    """A number that is multiplied in place is another one; who holds the old one has the old."""
+    channels = features = h.size(1)
+    features *= 16
+    return h.reshape(h.size(0), features // channels, channels)
+
+
 def images(count=5):
     return torch.randn(count, 1, 4, 4, generator=torch.Generator().manual_seed(1))
 
@@ -152,6 +165,12 @@ def test_dropout_follows_the_networks_mode():
     assert torch.equal(network.eval()(images()), network(images()))
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_new_layers_are_in_the_mode_of_the_model(training):
+    network = prepare(Model(lambda m, h: F.relu(h)).train(training))
+    assert {module.training for module in network.modules()} == {training}
+
+
 @pytest.mark.parametrize(
     ("body", "modules", "average"),
     [
@@ -226,6 +245,13 @@ def test_reshaping_each_image_is_fine_in_any_memory_layout(shape, method):
         lambda m, h: F.relu(h).add_(F.relu(-h)),
         lambda m, h: operator.isub(F.relu(h), F.relu(-h)),
         lambda m, h: _written_over(F.relu(h), F.relu(-h)),
+        lambda m, h: _after(F.relu(h), lambda y: operator.iadd(y, 0.5)),
+        lambda m, h: _after(F.relu(h), lambda y: operator.isub(y, 0.5)),
+        lambda m, h: _after(F.relu(h), lambda y: operator.imul(y, 0.5)),
+        lambda m, h: _after(F.relu(h), lambda y: operator.itruediv(y, 2)),
+        lambda m, h: _after(h, lambda y: operator.iadd(y, 0.5), F.relu_, lambda y: y.add_(1)),
+        lambda m, h: _sizes_in_place(F.relu(h)),
+        lambda m, h: F.relu(h) * m.conv.bias,
     ],
 )
 def test_affine_operations_are_taken(body):
@@ -253,6 +279,9 @@ def test_affine_operations_are_taken(body):
         (lambda m, h: (lambda y: y / y)(F.relu(h) + 9), {}, "truediv"),
         (lambda m, h: F.relu(h).reshape(shape=(1, -1)), {}, "reshape"),
         (lambda m, h: 1 / F.relu(h + 9), {}, "truediv"),
+        (lambda m, h: m.conv.bias / F.relu(h + 9), {}, "truediv"),
+        (lambda m, h: F.relu(h) + h.size(1) * m.conv.bias, {}, "mul"),
+        (lambda m, h: F.relu(h) + F.relu(m.conv.bias), {}, "`relu_1`.*of parameters alone"),
         (lambda m, h: torch.div(F.relu(h), 2, rounding_mode="floor"), {}, "div"),
         (lambda m, h: F.relu(h) @ h, {}, "matmul"),
         (lambda m, h: torch.cat([F.relu(h), h]), {}, "cat"),
@@ -266,6 +295,7 @@ def test_affine_operations_are_taken(body):
         (lambda m, h: F.relu(h) - F.relu(h).mean(()), {}, "mean"),
         (lambda m, h: F.relu(h).mean((-2, -1)), {}, "mean.* from the front"),
         (lambda m, h: F.relu(h).view(h.size(1), -1), {}, "view"),
+        (lambda m, h: F.relu(h).view(h.size(1) - 0, -1), {}, "view"),
         (lambda m, h: F.relu(h).mean(0, keepdim=True), {}, "mean"),
         (lambda m, h: F.relu(h) - F.relu(h).mean(), {}, "mean"),
         (lambda m, h: F.relu(h).flatten().unsqueeze(0), {}, "flatten"),

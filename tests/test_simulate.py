@@ -71,6 +71,14 @@ def test_images_that_the_network_does_not_take_are_named(method, wrong, message)
         simulation(wrong, 2)
 
 
+@pytest.mark.parametrize("method", ["nq", "srp"])
+def test_a_network_in_training_mode_is_refused(method):
+    simulation = methods.get(method).simulation(source(plain()), "reference")
+    simulation.network.train()
+    with pytest.raises(ConfigError, match=r"evaluation mode, .*call its `eval\(\)`"):
+        simulation(images(1, 2, 4, 4), 2)
+
+
 def test_timesteps_are_checked():
     with pytest.raises(ConfigError, match="`timesteps`"):
         simulate(convert(source(plain())), images(1, 2, 4, 4), 0)

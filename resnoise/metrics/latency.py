@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -14,7 +13,7 @@ from torch import fx, nn
 from resnoise.activation import activations
 from resnoise.config import require_positive_int
 from resnoise.errors import ConfigError
-from resnoise.folding import fold_batch_norm_
+from resnoise.folding import folded
 
 
 class Latency(NamedTuple):
@@ -87,8 +86,7 @@ def plain_network(network: fx.GraphModule) -> nn.Module:
         The same network with BatchNorm folded, as conversion folds it, and plain ReLUs, in
         evaluation mode and without gradients.
     """
-    plain = copy.deepcopy(network).eval().requires_grad_(False)
-    fold_batch_norm_(plain)
+    plain = folded(network)
     for name in activations(plain):
         plain.set_submodule(name, nn.ReLU())
     return plain

@@ -29,8 +29,7 @@ _AVERAGE_CALLS = {
     F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d, torch.mean, "mean",
 }  # fmt: skip
 _SUMS = {
-    operator.add, operator.iadd, torch.add, "add", "add_",
-    operator.sub, operator.isub, torch.sub, "sub", "sub_",
+    operator.add, torch.add, "add", operator.sub, torch.sub, "sub",
 }  # fmt: skip
 
 
@@ -98,7 +97,7 @@ def synapses(network: SpikingNetwork, images: Tensor) -> Synapses:
     # The counts are gradients; simulations run under inference mode, which has none.
     with torch.inference_mode(False), torch.enable_grad():
         counting = _Counting(network)
-        counting.run(torch.zeros(1, *images.shape[1:]).to(images), 1, None)
+        counting.run(torch.zeros(1, *images.shape[1:]).to(images), 1, network.rest)
         names, neurons = zip(*counting.neurons.items(), strict=True)
         accumulates = torch.autograd.grad(counting.accumulates, neurons, materialize_grads=True)
     # Whole numbers, but for the rounding of a pool's 1/k.
@@ -130,7 +129,7 @@ class _Counting(fx.Interpreter):
         if module is not None and node.target in self.spiking:
             self.drives[node] = Drive.SPIKES
             self.neurons[node.target] = torch.ones_like(tensors[0]).requires_grad_()
-            return self.neurons[node.target].clone(), None  # a branch may be added in place
+            return self.neurons[node.target], None
         if isinstance(module, SYNAPTIC):
             if drive is not Drive.CONSTANT:
                 self.drives[node] = Drive.GRADED
@@ -149,8 +148,11 @@ class _Counting(fx.Interpreter):
 
     def _between(self, node: fx.Node, module: nn.Module | None, tensors: list[Tensor]) -> Any:
         """The number of spikes that each output of an operation receives."""
-        if isinstance(module, BATCH_NORMS) or node.target in SCALINGS | {operator.neg}:
+        if isinstance(module, BATCH_NORMS) or node.target is operator.neg:
             return tensors[0]
+        if node.target in SCALINGS:
+            (driven,) = (n for n in node.all_input_nodes if self.drives[n] is Drive.SPIKES)
+            return self.env[driven].expand(torch.broadcast_shapes(*(x.shape for x in tensors)))
         if module is None and node.target in _SUMS:  # a module may have the name of a method
             return sum(tensors)  # signs and `alpha` fold into weights; what is a number is a bias
         output = super().run_node(node)
