@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 import torch
-from faults import CHECK, FAULTS, ROOT, plant
+from faults import FAULTS, ROOT, plant
 from turns import files_in_turns
 
 from resnoise import convert, methods
@@ -23,6 +23,7 @@ from resnoise.check.trees import Side
 from resnoise.errors import CheckError
 from resnoise.methods import Training
 from resnoise.methods.conversion import ConversionMethod
+from tests.command_line import resnoise
 
 DETERMINISTIC = [name for name in FAULTS if name not in ("nothing", "neuron loop 5 % slower")]
 
@@ -238,10 +239,6 @@ def test_sides_with_nothing_in_common_are_an_error(names):
         gate.Comparison("a commit", [], verdicts)
 
 
-def cli(*arguments):
-    return subprocess.run([*CHECK, *arguments], cwd=ROOT, capture_output=True, text=True)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -257,9 +254,7 @@ def cli(*arguments):
     ],
 )
 def test_what_the_gate_cannot_do_is_exit_status_2(arguments, message):
-    done = cli(*arguments)
-    assert done.returncode == 2, done.stderr
-    assert message in done.stderr
+    assert message in resnoise("check", *arguments, cwd=ROOT, status=2).stderr
 
 
 def test_what_got_worse_than_on_another_machine_is_named_and_exit_status_1(tmp_path):
@@ -269,8 +264,8 @@ def test_what_got_worse_than_on_another_machine_is_named_and_exit_status_1(tmp_p
     elsewhere = before.provenance | {"machine": "Another CPU"}
     path, page = tmp_path / "reference.json", tmp_path / "new" / "gate.html"
     reference.write(path, replace(before, figures=figures, provenance=elsewhere))
-    done = cli("--reference", str(path), "--parts", "exact,time", "--html", str(page))
-    assert done.returncode == 1, done.stderr
+    options = ["--reference", path, "--parts", "exact,time", "--html", page]
+    done = resnoise("check", *options, cwd=ROOT, status=1)
     assert "on Another CPU" in done.stdout
     assert "left out: times" in done.stdout
     assert f"{name}" in done.stdout

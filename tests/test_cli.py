@@ -1,4 +1,4 @@
-"""The command line as a user meets it: in a process of its own, by its output and exit status."""
+"""The command line as a user meets it: by its output and exit status."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-from tests.command_line import resnoise
+from tests.command_line import resnoise, resnoise_process
 
 RESULTS = Path(__file__).parents[1] / "results"
 SHORT = ["--epochs", "2", "--timesteps", "1,4"]
@@ -17,7 +17,7 @@ def compared(tmp_path_factory):
     """A folder in which a small comparison has run."""
     folder = tmp_path_factory.mktemp("compared")
     arguments = ["compare", "--out", "out", "--methods", "nq,qcfs", "--seeds", "0,1", *SHORT]
-    return folder, resnoise(*arguments, cwd=folder), arguments
+    return folder, resnoise_process(*arguments, cwd=folder), arguments
 
 
 def test_compare_prints_a_row_for_each_method_and_backend(compared):
@@ -77,7 +77,7 @@ def test_compare_goes_on_with_what_is_missing(compared, tmp_path):
 
 def test_compare_with_jobs_gives_the_same_networks(compared, tmp_path):
     folder, _, arguments = compared
-    resnoise(*arguments, "--jobs", "2", "--backends", "reference", cwd=tmp_path)
+    resnoise_process(*arguments, "--jobs", "2", "--backends", "reference", cwd=tmp_path)
 
     def accuracies(path):
         return {
@@ -258,6 +258,12 @@ def test_damaged_records_are_kept(tmp_path):
     store.write_text('{"schema_version": 1, "rec')
     resnoise("compare", "--out", "out", "--methods", "nq", *SHORT, cwd=tmp_path, status=1)
     assert store.read_text() == '{"schema_version": 1, "rec'
+
+
+def test_an_error_ends_the_process(tmp_path):
+    done = resnoise_process("report", "empty", cwd=tmp_path, status=1)
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_list_names_what_can_be_chosen(tmp_path):

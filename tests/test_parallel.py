@@ -8,11 +8,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from tests.command_line import RUN, resnoise
+from tests.command_line import RUN, resnoise_process
 
 
 def test_trainings_side_by_side_start_from_one_that_is_trained_once(tmp_path):
-    resnoise(
+    resnoise_process(
         "compare", "--out", "out", "--methods", "nq,qcfs", "--start-from", "qcfs", "--jobs", "2",
         "--seeds", "0", "--epochs", "1", "--timesteps", "1", "--backends", "reference",
         cwd=tmp_path,
@@ -40,7 +40,7 @@ def test_a_killed_worker_is_one_line_and_the_same_command_goes_on(tmp_path):
     assert process.returncode == 1
     assert said.startswith("error: a process was killed while 2 networks were trained at a time")
     assert said.count("\n") == 1
-    resnoise(*arguments, cwd=tmp_path)
+    resnoise_process(*arguments, cwd=tmp_path)
 
 
 def test_an_interrupt_ends_all_trainings_and_the_same_command_goes_on(tmp_path):
@@ -66,7 +66,7 @@ def test_an_interrupt_ends_all_trainings_and_the_same_command_goes_on(tmp_path):
     assert said.splitlines()[-1] == "interrupted; the same command goes on from what there is"
     begun = list(tmp_path.glob("runs/digits/digits-cnn/*"))
     assert len(begun) <= 2
-    resnoise(*arguments, cwd=tmp_path)
+    resnoise_process(*arguments, cwd=tmp_path)
 
 
 def workers_of(pid):
