@@ -10,7 +10,7 @@ import pytest
 
 from resnoise.report import summary_table, write_report
 from resnoise.report.render import escape_latex
-from resnoise.report.table import p_value, scaled, significant
+from resnoise.report.table import p_value, percent, points, scaled, significant
 from tests.comparisons import record, store
 from tests.made_up import make_record
 
@@ -138,3 +138,10 @@ def test_numbers_as_text():
     ]
     assert [scaled(x) for x in (12, 1234, 5.678e6, 9e9)] == ["12.0", "1.23 k", "5.68 M", "9.00 G"]
     assert [p_value(p) for p in (0.04999, 1e-9)] == ["0.0500", "<0.0001"]
+
+
+def test_a_figure_half_way_between_two_is_the_same_wherever_it_stands():
+    pooled, mean = 26505 / 30000, (0.8824 + 0.8839 + 0.8842) / 3
+    assert pooled != mean
+    assert percent(pooled) == percent(mean)
+    assert points(pooled / 100) == points(mean / 100)

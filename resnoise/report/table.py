@@ -68,12 +68,12 @@ def cells(*values: object) -> tuple[Cell, ...]:
 
 def percent(fraction: float, digits: int = 1) -> str:
     """A fraction in per cent, or a dash."""
-    return MISSING if _missing(fraction) else f"{100 * fraction:.{digits}f}"
+    return MISSING if _missing(fraction) else f"{_hundredfold(fraction):.{digits}f}"
 
 
 def points(difference: float) -> str:
     """A difference of fractions in percentage points, with its sign."""
-    return f"{100 * difference:+.2f}".replace("-", "−")
+    return f"{_hundredfold(difference):+.2f}".replace("-", "−")
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -99,6 +99,13 @@ def scaled(value: float) -> str:
 def p_value(p: float) -> str:
     """A p-value; what is tiny is only bounded."""
     return "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def _hundredfold(fraction: float) -> float:
+    """Free of the last digits, which depend on the order of the sums that gave the fraction: of two
+    ways to one figure half-way between two printed ones both are to print the same.
+    """
+    return round(100 * fraction, 9)
 
 
 def _missing(value: object) -> bool:
