@@ -124,14 +124,22 @@ class QuantisedReLU(nn.Module):
 
     @torch.no_grad()
     def set_threshold_(self, value: float) -> None:
-        """Set λ to `value`, larger than 0, by inverting the softplus."""
+        """Set λ to `value`, by inverting the softplus.
+
+        Raises:
+            ConfigError: `value` is not larger than 0.
+        """
         require_number("threshold", value, above=0)
         scaled = SOFTPLUS_SHARPNESS * value
         self.raw_threshold.fill_((scaled + math.log(-math.expm1(-scaled))) / SOFTPLUS_SHARPNESS)
 
     @torch.no_grad()
     def set_sigma_(self, value: float) -> None:
-        """Set the standard deviation σ of the noise, not negative."""
+        """Set the standard deviation σ of the noise.
+
+        Raises:
+            ConfigError: `value` is negative.
+        """
         require_number("sigma", value)
         self.sigma.fill_(value)
 
@@ -226,6 +234,9 @@ def fit_thresholds_(network: nn.Module, images: Tensor, *, quantile: float = 0.9
         network: source network from `resnoise.prepare`; changed in place.
         images: training images, tensor of shape `[N, C, H, W]`.
         quantile: share of positive pre-activations that is not clipped, in (0, 1].
+
+    Raises:
+        ConfigError: `quantile` is not in (0, 1].
 
     Where λ starts decides much of the accuracy at T = 1 and 2 of a short training, see
     `docs/method.md`.

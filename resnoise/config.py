@@ -47,6 +47,14 @@ def require_number(
         raise ConfigError(f"expected argument `{name}` to be a number {bound}, but got {value!r}")
 
 
+def _set_floats(config: object, *names: str) -> None:
+    """Turn checked numbers of a frozen `config` into floats: 8 and 8.0 are to be one recipe, whose
+    checkpoints are in one folder.
+    """
+    for name in names:
+        object.__setattr__(config, name, float(getattr(config, name)))
+
+
 def require_distinct(name: str, values: Sequence[object]) -> None:
     """Raise `ConfigError` unless `values` are one or more, all different."""
     if not values or len(set(values)) < len(values):
@@ -85,9 +93,11 @@ class ActivationConfig:
 
     def __post_init__(self) -> None:
         require_positive_int("levels", self.levels)
+        require_number("quantile", self.quantile, above=0, at_most=1)
+        _set_floats(self, "quantile")
         if self.threshold != "data":
             require_number("threshold", self.threshold, above=0)
-        require_number("quantile", self.quantile, above=0, at_most=1)
+            _set_floats(self, "threshold")
 
 
 @dataclass(frozen=True)
@@ -156,6 +166,7 @@ class Extensions:
                 )
         require_number("ramp", self.ramp, at_most=1)
         require_number("averaging", self.averaging, below=1)
+        _set_floats(self, "start_learning_rate", "ramp", "averaging")
         for name, known in (("residual", RESIDUALS), ("distribution", DISTRIBUTIONS)):
             value = getattr(self, name)
             if value not in known:
@@ -211,11 +222,15 @@ class Recipe:
         require_number("momentum", self.momentum)
         require_number("weight_decay", self.weight_decay)
         require_number("warmup_epochs", self.warmup_epochs)
+        _set_floats(self, "learning_rate", "momentum", "weight_decay", "warmup_epochs")
         unknown = [name for name in self.augmentation if name not in AUGMENTATIONS]
         if unknown:
             raise ConfigError(
                 f"unknown augmentation {unknown[0]!r}; known: {', '.join(AUGMENTATIONS)}"
             )
+        # In the order in which they are applied, whatever the order in which they are named.
+        applied = tuple(name for name in AUGMENTATIONS if name in self.augmentation)
+        object.__setattr__(self, "augmentation", applied)
 
     def to_json(self) -> dict[str, Any]:
         """The recipe in plain JSON values, as checkpoints and records keep it.

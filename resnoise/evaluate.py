@@ -111,14 +111,7 @@ def evaluate(
         activity = meter.activity(total)
         records.append(
             Record(
-                training=training.name,
-                method=job.method.name,
-                backend=backend,
-                dataset=job.data.name,
-                architecture=job.architecture,
-                levels=job.method.levels(job.recipe),
-                seed=job.seed,
-                timesteps=timesteps,
+                **job.key(backend, timesteps)._asdict(),
                 presimulation_steps=presimulation,
                 total_steps=total,
                 accuracy=float(correct.mean()),

@@ -20,6 +20,9 @@ def export(network: SpikingNetwork, path: Path) -> None:
     Args:
         network: from `resnoise.convert`.
         path: file to write, replaced whole.
+
+    Raises:
+        StorageError: it cannot be written.
     """
     # Copies, since what shares its memory with another, as tied weights do, is not saved.
     tensors = {name: t.contiguous().clone() for name, t in network.model_state.items()}

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, fx
 
 from resnoise.activation import QuantisedReLU, activations, evaluating, quantise
-from resnoise.config import Extensions
+from resnoise.config import Extensions, require_positive_int
 from resnoise.convert import convert
 from resnoise.errors import DataError
 from resnoise.portions import portion
@@ -71,8 +71,11 @@ def induce(
         The accuracy of the spiking network at 1..T steps, and the residual error of every layer.
 
     Raises:
-        DataError: there are no batches.
+        ConfigError: `timesteps` is below 1.
+        ConversionError: the network cannot be converted.
+        DataError: there are no batches, or images of their shape cannot be simulated.
     """
+    require_positive_int("timesteps", timesteps)
     spiking = convert(network)
     neurons, sources = spiking.spiking_layers, activations(network)
     moments = {name: Moments(sources[name].levels) for name in neurons}

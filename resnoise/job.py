@@ -22,6 +22,7 @@ from resnoise.errors import ConfigError, DataError
 from resnoise.methods import Method
 from resnoise.methods.conversion import ConversionMethod
 from resnoise.prepare import prepare
+from resnoise.records import RecordKey
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,19 @@ class Job:
             return ""
         with warnings.catch_warnings(action="ignore"):  # said when it is trained
             return sha256_of(computation(prepare(self.own_model)))
+
+    def key(self, backend: str, timesteps: int) -> RecordKey:
+        """Key of the record of an evaluation of the trained network."""
+        return RecordKey(
+            training=self.training,
+            method=self.method.name,
+            backend=backend,
+            dataset=self.data.name,
+            architecture=self.architecture,
+            levels=self.method.levels(self.recipe),
+            seed=self.seed,
+            timesteps=timesteps,
+        )
 
     @property
     def trained_by(self) -> str:

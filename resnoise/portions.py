@@ -62,6 +62,9 @@ def portion(network: SpikingNetwork, images: Tensor, timesteps: int) -> Portion:
         network: what is simulated.
         images: tensor of shape `[N, C, H, W]`.
         timesteps: T of the whole simulation.
+
+    Raises:
+        DataError: images of this shape cannot be simulated.
     """
     limits = CPU if images.device.type == "cpu" else ACCELERATOR
     image_steps = min(limits.image_steps, limits.bytes // network.bytes_per_image_step(images))

@@ -1,4 +1,4 @@
-"""Whether bfloat16 is worth training in on a device."""
+"""What bfloat16 can do: on a device, and for a number of levels."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import warnings
 
 import torch
 
+from resnoise.errors import ConfigError
+
+# ⌊L z/λ + ½⌋ needs halves next to L, which the 8 bits of bfloat16 have up to here.
+MOST_LEVELS = 128
+
 
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 itself.
 
     True where torch cannot say: of accelerators, and of processors whose list does not name it.
     """
-    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+    if device.type != "cpu":
         return True
     told = [has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name]
     return any(told) or not told
@@ -25,4 +30,13 @@ def warn_of_emulation(device: torch.device) -> None:
             "this processor has no bfloat16 instructions (AMX or AVX512-BF16): training in it is "
             "about three times slower than in float32, so leave out --bf16",
             stacklevel=3,
+        )
+
+
+def require_resolved(levels: int | None) -> None:
+    """Raise `ConfigError` if bfloat16 cannot tell so many quantisation levels L apart."""
+    if levels is not None and levels > MOST_LEVELS:
+        raise ConfigError(
+            f"expected at most {MOST_LEVELS} levels in bfloat16, which cannot tell more apart, but "
+            f"got {levels}; leave out --bf16"
         )

@@ -30,15 +30,21 @@ def restore(path: Path | str) -> tuple[CheckpointInfo, nn.Module]:
     path = Path(path)
     info, tensors = checkpoint.read(path)
     job = info.job
-    if job.architecture not in models.names():
-        raise CheckpointError(
-            f"{path} is of a model of your own, {job.architecture!r}; load it by `Job.load` of "
-            "the job that it was trained by, which has the model"
-        )
+    require_of_suite(info, path)
     model = models.build(job.architecture, classes=len(job.classes), shape=job.shape, seed=job.seed)
     network = methods.get(info.method).network(model, job.training, recipe_of(info, path))
     checkpoint.load_state_(network, tensors, path)
     return info, network.eval()
+
+
+def require_of_suite(info: CheckpointInfo, path: Path) -> None:
+    """Raise `CheckpointError` if a checkpoint, read from `path`, is of a model of one's own."""
+    job = info.job
+    if job.model_sha256 or job.architecture not in models.names():
+        raise CheckpointError(
+            f"{path} is of a model of your own, {job.architecture!r}; load it by `Job.load` of "
+            "the job that it was trained by, which has the model"
+        )
 
 
 def recipe_of(info: CheckpointInfo, path: Path) -> Recipe:

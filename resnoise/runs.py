@@ -18,7 +18,7 @@ from resnoise.grid import DataOptions
 from resnoise.job import Job
 from resnoise.methods import Method, Training
 from resnoise.progress import Progress
-from resnoise.restore import recipe_of
+from resnoise.restore import recipe_of, require_of_suite
 from resnoise.slug import slug
 from resnoise.train import train
 
@@ -76,9 +76,13 @@ def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:
         method: another method that uses the same training; default is the one that trained it.
 
     Raises:
-        CheckpointError: the checkpoint is damaged, or its recipe is not valid.
+        CheckpointError: the checkpoint is damaged, or of a model that is not of this suite, or its
+            recipe is not valid.
+        ConfigError: there is no such method.
+        DataError: the data set is missing, incomplete or corrupt.
     """
     info = checkpoint.read_info(path)
+    require_of_suite(info, path)
     recipe = recipe_of(info, path)
     return Job(
         method=methods.get(method or info.method),

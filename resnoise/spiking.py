@@ -181,6 +181,9 @@ class SpikingNetwork(nn.Module):
         Returns:
             Logits of every single step, tensor of shape `[T, N, classes]` (the prediction at T is
             the largest of their mean over steps 1..T), and the states after step T.
+
+        Raises:
+            ConfigError: `timesteps` is below 1.
         """
         require_positive_int("timesteps", timesteps)
         logits, state = self.body(images, timesteps, self.rest if state is None else state)

@@ -19,7 +19,7 @@ from resnoise.datasets import Batches, batches
 from resnoise.device import memory_format, resolve_device
 from resnoise.errors import CheckpointError, ConfigError, TrainingError
 from resnoise.job import Job
-from resnoise.precision import warn_of_emulation
+from resnoise.precision import require_resolved, warn_of_emulation
 from resnoise.progress import Progress, silent
 from resnoise.schedule import learning_rate, noise_ramp
 from resnoise.seeding import generator_for
@@ -99,6 +99,8 @@ class Trainer:
         self.progress = progress or silent
         self.device = resolve_device(self.execution.device)
         self.layout = memory_format(self.execution)
+        if self.execution.bf16:
+            require_resolved(job.method.levels(job.recipe))
         self.history: list[dict[str, Any]] = []
         self.segments: list[Segment] = []
         self.best_epoch = 0
@@ -226,8 +228,13 @@ class Trainer:
         for layer in activations(self.network).values():
             layer.seed_noise_(noise)
             layer.ramp.fill_(noise_ramp(self.job.recipe, epoch))
-        # Dropout takes no generator of its own.
-        torch.manual_seed(generator_for(seed, "dropout", epoch).initial_seed())
+        # Dropout takes no generator of its own. torch.manual_seed would seed all accelerators, of
+        # which only that of the training is restored after the epoch.
+        dropout = generator_for(seed, "dropout", epoch).initial_seed()
+        torch.random.default_generator.manual_seed(dropout)
+        if self.device.type == "cuda":
+            with torch.cuda.device(self.device):
+                torch.cuda.manual_seed(dropout)
 
     def _train_(self, epoch: int) -> tuple[float, float]:
         """One pass over the training split; returns mean loss and accuracy."""

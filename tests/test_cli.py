@@ -128,6 +128,15 @@ def test_evaluate_reproduces_the_record(compared, tmp_path):
             assert record[field] == match[field]
 
 
+def test_evaluate_refuses_to_add_to_records_of_other_weights_before_the_work(compared, tmp_path):
+    folder, _, _ = compared
+    resnoise("train", "--method", "nq", "--epochs", "1", "--runs", "runs", cwd=tmp_path)
+    options = ["--timesteps", "2", "--out", folder / "out"]
+    done = resnoise("evaluate", best(tmp_path), *options, cwd=tmp_path, status=1)
+    assert "holds another network of this training" in done.stderr
+    assert "test images" not in done.stdout
+
+
 def test_convert_writes_weights_that_any_reader_of_safetensors_can_read(compared, tmp_path):
     folder, _, _ = compared
     target = tmp_path / "snn.safetensors"

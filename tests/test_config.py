@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from resnoise.canonical import canonical
 from resnoise.config import (
     AUGMENTATIONS,
     ActivationConfig,
@@ -62,6 +63,13 @@ def test_threshold_from_data():
     assert ActivationConfig(threshold="data").threshold == "data"
     with pytest.raises(ConfigError, match=r"`threshold`.*but got 'date'"):
         ActivationConfig(threshold="date")
+
+
+def test_equal_recipes_are_one_whatever_their_numbers_are_written_as():
+    whole = Recipe(learning_rate=1, activation=ActivationConfig(threshold=8))
+    decimal = Recipe(learning_rate=1.0, activation=ActivationConfig(threshold=8.0))
+    assert canonical(whole.to_json()) == canonical(decimal.to_json())
+    assert Recipe(augmentation=("flip", "crop", "flip")) == Recipe(augmentation=("crop", "flip"))
 
 
 def test_augmentations():

@@ -112,10 +112,11 @@ def test_as_many_labels_as_images():
 
 def test_own_data_need_images_to_train_and_validate_with_and_a_hash():
     data = load("digits")
-    nothing = Split(_images(labels=[0, 1, 1]), np.arange(0))
+    images = _images(labels=[0, 1, 1])
+    nothing, one = Split(images, np.arange(0)), Split(images, np.arange(1))
     for changes, message in (
-        ({"train": nothing}, "images in split train of digits, but it is empty"),
-        ({"validation": nothing}, "images in split validation of digits"),
+        ({"train": one}, "split train of digits to have 2 or more images, but got 1"),
+        ({"validation": nothing}, "validation of digits to have 1 or more images, but got 0"),
         ({"sha256": "none"}, "64 hexadecimal digits.*got 'none'"),
     ):
         with pytest.raises(DataError, match=message):

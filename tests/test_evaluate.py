@@ -1,5 +1,6 @@
 """Records against what can be computed from the network directly."""
 
+import dataclasses
 import shutil
 import sys
 
@@ -21,9 +22,11 @@ from resnoise import (
     simulate,
     train,
 )
-from resnoise.activation import activations
-from resnoise.datasets import load
+from resnoise.activation import activations, noise_mode
+from resnoise.datasets import batches, load
 from resnoise.methods import Training, get
+from resnoise.metrics import ActivityMeter, Latency
+from resnoise.seeding import generator_for
 
 TIMESTEPS = (1, 2, 4)
 
@@ -61,10 +64,19 @@ def test_accuracy_is_that_of_a_direct_simulation(evaluated):
 
 
 def test_noise_on_is_reported_apart_from_noise_off(evaluated):
-    _, _, records = evaluated
-    noisy = {record.ann_noisy_accuracy for record in records}
-    assert len(noisy) == 1
-    assert None not in noisy
+    job, path, records = evaluated
+    layout = torch.channels_last  # noise is drawn in the order of memory
+    network = job.load(path).to(memory_format=layout)
+    generator = generator_for(job.seed, "evaluation noise")
+    for layer in activations(network).values():
+        layer.seed_noise_(generator)
+    right = []
+    with noise_mode(network, "always"), torch.inference_mode():
+        for images, labels in batches(job.data.test, 100):
+            right.append(network(images.to(memory_format=layout)).argmax(-1) == labels)
+    noisy = torch.cat(right).double().mean().item()
+    for record in records:
+        assert record.ann_noisy_accuracy == noisy != record.ann_accuracy
 
 
 def test_every_layer_and_batch_has_noise_of_its_own(evaluated, monkeypatch):
@@ -79,6 +91,36 @@ def test_every_layer_and_batch_has_noise_of_its_own(evaluated, monkeypatch):
     again = evaluate(job, path, "reference", Training("nq", (1,)))
     assert len(set(seeds)) == len(seeds) > len(activations(job.load(path)))
     assert again[0].ann_noisy_accuracy == records[0].ann_noisy_accuracy
+
+
+def test_costs_are_those_of_all_steps_calibration_too(evaluated, tmp_path, monkeypatch):
+    nq, _, _ = evaluated
+    job = dataclasses.replace(nq, method=get("qcfs"), training="qcfs")
+    path = train(job, tmp_path, ExecutionConfig(device="cpu"))
+    # Of a batch of the test split and of one image: with spikes and without.
+    times = {100: (Latency(0.2, 0.06), Latency(0.01, 0)), 1: (Latency(0.004, 0.001), Latency(1, 0))}
+    monkeypatch.setattr(
+        sys.modules["resnoise.evaluate"], "_latencies", lambda *given: times[len(given[2])]
+    )
+    (eight,) = evaluate(job, path, "reference", Training("qcfs", (8,)))
+    srp = dataclasses.replace(job, method=get("srp"))
+    (record,) = evaluate(srp, path, "reference", Training("qcfs", (4,)))
+
+    assert (record.timesteps, record.presimulation_steps, record.total_steps) == (4, 4, 8)
+    assert record.synops_dense == eight.synops_dense
+    simulation = srp.method.simulation(job.load(path), "reference")
+    meter = ActivityMeter(simulation.network)
+    with meter.counting():
+        simulation(job.data.test.batch(range(len(job.data.test)))[0], 4)
+    assert record.acs == pytest.approx(meter.activity(8).acs) != meter.activity(4).acs
+    assert record.energy_nj == pytest.approx(meter.activity(8).energy_nj)
+
+    assert record.latency_batch == 100
+    assert record.latency_ms_per_image == pytest.approx(2)
+    assert record.latency_iqr_ms == pytest.approx(0.6)
+    assert record.latency_batch1_ms == pytest.approx(4)
+    assert record.latency_batch1_iqr_ms == pytest.approx(1)
+    assert record.overhead_ratio == pytest.approx(0.2 / (8 * 0.01))
 
 
 def test_a_record_is_of_the_weights_that_were_evaluated(evaluated, tmp_path, monkeypatch):

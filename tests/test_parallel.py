@@ -27,6 +27,36 @@ def test_trainings_side_by_side_start_from_one_that_is_trained_once(tmp_path):
     assert starts == {"nq": scratch["sha256"], "qcfs": scratch["sha256"]}
 
 
+def test_trainings_share_the_threads_of_those_that_run(tmp_path):
+    arguments = ["compare", "--methods", "qcfs", "--backends", "reference", "--epochs", "1",
+                 "--timesteps", "1", "--threads", "2", "--jobs", "2"]  # fmt: skip
+    for seeds, threads in (("0", 2), ("0,1", 1)):
+        folder = tmp_path / seeds
+        folder.mkdir()
+        resnoise_process(*arguments, "--seeds", seeds, "--out", "out", cwd=folder)
+        for path in folder.glob("runs/digits/digits-cnn/*/*/best.json"):
+            (segment,) = json.loads(path.read_text())["segments"]
+            assert segment["threads"] == threads
+
+
+def test_a_training_that_fails_ends_the_others(tmp_path):
+    arguments = [
+        "compare", "--out", "out", "--methods", "qcfs", "--backends", "reference", "--timesteps",
+        "1", "--seeds", "0,1", "--threads", "2", "--jobs", "2", "--epochs", "9999",
+    ]  # fmt: skip
+    process = subprocess.Popen([*RUN, *arguments], cwd=tmp_path, start_new_session=True)
+    while len(written := sorted(tmp_path.glob("runs/digits/digits-cnn/*/*/last.json"))) < 2:
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    written[0].write_text("{")
+    done = resnoise_process(*arguments, cwd=tmp_path, status=1)  # hours before the second is done
+    assert done.stderr.startswith("error: ")
+    assert f"{written[0].parent.name}/last.json" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_killed_worker_is_one_line_and_the_same_command_goes_on(tmp_path):
     arguments = [
         "compare", "--out", "out", "--methods", "qcfs", "--backends", "reference", "--epochs", "2",

@@ -27,3 +27,5 @@ def test_an_own_model_is_refused(tmp_path):
     best = train_in(tmp_path, tiny_job(epochs=1))
     with pytest.raises(CheckpointError, match="a model of your own, 'tiny'"):
         resnoise.restore(best)
+    with pytest.raises(CheckpointError, match="a model of your own, 'tiny'"):
+        job_of(best, DataOptions("digits"))

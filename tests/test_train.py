@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -10,8 +11,8 @@ from torch import nn
 from watched import WATCHED, with_method
 
 from resnoise import checkpoint
-from resnoise.activation import activations
-from resnoise.config import ExecutionConfig, Recipe
+from resnoise.activation import activations, quantise
+from resnoise.config import ActivationConfig, ExecutionConfig, Recipe
 from resnoise.convert import convert
 from resnoise.datasets import batches, load
 from resnoise.errors import (
@@ -40,12 +41,23 @@ def test_equal_jobs_give_equal_networks_and_other_seeds_others(uninterrupted, tm
     assert not torch.equal(other["0.weight"], expected["0.weight"])
 
 
-def test_random_numbers_of_the_caller_go_on_after_a_training(tmp_path):
+def test_random_numbers_of_the_caller_go_on_after_a_training(tmp_path, monkeypatch):
     torch.manual_seed(7)
     expected = torch.rand(2)
     torch.manual_seed(7)
-    train(tiny_job(epochs=1), tmp_path)
+    job = tiny_job(epochs=1)
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", Mock(side_effect=AssertionError))
+    train(job, tmp_path)
     assert torch.equal(torch.rand(2), expected)
+
+
+def test_bfloat16_is_refused_where_it_cannot_tell_the_levels_apart(tmp_path):
+    grid = torch.arange(129) / 128
+    counted = quantise(grid.bfloat16(), torch.tensor(1.0), 128) * 128
+    assert torch.equal(counted.float(), torch.arange(129).float())
+    job = tiny_job(activation=ActivationConfig(levels=129))
+    with pytest.raises(ConfigError, match=r"at most 128 levels in bfloat16.*got 129"):
+        train(job, tmp_path, ExecutionConfig(bf16=True))
 
 
 def test_what_cannot_be_converted_is_found_before_the_first_step(tmp_path):

@@ -113,6 +113,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="folder to add the records to")] = None,
 ) -> None:
     """Evaluate a trained network on the test images, at several time steps."""
+    from resnoise.checkpoint import read_info
     from resnoise.cli.display import print_table, progress_bars
     from resnoise.evaluate import evaluate as evaluate_network
     from resnoise.report import Reference, summary_table
@@ -123,7 +124,10 @@ def evaluate(
     training = training_of(job, backend, options.integers(timesteps, "--timesteps"))
     options.use_threads(threads, job.data.name)
     if out is not None:
-        RecordStore(out).check()
+        store = RecordStore(out)
+        store.check()
+        sha256 = read_info(checkpoint).sha256
+        store.require_same_network(job.key(backend, training.timesteps[0]), sha256)
     with progress_bars() as announce:
         records = evaluate_network(
             job,
@@ -134,7 +138,7 @@ def evaluate(
             progress=announce(f"evaluate {job.training} on {backend}"),
         )
     if out is not None:
-        RecordStore(out).add(records)
+        store.add(records)
     summary = summary_table(records, reference=Reference(job.method.name)).drop(columns="dataset")
     print_table(_method_first(summary), f"{job.data.name}: accuracy in per cent at T time steps")
 

@@ -42,9 +42,11 @@ def compare(
         Paths of the written tables.
 
     Raises:
-        RecordError: `place.out` holds records that are not valid, or of another recipe or other
-            data.
-        StorageError: `place.out` cannot be written.
+        RecordError: `place.out` holds records that are not valid, or of another recipe, other data
+            or other weights.
+        StorageError: `place.out` or `place.runs` cannot be written.
+        BackendError, CheckpointError, ConfigError, ConversionError, DataError, PreparationError,
+            TrainingError: those of `resnoise.train` and of `resnoise.evaluate.evaluate`.
     """
     provenance()  # read before the work
     store = RecordStore(place.out)

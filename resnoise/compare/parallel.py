@@ -15,7 +15,7 @@ import torch
 from resnoise import methods
 from resnoise.compare.workplace import Workplace
 from resnoise.config import Recipe
-from resnoise.errors import TrainingError
+from resnoise.errors import ResnoiseError, TrainingError
 from resnoise.grid import Cell, Grid
 from resnoise.job import predecessor
 from resnoise.progress import Announce, Progress
@@ -43,7 +43,9 @@ def train_all(grid: Grid, place: Workplace, cells: Iterable[Cell], announce: Ann
         announce: told of every training, or of all where several run at a time.
 
     Raises:
-        TrainingError: a training failed, or its process was killed.
+        TrainingError: a training failed, or its process was killed; the others end with it.
+        CheckpointError, ConfigError, ConversionError, DataError, PreparationError, StorageError:
+            those of `resnoise.train`.
     """
     # Methods may share a training, and backends do unless the training is theirs alone; several
     # may start from the same one. Two processes must not work at one, so starts come first.
@@ -67,14 +69,15 @@ def _key(cell: Cell, training: str, recipe: Recipe) -> tuple:
 
 
 def _train_each(grid: Grid, place: Workplace, pieces: list[_Piece], announce: Announce) -> None:
-    if place.jobs == 1:
+    jobs = min(place.jobs, len(pieces))
+    if jobs == 1:
         for piece in pieces:
             _train_one(grid, place, piece, announce(str(piece)))
         return
-    threads = max(1, torch.get_num_threads() // place.jobs)
+    threads = max(1, torch.get_num_threads() // jobs)
     # Forked processes inherit torch's thread pool in a state they cannot use.
     context = multiprocessing.get_context("spawn")
-    progress = announce(f"{len(pieces)} trainings, {place.jobs} at a time")
+    progress = announce(f"{len(pieces)} trainings, {jobs} at a time")
     others = set(multiprocessing.active_children())
     with ExitStack() as stack:
         # A pool for each: a pool of several processes waits for ever where one of them is killed
@@ -85,7 +88,7 @@ def _train_each(grid: Grid, place: Workplace, pieces: list[_Piece], announce: An
                     1, context, initializer=torch.set_num_threads, initargs=(threads,)
                 )
             )
-            for _ in range(place.jobs)
+            for _ in range(jobs)
         ]
         # No more than run at once: what waits in a pool is begun even after an interrupt.
         waiting = iter(pieces)
@@ -104,12 +107,14 @@ def _train_each(grid: Grid, place: Workplace, pieces: list[_Piece], announce: An
                 future.result()
                 begin(pool)
                 progress(done, len(pieces), str(piece))
-        except BrokenProcessPool as error:
-            # Only the killed one's pool knows; the others would be waited for to the end.
+        except (BrokenProcessPool, ResnoiseError) as error:
+            # Only one pool knows; the others would be waited for to their end, hours away.
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
+            if isinstance(error, ResnoiseError):
+                raise
             raise TrainingError(
-                f"a process was killed while {place.jobs} networks were trained at a time, "
+                f"a process was killed while {jobs} networks were trained at a time, "
                 "perhaps for want of memory; the same command goes on from what there is, and "
                 "fewer --jobs need less"
             ) from error

@@ -17,7 +17,18 @@ from resnoise.store import read_training
 
 
 def write_training_record(out: Path, job: Job, path: Path) -> None:
-    """Write history and final residual error of a training for the report, once each training."""
+    """Write history and final residual error of a training for the report, once each training.
+
+    Args:
+        out: folder of the comparison; the record goes to `trainings/` in it.
+        job: what was trained.
+        path: its checkpoint.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged, or of another job.
+        RecordError: what is there is not a valid training record.
+        StorageError: it cannot be written.
+    """
     levels = job.method.levels(job.recipe)
     training = f"{job.training}-L{levels}" if levels else job.training
     name = f"{slug(job.data.name)}-{job.architecture}-seed{job.seed}-{training}.json"

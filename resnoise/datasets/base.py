@@ -140,7 +140,8 @@ class ImageData:
         seed: that dealt the images out to the splits; None for splits of your own.
 
     Raises:
-        DataError: there is no image to train on or to validate with, or the hash is none.
+        DataError: there are fewer than two images to train on, of which BatchNorm takes statistics,
+            or there is none to validate with, or the hash is none.
     """
 
     name: str
@@ -153,9 +154,12 @@ class ImageData:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        for name, split in (("train", self.train), ("validation", self.validation)):
-            if not len(split):
-                raise DataError(f"expected images in split {name} of {self.name}, but it is empty")
+        for name, split, least in (("train", self.train, 2), ("validation", self.validation, 1)):
+            if len(split) < least:
+                raise DataError(
+                    f"expected split {name} of {self.name} to have {least} or more images, but got "
+                    f"{len(split)}"
+                )
         if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
             raise DataError(
                 f"expected the SHA-256 of {self.name} as 64 hexadecimal digits, such as "

@@ -45,6 +45,9 @@ def alternate(
 
     Returns:
         The latency of each, by name.
+
+    Raises:
+        ConfigError: `repeats` is below 1, or `warmup` below 0.
     """
     require_positive_int("repeats", repeats)
     if warmup < 0:
@@ -71,6 +74,9 @@ def overhead_ratio(spiking: Latency, plain: Latency, timesteps: int) -> float:
         plain: of `plain_network`, timed in turns with it by `alternate`.
         timesteps: T, all steps that were simulated: τ + T where there are τ before those that
             count, so that the ratio says what a step costs and not how many there are.
+
+    Raises:
+        ConfigError: `timesteps` is below 1.
     """
     require_positive_int("timesteps", timesteps)
     return spiking.median_s / (timesteps * plain.median_s)

@@ -49,5 +49,6 @@ def build(name: str, *, classes: int, shape: tuple[int, int, int], seed: int = 0
     module, function = _MODELS[name]
     make: Callable[[int, int, int], nn.Module] = getattr(import_module(module), function)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # Not torch.manual_seed, which also seeds the accelerators, and nothing restores those.
+        torch.random.default_generator.manual_seed(seed)
         return make(classes, channels, height)

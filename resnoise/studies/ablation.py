@@ -173,6 +173,11 @@ def ablate(ablation: Ablation, out: Path, announce: Announce) -> list[Path]:
 
     Returns:
         Paths of `ablation.md` and of `ablation.csv`, which has a line for each network and T.
+
+    Raises:
+        StorageError: `out` or `ablation.runs` cannot be written.
+        CheckpointError, ConfigError, ConversionError, DataError, PreparationError, TrainingError:
+            those of `resnoise.train`.
     """
     ensure_directory(out)
     provenance()  # read before the work

@@ -63,6 +63,8 @@ def decompose(
 
     Raises:
         CheckpointError: the checkpoint is damaged, or its method has no network without spikes.
+        ConfigError: its method is not installed, or one of `timesteps` is below 1.
+        DataError: the data set is missing, incomplete or corrupt.
     """
     job = job_of(path, data)
     info, network = job.restore(path)
