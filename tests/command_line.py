@@ -30,6 +30,9 @@ def resnoise(*arguments, cwd, status=0):
         mock.patch.object(sys, "argv", argv),
     ):
         ended = 0
+        # Pytest shows warnings that are for developers; Python itself does not.
+        for category in (DeprecationWarning, PendingDeprecationWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)
         try:
             main()
         except SystemExit as end:
