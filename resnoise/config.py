@@ -47,12 +47,13 @@ def require_number(
         raise ConfigError(f"expected argument `{name}` to be a number {bound}, but got {value!r}")
 
 
-def _set_floats(config: object, *names: str) -> None:
-    """Turn checked numbers of a frozen `config` into floats: 8 and 8.0 are to be one recipe, whose
-    checkpoints are in one folder.
+def _settle_number(config: object, name: str, **bounds: float) -> None:
+    """Check a number of a frozen `config`, see `require_number`, and make it a float: 8 and 8.0 are
+    to be one recipe, whose checkpoints are in one folder.
     """
-    for name in names:
-        object.__setattr__(config, name, float(getattr(config, name)))
+    value = getattr(config, name)
+    require_number(name, value, **bounds)
+    object.__setattr__(config, name, float(value))
 
 
 def require_distinct(name: str, values: Sequence[object]) -> None:
@@ -93,11 +94,9 @@ class ActivationConfig:
 
     def __post_init__(self) -> None:
         require_positive_int("levels", self.levels)
-        require_number("quantile", self.quantile, above=0, at_most=1)
-        _set_floats(self, "quantile")
         if self.threshold != "data":
-            require_number("threshold", self.threshold, above=0)
-            _set_floats(self, "threshold")
+            _settle_number(self, "threshold", above=0)
+        _settle_number(self, "quantile", above=0, at_most=1)
 
 
 @dataclass(frozen=True)
@@ -157,16 +156,15 @@ class Extensions:
                 raise ConfigError(f"expected argument `{name}` to be {what}, but got {value!r}")
         if self.start_epochs != 0:
             require_positive_int("start_epochs", self.start_epochs)
-        require_number("start_learning_rate", self.start_learning_rate)
+        _settle_number(self, "start_learning_rate")
         for name in ("start_epochs", "start_learning_rate"):
             if getattr(self, name) and not self.start_from:
                 raise ConfigError(
                     f"expected argument `start_from` to name a method where `{name}` is "
                     f"{getattr(self, name)}, but got none"
                 )
-        require_number("ramp", self.ramp, at_most=1)
-        require_number("averaging", self.averaging, below=1)
-        _set_floats(self, "start_learning_rate", "ramp", "averaging")
+        _settle_number(self, "ramp", at_most=1)
+        _settle_number(self, "averaging", below=1)
         for name, known in (("residual", RESIDUALS), ("distribution", DISTRIBUTIONS)):
             value = getattr(self, name)
             if value not in known:
@@ -218,11 +216,9 @@ class Recipe:
     def __post_init__(self) -> None:
         require_positive_int("epochs", self.epochs)
         require_positive_int("batch_size", self.batch_size)
-        require_number("learning_rate", self.learning_rate, above=0)
-        require_number("momentum", self.momentum)
-        require_number("weight_decay", self.weight_decay)
-        require_number("warmup_epochs", self.warmup_epochs)
-        _set_floats(self, "learning_rate", "momentum", "weight_decay", "warmup_epochs")
+        _settle_number(self, "learning_rate", above=0)
+        for name in ("momentum", "weight_decay", "warmup_epochs"):
+            _settle_number(self, name)
         unknown = [name for name in self.augmentation if name not in AUGMENTATIONS]
         if unknown:
             raise ConfigError(

@@ -17,7 +17,7 @@ def has_bfloat16(device: torch.device) -> bool:
 
     True where torch cannot say: of accelerators, and of processors whose list does not name it.
     """
-    if device.type != "cpu":
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
         return True
     told = [has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name]
     return any(told) or not told

@@ -34,7 +34,9 @@ def test_trainings_share_the_threads_of_those_that_run(tmp_path):
         folder = tmp_path / seeds
         folder.mkdir()
         resnoise_process(*arguments, "--seeds", seeds, "--out", "out", cwd=folder)
-        for path in folder.glob("runs/digits/digits-cnn/*/*/best.json"):
+        trained = list(folder.glob("runs/digits/digits-cnn/*/*/best.json"))
+        assert len(trained) == len(seeds.split(","))
+        for path in trained:
             (segment,) = json.loads(path.read_text())["segments"]
             assert segment["threads"] == threads
 

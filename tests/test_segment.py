@@ -88,6 +88,8 @@ def test_nothing_is_said_against_bfloat16_where_torch_cannot_tell(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {}, raising=False)
     assert has_bfloat16(torch.device("cuda"))
     assert has_bfloat16(CPU)
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert has_bfloat16(CPU)
 
 
 def test_a_finished_training_is_not_warned_of_bfloat16(tmp_path, monkeypatch, recwarn):

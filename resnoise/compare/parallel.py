@@ -98,6 +98,11 @@ def _train_each(grid: Grid, place: Workplace, pieces: list[_Piece], announce: An
             for piece in islice(waiting, 1):
                 running[pool.submit(_train_one, grid, place, piece)] = pool, piece
 
+        def end_all() -> None:
+            # Only one pool knows; the others would be waited for to their end, hours away.
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+
         try:
             for pool in pools:
                 begin(pool)
@@ -107,12 +112,11 @@ def _train_each(grid: Grid, place: Workplace, pieces: list[_Piece], announce: An
                 future.result()
                 begin(pool)
                 progress(done, len(pieces), str(piece))
-        except (BrokenProcessPool, ResnoiseError) as error:
-            # Only one pool knows; the others would be waited for to their end, hours away.
-            for process in set(multiprocessing.active_children()) - others:
-                process.terminate()
-            if isinstance(error, ResnoiseError):
-                raise
+        except ResnoiseError:
+            end_all()
+            raise
+        except BrokenProcessPool as error:
+            end_all()
             raise TrainingError(
                 f"a process was killed while {jobs} networks were trained at a time, "
                 "perhaps for want of memory; the same command goes on from what there is, and "

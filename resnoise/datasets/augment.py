@@ -17,6 +17,7 @@ from torch import Tensor
 from resnoise.config import AUGMENTATIONS
 from resnoise.datasets.torchvision_compat import import_torchvision
 from resnoise.errors import ConfigError, DataError
+from resnoise.seeding import default_generator_seeded
 
 Step = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -51,10 +52,7 @@ def autoaugment(images: Tensor, generator: torch.Generator) -> Tensor:
 
     policy = AutoAugment(AutoAugmentPolicy.CIFAR10, fill=MID_GREY)
     seed = int(torch.randint(2**63 - 1, (), generator=generator))
-    # The policy draws from torch's global generator. Only the CPU's is set here and put back
-    # afterwards: torch.manual_seed would also reseed the accelerators, which nothing restores.
-    with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+    with default_generator_seeded(seed):
         # PIL images, because at this size the policy is faster on them than on tensors.
         pictures = [Image.fromarray(image) for image in images.permute(0, 2, 3, 1).numpy()]
         augmented = np.stack([np.asarray(policy(picture)) for picture in pictures])

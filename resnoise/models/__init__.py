@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
-import torch
 from torch import nn
 
 from resnoise.errors import ConfigError
+from resnoise.seeding import default_generator_seeded
 
 # name -> (module, function from (classes, channels, side) to a model with plain ReLUs)
 _MODELS = {
@@ -48,7 +48,5 @@ def build(name: str, *, classes: int, shape: tuple[int, int, int], seed: int = 0
         raise ConfigError(f"expected square images for {name}, but got {height} x {width}")
     module, function = _MODELS[name]
     make: Callable[[int, int, int], nn.Module] = getattr(import_module(module), function)
-    with torch.random.fork_rng(devices=[]):
-        # Not torch.manual_seed, which also seeds the accelerators, and nothing restores those.
-        torch.random.default_generator.manual_seed(seed)
+    with default_generator_seeded(seed):
         return make(classes, channels, height)
