@@ -1,16 +1,12 @@
 """Augmentations against by-hand oracles."""
 
-import importlib.util
 from collections import Counter
 
 import pytest
 import torch
 
-from resnoise.datasets.augment import Augmentation, autoaugment, cutout, random_crop, random_flip
-
-needs_torchvision = pytest.mark.skipif(
-    importlib.util.find_spec("torchvision") is None, reason="torchvision is not installed"
-)
+from resnoise.datasets.augment import Augmentation, cutout, random_crop, random_flip
+from resnoise.datasets.autoaugment import autoaugment
 
 
 @pytest.fixture
@@ -85,44 +81,6 @@ def test_cutout_blanks_one_square_that_the_border_may_cut(size, side, generator)
     assert seen == {(max(start, 0), min(start + side, size)) for start in starts}
 
 
-@needs_torchvision
-def test_autoaugment_leaves_the_global_generator_alone(generator):
-    images = random_bytes(16)
-    before = torch.get_rng_state()
-    augmented = autoaugment(images, generator)
-    assert torch.equal(torch.get_rng_state(), before)
-    assert augmented.shape == images.shape
-    assert augmented.dtype == torch.uint8
-    assert not torch.equal(augmented, images)
-
-
-@needs_torchvision
-def test_autoaugment_depends_on_its_generator_only():
-    images = random_bytes(16)
-    first = autoaugment(images, torch.Generator().manual_seed(1))
-    torch.rand(3)
-    assert torch.equal(autoaugment(images, torch.Generator().manual_seed(1)), first)
-    assert not torch.equal(autoaugment(images, torch.Generator().manual_seed(2)), first)
-
-
-@needs_torchvision
-def test_autoaugment_is_torchvisions_policy_with_grey_fill():
-    from PIL import Image
-    from torchvision.transforms import AutoAugment, AutoAugmentPolicy
-    from torchvision.transforms.functional import pil_to_tensor
-
-    images = random_bytes(24)
-    augmented = autoaugment(images, torch.Generator().manual_seed(5))
-    seed = int(torch.randint(2**63 - 1, (), generator=torch.Generator().manual_seed(5)))
-    policy = AutoAugment(AutoAugmentPolicy.CIFAR10, fill=[128, 128, 128])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for image, result in zip(images, augmented, strict=True):
-            picture = Image.fromarray(image.permute(1, 2, 0).numpy())
-            assert torch.equal(pil_to_tensor(policy(picture)), result)
-
-
-@needs_torchvision
 def test_order_is_the_recipes_whatever_the_order_of_the_names():
     images = random_bytes(8)
     results = []

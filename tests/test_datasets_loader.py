@@ -1,7 +1,5 @@
 """Batches: order, randomness, workers and errors."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 import torch
@@ -9,9 +7,7 @@ import torch
 from resnoise.datasets import LabelledImages, Normalisation, Split, batches
 from resnoise.errors import ConfigError, DataError
 
-ALL = ("crop", "flip", "cutout")
-if importlib.util.find_spec("torchvision"):
-    ALL += ("autoaugment",)
+ALL = ("crop", "flip", "autoaugment", "cutout")
 
 
 def make_split(count=21, augmentation=(), positions=None):

@@ -9,20 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from resnoise.config import AUGMENTATIONS
-from resnoise.datasets.torchvision_compat import import_torchvision
+from resnoise.datasets.autoaugment import autoaugment
 from resnoise.errors import ConfigError, DataError
-from resnoise.seeding import default_generator_seeded
 
 Step = Callable[[Tensor, torch.Generator], Tensor]
-
-# What the recipes' AutoAugment code paints where a shear, shift or rotation uncovers the frame.
-MID_GREY = [128, 128, 128]
 
 
 def random_crop(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -42,21 +37,6 @@ def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     """Mirror each image of [N, C, H, W] left to right with probability 1/2."""
     flipped = torch.rand(len(images), generator=generator) < 0.5
     return torch.where(flipped.view(-1, 1, 1, 1), images.flip(-1), images)
-
-
-def autoaugment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Apply torchvision's CIFAR-10 AutoAugment policy to each RGB image of uint8 [N, 3, H, W]."""
-    import_torchvision()
-    from PIL import Image
-    from torchvision.transforms import AutoAugment, AutoAugmentPolicy
-
-    policy = AutoAugment(AutoAugmentPolicy.CIFAR10, fill=MID_GREY)
-    seed = int(torch.randint(2**63 - 1, (), generator=generator))
-    with default_generator_seeded(seed):
-        # PIL images, because at this size the policy is faster on them than on tensors.
-        pictures = [Image.fromarray(image) for image in images.permute(0, 2, 3, 1).numpy()]
-        augmented = np.stack([np.asarray(policy(picture)) for picture in pictures])
-    return torch.from_numpy(augmented).permute(0, 3, 1, 2)
 
 
 def cutout(images: Tensor, generator: torch.Generator) -> Tensor:
