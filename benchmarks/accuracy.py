@@ -67,12 +67,13 @@ def figures_of(records: list) -> Figures:
 
 def _compare() -> list:
     """Records of all methods, backends, T and seeds."""
+    from resnoise.grid import DataOptions, Grid
+    from resnoise.store import RecordStore
+
     from resnoise import methods
     from resnoise.backends import available
     from resnoise.compare import Workplace, compare
     from resnoise.config import Recipe
-    from resnoise.grid import DataOptions, Grid
-    from resnoise.store import RecordStore
 
     recipe = Recipe(epochs=EPOCHS, batch_size=64)
     grid = Grid(

@@ -59,10 +59,11 @@ class CifarErrorRate:
 
 def _accuracies(dataset: str, method: str, folder: Path) -> list[float]:
     """On the test images, after 1, 2, ... time steps."""
-    from resnoise import methods
     from resnoise.accuracy import simulated_accuracies
     from resnoise.grid import DataOptions
     from resnoise.runs import job_of
+
+    from resnoise import methods
 
     (training,) = methods.get(method).trainings("reference", TIMESTEPS)
     path = CHECKPOINTS / dataset / training.name / "best.json"

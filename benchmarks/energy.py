@@ -19,10 +19,11 @@ class Energy:
 
     def setup_cache(self) -> dict[tuple[str, int], dict[str, float]]:
         try:
-            from resnoise.backends import available
             from resnoise.grid import DataOptions
-            from resnoise.metrics import ActivityMeter
             from resnoise.runs import job_of
+
+            from resnoise.backends import available
+            from resnoise.metrics import ActivityMeter
         except OLDER:
             return {}
         if not hasattr(ActivityMeter, "counting"):  # or from when it was called `batch`

@@ -12,9 +12,10 @@ from .common import ARCHITECTURES, BACKENDS, OLDER, SMOKE, require
 from .inputs import random_data, random_images, source_network
 
 try:
+    from resnoise.train import Trainer
+
     from resnoise import ExecutionConfig, Job, Recipe, convert, induce, methods
     from resnoise.metrics import alternate
-    from resnoise.train import Trainer
 except OLDER:  # a commit from before these existed
     Trainer = None
 

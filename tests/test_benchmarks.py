@@ -11,7 +11,7 @@ from benchmarks import accuracy, cifar, common, direct, energy, imports, latency
 from resnoise import backends
 from resnoise.errors import CheckpointError
 from resnoise.metrics import ActivityMeter
-from resnoise.metrics.reach import conversion_gap, timesteps_to_reach
+from resnoise.metrics.fidelity import conversion_gap, timesteps_to_reach
 from tests.made_up import make_record
 
 SUITES = (accuracy, cifar, direct, energy, imports, latency, memory, training)

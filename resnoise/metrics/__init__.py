@@ -1,16 +1,12 @@
 """What the suite measures of a spiking network, apart from its accuracy."""
 
+from __future__ import annotations
+
 from resnoise.metrics.activity import Activity, ActivityMeter
-from resnoise.metrics.agreement import agreement
 from resnoise.metrics.energy import AC_PJ, MAC_PJ, ann_macs, energy_nj
-from resnoise.metrics.footprint import Footprint, footprint
-from resnoise.metrics.latency import (
-    Latency,
-    alternate,
-    overhead_ratio,
-    plain_network,
-)
-from resnoise.metrics.memory import peak_memory_mib
+from resnoise.metrics.fidelity import agreement
+from resnoise.metrics.latency import Latency, alternate, overhead_ratio, plain_network
+from resnoise.metrics.memory import Footprint, footprint, peak_memory_mib
 
 __all__ = [
     "AC_PJ",
