@@ -201,6 +201,3 @@ class Reference:
                 f"expected a reference that there are records of ({', '.join(sorted(found))}), got "
                 f"{self}; name one with --reference METHOD or METHOD:L"
             )
-
-
-NQ = Reference("nq")

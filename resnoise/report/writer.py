@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from resnoise.analysis.significance import NQ, Reference
+from resnoise.analysis.significance import Reference
 from resnoise.errors import RecordError
 from resnoise.records.record import RecordKey
 from resnoise.records.store import RecordStore, load_trainings
@@ -19,8 +19,8 @@ from resnoise.utils.files import ensure_directory, exclusive, write_text
 def write_report(
     directory: str | Path,
     *,
+    reference: Reference,
     out: str | Path | None = None,
-    reference: Reference = NQ,
     published: pd.DataFrame | None = None,
     dataset: str | None = None,
     expected: Iterable[RecordKey] | None = None,
