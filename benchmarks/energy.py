@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from .common import BACKENDS_THAT_AGREE, FIXED_WEIGHTS, OLDER, public, sweep
+from .common import BACKENDS_THAT_AGREE, FIXED_WEIGHTS, OLDER, SMOKE, public, sweep
+
+if TYPE_CHECKING:
+    from torch.fx import GraphModule
+
+    from resnoise import Job
 
 TIMESTEPS = sweep([1, 2, 4, 8])
 
@@ -56,9 +65,28 @@ Energy.track_firing_rate.unit = "spikes a neuron and step"
 Energy.track_energy.unit = "nJ"
 
 
+def _fixed_network() -> tuple[Job, GraphModule]:
+    """The committed network, and the job that it was trained for."""
+    job_of, data = public("job_of"), public("DataOptions")("digits")
+    try:
+        job = job_of(FIXED_WEIGHTS, data)
+        return job, job.load(FIXED_WEIGHTS)
+    except public("ResnoiseError"):
+        if SMOKE:
+            raise
+        # Commits from before checkpoints were sealed refuse the seal: they get a copy without.
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(FIXED_WEIGHTS.parent, folder, dirs_exist_ok=True)
+            path = Path(folder, FIXED_WEIGHTS.name)
+            unsealed = json.loads(path.read_text())
+            del unsealed["digest"]
+            path.write_text(json.dumps(unsealed))
+            job = job_of(path, data)
+            return job, job.load(path)
+
+
 def _simulate() -> Activities:
-    job = public("job_of")(FIXED_WEIGHTS, public("DataOptions")("digits"))
-    network = job.load(FIXED_WEIGHTS)
+    job, network = _fixed_network()
     images, _ = job.data.test.batch(range(len(job.data.test)))
     cells = {}
     for backend in public("backends").available():
