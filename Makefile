@@ -44,7 +44,7 @@ bench-check: $(VENV)/installed ## Check that asv can read the suite.
 
 peers: $(VENV)/installed ## Time this package beside its peers; needs a quiet machine.
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,peers]'
-	$(BIN)/resnoise bench-peers --out results/tables/speed $(ARGS)
+	$(BIN)/python -m benchmarks.peers --out results/tables/speed $(ARGS)
 
 html: $(VENV)/installed ## Write the curves over commits to .asv/html; `asv preview` shows them.
 	$(BIN)/asv publish

@@ -15,16 +15,16 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from resnoise import backends
-from resnoise.activation import activations
 from resnoise.backends import LeakyConfig
-from resnoise.config import ActivationConfig, Recipe
-from resnoise.convert import spiking_graph
+from resnoise.config.recipe import ActivationConfig, Recipe
+from resnoise.conversion.activation import activations
+from resnoise.conversion.converter import spiking_graph
+from resnoise.conversion.folding import folded
+from resnoise.conversion.preparation import prepare
 from resnoise.errors import ConfigError
-from resnoise.folding import folded
 from resnoise.methods import Method, Training, Validation
-from resnoise.prepare import prepare
-from resnoise.simulate import FromRest, Simulation, predictions
-from resnoise.spiking import SpikingNetwork
+from resnoise.simulation.network import SpikingNetwork
+from resnoise.simulation.simulator import FromRest, Simulation, predictions
 
 # One for all backends. At T = 2, β from 0.25 to 0.75 and α = 1 or 2 gave the same accuracy on the
 # validation images of digits, within 2 images of 720; α = 4 gave less.

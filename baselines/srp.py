@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
+from resnoise_baselines.qcfs import QCFS, QCFSPlus
 from torch import Tensor, fx
 
-from baselines.qcfs import QCFS, QCFSPlus
-from resnoise.convert import convert
+from resnoise.conversion.converter import convert
 from resnoise.methods import Training
-from resnoise.methods.conversion import ConversionMethod
+from resnoise.methods.conversion_method import ConversionMethod
 from resnoise.methods.plus import NQPlus
-from resnoise.neuron import IFState, initial_state
-from resnoise.portions import over_images, over_time
-from resnoise.simulate import Simulation
-from resnoise.spiking import SpikingNetwork
+from resnoise.simulation.batching import over_images, over_time
+from resnoise.simulation.network import SpikingNetwork
+from resnoise.simulation.neuron import IFState, initial_state
+from resnoise.simulation.simulator import Simulation
 
 RESIDUAL_TOLERANCE = 1e-3
 """Residual potential in units of θ up to which the authors' code takes it for none."""

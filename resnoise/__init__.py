@@ -7,89 +7,52 @@ it is first used, so that `resnoise --help` need not wait for them.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from resnoise.activation import QuantisedReLU, fit_thresholds_, noise_mode, quantise
-    from resnoise.config import (
-        ActivationConfig,
-        ExecutionConfig,
-        Extensions,
-        InductionConfig,
-        Recipe,
-    )
-    from resnoise.convert import convert
-    from resnoise.errors import ResnoiseError
-    from resnoise.evaluate import evaluate
-    from resnoise.induction import induce, set_noise_
-    from resnoise.job import Job
-    from resnoise.prepare import prepare
-    from resnoise.restore import restore
-    from resnoise.simulate import predictions, simulate
-    from resnoise.train import train
-
-__all__ = [
-    "ActivationConfig",
-    "ExecutionConfig",
-    "Extensions",
-    "InductionConfig",
-    "Job",
-    "QuantisedReLU",
-    "Recipe",
-    "ResnoiseError",
-    "convert",
-    "evaluate",
-    "fit_thresholds_",
-    "induce",
-    "noise_mode",
-    "predictions",
-    "prepare",
-    "quantise",
-    "restore",
-    "set_noise_",
-    "simulate",
-    "train",
-]
-
-# name -> module that defines it, where that is not the module of the same name
+# Each public name and the module that defines it; a room without a name stands for itself.
 _HOMES = {
     "ActivationConfig": "config",
+    "ConversionMethod": "methods.conversion_method",
+    "DataOptions": "datasets",
     "ExecutionConfig": "config",
     "Extensions": "config",
     "InductionConfig": "config",
-    "Job": "job",
-    "QuantisedReLU": "activation",
+    "Job": "training.job",
+    "Plan": "compare.plan",
+    "QuantisedReLU": "conversion.activation",
     "Recipe": "config",
+    "RecordStore": "records.store",
     "ResnoiseError": "errors",
-    "fit_thresholds_": "activation",
-    "induce": "induction",
-    "noise_mode": "activation",
-    "predictions": "simulate",
-    "quantise": "activation",
-    "set_noise_": "induction",
+    "RunOptions": "compare.plan",
+    "Trainer": "training.trainer",
+    "activations": "conversion.activation",
+    "convert": "conversion.converter",
+    "evaluate": "evaluation.evaluator",
+    "fit_thresholds_": "conversion.activation",
+    "induce": "methods.induction",
+    "job_of": "training.loading",
+    "noise_mode": "conversion.activation",
+    "predictions": "simulation.simulator",
+    "prepare": "conversion.preparation",
+    "quantise": "conversion.activation",
+    "restore": "training.loading",
+    "set_noise_": "methods.induction",
+    "simulate": "simulation.simulator",
+    "simulated_accuracies": "evaluation.accuracy",
+    "train": "training.trainer",
+    "train_in": "training.run_folders",
 }
 
-
-class _Package(ModuleType):
-    """A package whose public names are imported when they are first asked for."""
-
-    def __getattr__(self, name: str) -> object:
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{__name__}.{_HOMES.get(name, name)}"), name)
-        setattr(self, name, value)
-        return value
-
-    def __setattr__(self, name: str, value: object) -> None:
-        # Importing `resnoise.train` would put the module in the place of the function `train`.
-        if not (name in __all__ and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *__all__})
+__all__ = sorted(_HOMES)
 
 
-sys.modules[__name__].__class__ = _Package
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,5 +1,7 @@
 """Every error this package raises on purpose; the command line prints them as one line."""
 
+from __future__ import annotations
+
 
 class ResnoiseError(Exception):
     """Base of all errors whose message tells the user what to do."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from resnoise.records import Record
-from resnoise.store import RecordStore
+from resnoise.records.record import Record
+from resnoise.records.store import RecordStore
 from tests.made_up import make_record
 
 IMAGES = 300

@@ -23,7 +23,7 @@ def uninterrupted(tmp_path_factory):
     """Directory of an NQ training that nobody disturbed."""
     from tiny_job import tiny_job
 
-    from resnoise.train import train
+    from resnoise.training.trainer import train
 
     directory = tmp_path_factory.mktemp("uninterrupted")
     train(tiny_job(), directory)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from resnoise.config import ActivationConfig
-from resnoise.convert import convert
+from resnoise.config.recipe import ActivationConfig
+from resnoise.conversion.converter import convert
+from resnoise.conversion.preparation import prepare
 from resnoise.metrics import ActivityMeter
-from resnoise.prepare import prepare
-from resnoise.simulate import simulate
+from resnoise.simulation.simulator import simulate
 
 
 def spiking(model, threshold=1.0, backend="reference"):

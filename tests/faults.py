@@ -42,7 +42,7 @@ FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "threshold 1 % too high": (
         (
-            "resnoise/convert.py",
+            "resnoise/conversion/converter.py",
             "threshold = activation.threshold.detach().clone()",
             "threshold = 1.01 * activation.threshold.detach()",
         ),
@@ -50,7 +50,7 @@ FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "reset to zero": ((NEURONS, "v.sub_(spike, alpha=theta)", "v *= 1 - spike"),),
     "σ halved": (
         (
-            "resnoise/induction.py",
+            "resnoise/methods/induction.py",
             "sqrt(1 - kept) * error.sigma",
             "sqrt(1 - kept) * 0.5 * error.sigma",
         ),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from resnoise.records import Record, TrainingRecord
 from resnoise.records.packing import pack_correct, pack_test_ids
+from resnoise.records.record import Record
+from resnoise.records.training_record import TrainingRecord
 
 
 def make_record(*, correct=(1, 1, 1, 0), test_ids=None, **changes) -> Record:

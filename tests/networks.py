@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from resnoise import models
-from resnoise.activation import activations
-from resnoise.config import ActivationConfig
-from resnoise.prepare import prepare
+from resnoise.config.recipe import ActivationConfig
+from resnoise.conversion.activation import activations
+from resnoise.conversion.preparation import prepare
 
 
 class Shortcut(nn.Module):

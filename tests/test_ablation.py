@@ -6,13 +6,14 @@ import pandas as pd
 import pytest
 from tiny_job import METHODS, tiny_data, tiny_job
 
-from resnoise import checkpoint, methods
-from resnoise.config import Extensions, Recipe
+from resnoise import methods
+from resnoise.config.recipe import Extensions, Recipe
+from resnoise.datasets import DataOptions
 from resnoise.errors import ConfigError
-from resnoise.grid import DataOptions
-from resnoise.runs import run_directory
 from resnoise.studies import ablation
 from resnoise.studies.ablation import Ablation, Variant, ablate, variants
+from resnoise.training import checkpoint
+from resnoise.training.run_folders import run_directory
 
 BASE = Recipe(epochs=8)
 

@@ -11,16 +11,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from resnoise.activation import (
+from resnoise.config.recipe import ActivationConfig
+from resnoise.conversion.activation import (
     QuantisedReLU,
     activations,
     fit_thresholds_,
     noise_mode,
     quantise,
 )
-from resnoise.config import ActivationConfig
+from resnoise.conversion.preparation import prepare
 from resnoise.errors import ConfigError
-from resnoise.prepare import prepare
 
 
 def formula(z, threshold, levels):

@@ -13,10 +13,10 @@ from torch import nn
 
 from resnoise import backends
 from resnoise.backends import LeakyConfig
-from resnoise.convert import convert
+from resnoise.conversion.converter import convert
 from resnoise.errors import BackendError, ConfigError
-from resnoise.neuron import IFState, if_step, initial_state
-from resnoise.spiking import SpikingLayer, compile_neurons_
+from resnoise.simulation.network import SpikingLayer, compile_neurons_
+from resnoise.simulation.neuron import IFState, if_step, initial_state
 
 OTHERS = [name for name in backends.names() if name != "reference"]
 ARCHITECTURES = ["resnet20", "vgg16"]

@@ -5,20 +5,21 @@ import copy
 import numpy as np
 import pytest
 import torch
-from torch import nn
-
-from baselines.direct import (
+from resnoise_baselines.direct import (
     Direct,
     DirectTET,
     Spec,
     cross_entropy_of_mean,
     temporal_efficient_loss,
 )
-from resnoise import backends, checkpoint, datasets
-from resnoise.config import Recipe
+from torch import nn
+
+from resnoise import backends, datasets
+from resnoise.config.recipe import Recipe
 from resnoise.errors import ConfigError
-from resnoise.job import Job
-from resnoise.train import train
+from resnoise.training import checkpoint
+from resnoise.training.job import Job
+from resnoise.training.trainer import train
 
 BETA, THETA = 0.5, 1.0
 RECIPE = Recipe()

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from resnoise_baselines.qcfs import QCFS, QCFSPlus
+from resnoise_baselines.srp import SRP, SRPOnNQPlus, SRPPlus, gated_start
 from torch import nn
 
-from baselines.qcfs import QCFS, QCFSPlus
-from baselines.srp import SRP, SRPOnNQPlus, SRPPlus, gated_start
 from resnoise import backends
-from resnoise.config import ActivationConfig, Recipe
-from resnoise.convert import convert
+from resnoise.config.recipe import ActivationConfig, Recipe
+from resnoise.conversion.converter import convert
 from resnoise.methods.plus import NQPlus
-from resnoise.neuron import IFState
+from resnoise.simulation.neuron import IFState
 
 THETA = 4.0
 RECIPE = Recipe(activation=ActivationConfig(levels=4, threshold=THETA))

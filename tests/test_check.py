@@ -13,16 +13,16 @@ from faults import FAULTS, ROOT, plant
 from turns import files_in_turns
 
 from resnoise import convert, methods
-from resnoise.check import gate, probe, reference, trained, trees
-from resnoise.check.converted import converted_training
-from resnoise.check.figures import Figure, Kind
-from resnoise.check.grid_network import grid_images, grid_network
+from resnoise.check import gate, probe, recorded, trained, trees
+from resnoise.check.exact_network import grid_images, grid_network
+from resnoise.check.measurement import Figure, Kind
 from resnoise.check.ratio import time_in_turns
 from resnoise.check.rules import Status, judge
+from resnoise.check.trained import converted_training
 from resnoise.check.trees import Side
 from resnoise.errors import CheckError
 from resnoise.methods import Training
-from resnoise.methods.conversion import ConversionMethod
+from resnoise.methods.conversion_method import ConversionMethod
 from tests.command_line import resnoise
 
 DETERMINISTIC = [name for name in FAULTS if name not in ("nothing", "neuron loop 5 % slower")]
@@ -38,7 +38,7 @@ def tree(tmp_path):
 
 
 def against_reference(tree: Path):
-    before = reference.read(ROOT / gate.REFERENCE)
+    before = recorded.read(ROOT / gate.REFERENCE)
     exact = {name: f for name, f in before.by_name().items() if not name.startswith("trained")}
     now = trees.measure(Side(tree), ROOT / gate.WEIGHTS, ["exact"])
     assert not now.failed
@@ -57,13 +57,13 @@ def test_a_planted_fault_is_caught(tree, fault):
 
 
 def test_a_tree_that_cannot_be_imported_is_an_error(tree):
-    (tree / "resnoise" / "neuron.py").write_text("import no_such_module\n")
+    (tree / "resnoise" / "simulation" / "neuron.py").write_text("import no_such_module\n")
     with pytest.raises(CheckError, match=r"no_such_module.*name another base or library"):
         trees.measure(Side(tree), ROOT / gate.WEIGHTS, ["exact"])
 
 
 def test_a_group_that_a_tree_lacks_does_not_cost_the_others(tree):
-    (tree / "resnoise" / "grid.py").unlink()
+    (tree / "resnoise" / "training" / "loading.py").unlink()
     now = trees.measure(Side(tree), ROOT / gate.WEIGHTS, ["exact"])
     assert "neurons, reference: tensor operations in 4 steps" in now.by_name()
     assert {"digits, reference", "noise"} <= set(now.failed)
@@ -83,7 +83,7 @@ def test_a_method_that_a_tree_lacks_does_not_cost_the_trained_figures_of_others(
 
 
 def test_figures_of_a_library_that_is_not_installed_are_left_out(monkeypatch):
-    before = reference.read(ROOT / gate.REFERENCE)
+    before = recorded.read(ROOT / gate.REFERENCE)
     here = [f for f in before.figures if "norse" not in f.name and f.name.startswith("grid")]
     assert any("srp, norse" in figure.name for figure in before.figures)
     monkeypatch.setattr(gate.backends, "missing", lambda: {"norse": "pip install norse"})
@@ -94,7 +94,7 @@ def test_figures_of_a_library_that_is_not_installed_are_left_out(monkeypatch):
 
 
 def test_figures_that_the_working_tree_can_no_longer_give_are_lost_with_the_reason(monkeypatch):
-    before = reference.read(ROOT / gate.REFERENCE)
+    before = recorded.read(ROOT / gate.REFERENCE)
     here = [f for f in before.figures if f.name.startswith("grid, norse")]
     now = replace(before, figures=here, failed={"noise": "ImportError('no induce')"})
     monkeypatch.setattr(trees, "measure", lambda *_: now)
@@ -107,7 +107,7 @@ def test_figures_that_the_working_tree_can_no_longer_give_are_lost_with_the_reas
 
 
 def test_a_base_is_compared_without_a_library_that_is_not_installed_and_it_is_said(monkeypatch):
-    measured = reference.read(ROOT / gate.REFERENCE)
+    measured = recorded.read(ROOT / gate.REFERENCE)
     monkeypatch.setattr(gate.backends, "missing", lambda: {"norse": "pip install norse"})
     monkeypatch.setattr(trees, "measure", lambda *_: measured)
     comparison = gate.check_against_base("HEAD", ["exact"], print)
@@ -148,7 +148,7 @@ def test_times_come_from_both_trees(tree):
 
 
 def test_what_the_working_tree_can_no_longer_run_is_named(tree):
-    with (tree / "resnoise" / "induction.py").open("a") as file:
+    with (tree / "resnoise" / "methods" / "induction.py").open("a") as file:
         file.write("\n\ndef induce() -> None:\n    ...\n")  # takes other arguments
     _, lost = time_in_turns(Side(tree), Side(ROOT), print, launches=2, rounds=2)
     assert lost == ["induction"]
@@ -163,8 +163,10 @@ def test_each_tree_is_timed_with_its_own_modules(tree):
 
 
 def test_of_two_trees_that_are_timed_the_broken_one_is_named(tree):
-    (tree / "resnoise" / "neuron.py").write_text("import no_such_module\n")
-    with pytest.raises(CheckError, match=rf"no_such_module.* in {tree}/resnoise/neuron\.py"):
+    (tree / "resnoise" / "simulation" / "neuron.py").write_text("import no_such_module\n")
+    with pytest.raises(
+        CheckError, match=rf"no_such_module.* in {tree}/resnoise/simulation/neuron\.py"
+    ):
         time_in_turns(Side(ROOT), Side(tree), print, launches=2, rounds=1)
 
 
@@ -190,10 +192,10 @@ def test_the_grid_network_computes_without_rounding():
 def test_a_damaged_reference_is_named(tmp_path):
     path = tmp_path / "reference.json"
     with pytest.raises(CheckError, match="cannot read the reference"):
-        reference.read(path)
+        recorded.read(path)
     path.write_text((ROOT / gate.REFERENCE).read_text()[:-200])
     with pytest.raises(CheckError, match=r"damaged.*--record"):
-        reference.read(path)
+        recorded.read(path)
 
 
 def test_recording_refuses_a_tree_with_changes(tmp_path):
@@ -259,11 +261,11 @@ def test_what_the_gate_cannot_do_is_exit_status_2(arguments, message):
 
 def test_what_got_worse_than_on_another_machine_is_named_and_exit_status_1(tmp_path):
     name = "neurons, reference: tensor operations in 4 steps"
-    before = reference.read(ROOT / gate.REFERENCE)
+    before = recorded.read(ROOT / gate.REFERENCE)
     figures = [replace(f, value=1) if f.name == name else f for f in before.figures]
     elsewhere = before.provenance | {"machine": "Another CPU"}
     path, page = tmp_path / "reference.json", tmp_path / "new" / "gate.html"
-    reference.write(path, replace(before, figures=figures, provenance=elsewhere))
+    recorded.write(path, replace(before, figures=figures, provenance=elsewhere))
     options = ["--reference", path, "--parts", "exact,time", "--html", page]
     done = resnoise("check", *options, cwd=ROOT, status=1)
     assert "on Another CPU" in done.stdout

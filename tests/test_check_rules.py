@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from resnoise.check.figures import Figure, Kind, Measurement
+from resnoise.check.measurement import Figure, Kind, Measurement
 from resnoise.check.ratio import Ratio, ratio_of
 from resnoise.check.rules import Status, judge, judge_ratio, lower_p
 from resnoise.errors import CheckError

@@ -8,10 +8,17 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from resnoise import checkpoint
-from resnoise.checkpoint import CheckpointInfo, JobInfo, load_state_, read, read_info, write
-from resnoise.config import Extensions, Recipe
+from resnoise.config.recipe import Extensions, Recipe
 from resnoise.errors import CheckpointError, StorageError
+from resnoise.training import checkpoint
+from resnoise.training.checkpoint import (
+    CheckpointInfo,
+    JobInfo,
+    load_state_,
+    read,
+    read_info,
+    write,
+)
 
 
 def make_info(epoch=3, **changes):

@@ -243,7 +243,7 @@ def test_bad_input_is_one_line_and_a_status(arguments, message, tmp_path):
 
 def test_a_folder_that_cannot_be_is_told_before_the_work(compared, tmp_path):
     folder, _, _ = compared
-    for command in (["ablate"], ["decompose", best(folder)], ["bench-peers"]):
+    for command in (["ablate"], ["decompose", best(folder)]):
         done = resnoise(*command, "--out", "/dev/null/o", cwd=tmp_path, status=1)
         assert "cannot make the directory" in done.stderr
         assert done.stdout == ""

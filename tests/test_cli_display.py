@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from resnoise.cli import display
-from resnoise.report import summary_table
+from resnoise.report.terminal import summary_table
 from tests.comparisons import record
 
 # What Rich would take for a style, for the end of one, which it refuses, and for an emoji.

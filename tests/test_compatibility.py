@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from resnoise import checkpoint, methods
-from resnoise.config import Recipe
-from resnoise.job import Job
-from resnoise.runs import run_directory
-from resnoise.store import RecordStore
+from resnoise import methods
+from resnoise.config.recipe import Recipe
+from resnoise.records.store import RecordStore
+from resnoise.training import checkpoint
+from resnoise.training.job import Job
+from resnoise.training.run_folders import run_directory
 
 RESULTS = Path(__file__).parents[1] / "results"
 CHECKPOINTS = sorted(

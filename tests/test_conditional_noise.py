@@ -8,11 +8,11 @@ import torch
 from scipy import stats
 from torch import nn
 
-from resnoise.activation import QuantisedReLU, quantise
-from resnoise.config import ActivationConfig, Extensions
-from resnoise.induction import extend_noise_
+from resnoise.config.recipe import ActivationConfig, Extensions
+from resnoise.conversion.activation import QuantisedReLU, quantise
+from resnoise.methods.induction import extend_noise_
 from resnoise.noise import add_conditional_noise
-from resnoise.residual import HISTOGRAM_BINS
+from resnoise.noise.residual import HISTOGRAM_BINS
 
 LEVELS, THRESHOLD = 4, torch.tensor(1.7)
 MIDDLE = HISTOGRAM_BINS // 2

@@ -7,15 +7,15 @@ import re
 
 import pytest
 
-from resnoise.canonical import canonical
-from resnoise.config import (
+from resnoise.config.checks import require_timesteps
+from resnoise.config.execution import ExecutionConfig
+from resnoise.config.nested import canonical
+from resnoise.config.recipe import (
     AUGMENTATIONS,
     ActivationConfig,
-    ExecutionConfig,
     Extensions,
     InductionConfig,
     Recipe,
-    require_timesteps,
 )
 from resnoise.errors import ConfigError, ResnoiseError
 

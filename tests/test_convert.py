@@ -12,11 +12,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from resnoise import backends
-from resnoise.activation import activations, quantise
-from resnoise.config import ActivationConfig
-from resnoise.convert import convert
+from resnoise.config.recipe import ActivationConfig
+from resnoise.conversion.activation import activations, quantise
+from resnoise.conversion.converter import convert
+from resnoise.conversion.preparation import prepare
 from resnoise.errors import BackendError, ConfigError, ConversionError
-from resnoise.prepare import prepare
 
 
 @pytest.mark.parametrize("backend", backends.available())

@@ -7,8 +7,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from resnoise.datasets import LabelledImages, Normalisation, Split, load
-from resnoise.datasets.partition import hold_out_validation
+from resnoise.datasets import DataOptions, LabelledImages, Normalisation, Split, load
+from resnoise.datasets.splits import hold_out_validation
 from resnoise.errors import ConfigError, DataError
 
 PLAIN = Normalisation(mean=(0.0,), std=(1.0,), full_scale=1.0)
@@ -28,7 +28,7 @@ def test_seed_out_of_range(seed):
 
 def test_image_size_and_augmentation_are_checked():
     with pytest.raises(ConfigError, match="image_size"):
-        load("digits", image_size=0)
+        load(DataOptions("digits", image_size=0))
     with pytest.raises(ConfigError, match="unknown augmentation 'mixup'; known: crop"):
         load("digits", augmentation=("mixup",))
 

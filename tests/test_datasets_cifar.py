@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from resnoise.atomic import exclusive
-from resnoise.datasets import load
+from resnoise.datasets import DataOptions, load
 from resnoise.datasets.torchvision_compat import import_torchvision
 from resnoise.errors import DataError
+from resnoise.utils.files import exclusive
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("torchvision") is None, reason="torchvision is not installed"
@@ -63,7 +63,7 @@ def fake(request, tmp_path, monkeypatch):
 
 def test_splits(fake):
     name, root, _ = fake
-    data = load(name, root=root, download=False, seed=3)
+    data = load(DataOptions(name, root, download=False), seed=3)
     classes = len(data.classes)
     assert data.shape == (3, 32, 32)
     assert np.bincount(data.train.labels).tolist() == [18] * classes
@@ -71,14 +71,14 @@ def test_splits(fake):
     together = np.concatenate([data.train.positions, data.validation.positions])
     assert sorted(together) == list(range(20 * classes))
     assert data.test_ids.tolist() == list(range(classes))
-    other = load(name, root=root, download=False, seed=4)
+    other = load(DataOptions(name, root, download=False), seed=4)
     assert not np.array_equal(other.validation.positions, data.validation.positions)
     assert other.sha256 == data.sha256
 
 
 def test_images_keep_their_pixels_and_orientation(fake):
     name, root, folder = fake
-    data = load(name, root=root, download=False)
+    data = load(DataOptions(name, root, download=False))
     with (folder / LAYOUT[name][3]).open("rb") as file:
         stored = pickle.load(file)["data"][5].reshape(3, 32, 32)  # rows of red, green, blue
     image, label = data.test[5]
@@ -94,8 +94,8 @@ def test_images_keep_their_pixels_and_orientation(fake):
 def test_only_the_training_split_is_augmented(fake):
     name, root, _ = fake
     augmentation = ("crop", "flip", "autoaugment", "cutout")
-    plain = load(name, root=root, download=False)
-    data = load(name, root=root, download=False, augmentation=augmentation)
+    plain = load(DataOptions(name, root, download=False))
+    data = load(DataOptions(name, root, download=False), augmentation=augmentation)
     for part, expected in (("train", False), ("validation", True), ("test", True)):
         images, _ = getattr(data, part).batch(range(10), torch.Generator())
         reference, _ = getattr(plain, part).batch(range(10))
@@ -104,7 +104,7 @@ def test_only_the_training_split_is_augmented(fake):
 
 def test_missing_data_says_how_to_get_it(tmp_path):
     with pytest.raises(DataError, match=r"expected data_batch_1.*download=True.*cifar-10-python"):
-        load("cifar10", root=tmp_path / "nowhere", download=False)
+        load(DataOptions("cifar10", tmp_path / "nowhere", download=False))
 
 
 @pytest.mark.parametrize("which", ["training images", "test images", "class names"])
@@ -117,26 +117,28 @@ def test_truncated_file_is_named(fake, which):
         file = folder / (train[-1] if which == "training images" else test)
     file.write_bytes(file.read_bytes()[:-7])
     with pytest.raises(DataError, match=f"{file.name} in {folder} is corrupt: its MD5 sum"):
-        load(name, root=root, download=False)
+        load(DataOptions(name, root, download=False))
 
 
 def test_missing_file_is_named(fake):
     name, root, folder = fake
     (folder / LAYOUT[name][3]).unlink()
     with pytest.raises(DataError, match=f"expected {LAYOUT[name][3]} in {folder}"):
-        load(name, root=root, download=False)
+        load(DataOptions(name, root, download=False))
 
 
 def test_download_that_fails(fake):
     name, root, folder = fake
     (folder / LAYOUT[name][3]).unlink()
     with pytest.raises(DataError, match=f"downloading {REFUSING} .*failed.*check the network"):
-        load(name, root=root, download=True)
+        load(DataOptions(name, root, download=True))
 
 
 def test_download_leaves_intact_data_alone(fake):
     name, root, _ = fake
-    assert len(load(name, root=root, download=True).test) == len(load(name, root=root).classes)
+    assert len(load(DataOptions(name, root, download=True)).test) == len(
+        load(DataOptions(name, root)).classes
+    )
 
 
 def test_a_download_is_locked_and_happens_once(fake, monkeypatch):
@@ -161,7 +163,7 @@ def test_a_download_is_locked_and_happens_once(fake, monkeypatch):
 
     monkeypatch.setattr(getattr(datasets, LAYOUT[name][0]), "download", download)
     for _ in range(2):
-        assert len(load(name, root=root, download=True).test) == LAYOUT[name][1]
+        assert len(load(DataOptions(name, root, download=True)).test) == LAYOUT[name][1]
     assert downloads == [name]
 
 
@@ -189,13 +191,15 @@ def test_a_root_that_cannot_be_made_is_named(tmp_path):
     root = tmp_path / "file" / "data"
     root.parent.touch()
     with pytest.raises(DataError, match=f"downloading .* to {root} failed.*can be written"):
-        load("cifar10", root=root, download=True)
+        load(DataOptions("cifar10", root, download=True))
 
 
 @real_data
 @pytest.mark.parametrize("name", LAYOUT)
 def test_real_data(name):
-    data = load(name, root=os.environ["RESNOISE_DATA"], download=False, augmentation=("crop",))
+    data = load(
+        DataOptions(name, os.environ["RESNOISE_DATA"], download=False), augmentation=("crop",)
+    )
     classes = LAYOUT[name][1]
     assert [len(data.train), len(data.validation), len(data.test)] == [45_000, 5_000, 10_000]
     assert (np.bincount(data.validation.labels) == 5_000 // classes).all()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import ExifTags, Image
 
-from resnoise.datasets import batches, load
+from resnoise.datasets import DataOptions, batches, load
 from resnoise.datasets.imagefolder import ImageFiles
 from resnoise.errors import DataError
 
@@ -35,7 +35,7 @@ def folder(tmp_path):
 
 
 def test_images_are_resized_cropped_and_normalised(folder):
-    data = load(f"imagefolder:{folder}", image_size=10)
+    data = load(DataOptions(f"imagefolder:{folder}", image_size=10))
     assert data.name == f"imagefolder:{folder}"
     assert data.classes == ("green", "red")
     assert data.shape == (3, 10, 10)
@@ -59,7 +59,7 @@ def test_splits_are_stratified_and_disjoint(folder):
 def test_grey_and_transparent_files_become_rgb(folder):
     Image.new("L", (16, 16), 255).save(folder / "test" / "green" / "00.png")
     Image.new("RGBA", (16, 16), (255, 255, 255, 7)).save(folder / "test" / "green" / "01.png")
-    images, _ = load(f"imagefolder:{folder}", image_size=8).test.batch([0, 1])
+    images, _ = load(DataOptions(f"imagefolder:{folder}", image_size=8)).test.batch([0, 1])
     white = torch.from_numpy((1 - MEAN) / STD).float().view(3, 1, 1).expand(3, 8, 8)
     assert torch.allclose(images, white.expand(2, 3, 8, 8), atol=1e-6)
 
@@ -88,7 +88,7 @@ def test_hash_follows_contents_and_names_but_not_the_place(folder, tmp_path_fact
     copy = tmp_path_factory.mktemp("copy") / "photos"
     shutil.copytree(folder, copy)
     assert load(f"imagefolder:{copy}", seed=9).sha256 == first
-    assert load(f"imagefolder:{copy}", image_size=8).sha256 != first
+    assert load(DataOptions(f"imagefolder:{copy}", image_size=8)).sha256 != first
     shutil.copy(copy / "test" / "red" / "00.png", copy / "test" / "green" / "00.png")
     assert load(f"imagefolder:{copy}").sha256 != first
 

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 import torch
 
-from resnoise.activation import activations
+from resnoise.conversion.activation import activations
+from resnoise.datasets import DataOptions
 from resnoise.errors import CheckpointError, ConfigError
-from resnoise.evaluate import evaluate
-from resnoise.grid import DataOptions
-from resnoise.runs import job_of, training_of
+from resnoise.evaluation.evaluator import evaluate, training_of
 from resnoise.studies.decomposition import compare_losses, decompose, set_levels_
+from resnoise.training.loading import job_of
 from tests.command_line import run
 from tests.networks import images, plain, source
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from resnoise.config import ExecutionConfig
-from resnoise.device import memory_format, resolve_device
+from resnoise.config.execution import ExecutionConfig
 from resnoise.errors import ConfigError
+from resnoise.utils.device import memory_format, resolve_device
 
 
 def test_devices_that_are_not_there_are_named(monkeypatch):

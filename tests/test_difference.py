@@ -2,7 +2,7 @@
 
 import pytest
 
-from resnoise.difference import differences
+from resnoise.config.nested import differences
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,16 @@
 
 import dataclasses
 import shutil
-import sys
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-import resnoise.activation
 from resnoise import (
     ExecutionConfig,
     Job,
     Recipe,
-    checkpoint,
     convert,
     evaluate,
     noise,
@@ -22,11 +19,14 @@ from resnoise import (
     simulate,
     train,
 )
-from resnoise.activation import activations, noise_mode
+from resnoise.conversion import activation
+from resnoise.conversion.activation import activations, noise_mode
 from resnoise.datasets import batches, load
+from resnoise.evaluation import evaluator
 from resnoise.methods import Training, get
 from resnoise.metrics import ActivityMeter, Latency
-from resnoise.seeding import generator_for
+from resnoise.training import checkpoint
+from resnoise.utils.seeding import generator_for
 
 TIMESTEPS = (1, 2, 4)
 
@@ -92,7 +92,7 @@ def test_every_layer_and_batch_has_noise_of_its_own(evaluated, monkeypatch):
         seeds.append(seed.item())
         return noise.add_noise(x, sigma, seed, counts)
 
-    monkeypatch.setattr(resnoise.activation, "add_noise", add_noise)
+    monkeypatch.setattr(activation, "add_noise", add_noise)
     again = evaluate(job, path, "reference", Training("nq", (1,)))
     assert len(set(seeds)) == len(seeds) > len(activations(job.load(path)))
     assert again[0].ann_noisy_accuracy == records[0].ann_noisy_accuracy
@@ -104,9 +104,7 @@ def test_costs_are_those_of_all_steps_calibration_too(evaluated, tmp_path, monke
     path = train(job, tmp_path, ExecutionConfig(device="cpu"))
     # Of a batch of the test split and of one image: with spikes and without.
     times = {100: (Latency(0.2, 0.06), Latency(0.01, 0)), 1: (Latency(0.004, 0.001), Latency(1, 0))}
-    monkeypatch.setattr(
-        sys.modules["resnoise.evaluate"], "_latencies", lambda *given: times[len(given[2])]
-    )
+    monkeypatch.setattr(evaluator, "_latencies", lambda *given: times[len(given[2])])
     (eight,) = evaluate(job, path, "reference", Training("qcfs", (8,)))
     srp = dataclasses.replace(job, method=get("srp"))
     (record,) = evaluate(srp, path, "reference", Training("qcfs", (4,)))
@@ -132,8 +130,7 @@ def test_a_record_is_of_the_weights_that_were_evaluated(evaluated, tmp_path, mon
     job, path, records = evaluated
     shutil.copytree(path.parent, tmp_path / "run")
     copy = tmp_path / "run" / path.name
-    module = sys.modules["resnoise.evaluate"]
-    predict = module._predict
+    predict = evaluator._predict
 
     def while_the_next_epoch_is_written(*arguments):
         info, tensors = checkpoint.read(copy)
@@ -141,7 +138,7 @@ def test_a_record_is_of_the_weights_that_were_evaluated(evaluated, tmp_path, mon
         checkpoint.write(copy, info.model_copy(update={"best_epoch": 3}), changed)
         return predict(*arguments)
 
-    monkeypatch.setattr(module, "_predict", while_the_next_epoch_is_written)
+    monkeypatch.setattr(evaluator, "_predict", while_the_next_epoch_is_written)
     (again,) = evaluate(job, copy, "reference", Training("nq", (1,)))
     assert again.correct == records[0].correct
     assert again.checkpoint_sha256 == records[0].checkpoint_sha256

@@ -12,15 +12,15 @@ from scipy import stats
 from tiny_job import METHODS, tiny_job
 from torch import nn
 
-from resnoise import checkpoint
-from resnoise.activation import QuantisedReLU, activations, quantise
-from resnoise.config import ActivationConfig, Extensions, InductionConfig
+from resnoise.config.recipe import ActivationConfig, Extensions, InductionConfig
+from resnoise.conversion.activation import QuantisedReLU, activations, quantise
 from resnoise.errors import CheckpointError, ConfigError
-from resnoise.induction import Induction, extend_noise_, set_noise_
+from resnoise.methods.induction import Induction, extend_noise_, set_noise_
 from resnoise.noise import noise_like, standardise
-from resnoise.residual import HISTOGRAM_BINS, LayerError
-from resnoise.runs import run_directory, train_in
-from resnoise.train import parameter_groups, train
+from resnoise.noise.residual import HISTOGRAM_BINS, LayerError
+from resnoise.training import checkpoint
+from resnoise.training.run_folders import run_directory, train_in
+from resnoise.training.trainer import parameter_groups, train
 
 COUNTS = [0, 3, 0, 1, 10, 2, 0, 0, 4]
 EVERYTHING = Extensions(

@@ -7,7 +7,7 @@ from torch import fx, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
-from resnoise.folding import folded
+from resnoise.conversion.folding import folded
 
 
 def randomise_(model):

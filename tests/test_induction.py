@@ -9,14 +9,14 @@ from networks import images, neurons_by_hand, plain, source
 from torch import nn
 from torch.nn import functional as F
 
-from resnoise.activation import activations
-from resnoise.config import ActivationConfig
-from resnoise.convert import convert
+from resnoise.config.recipe import ActivationConfig
+from resnoise.conversion.activation import activations
+from resnoise.conversion.converter import convert
+from resnoise.conversion.preparation import prepare
 from resnoise.errors import DataError
-from resnoise.induction import induce, set_noise_
-from resnoise.prepare import prepare
-from resnoise.residual import HISTOGRAM_BINS, HISTOGRAM_EDGES, Moments
-from resnoise.simulate import predictions, simulate
+from resnoise.methods.induction import induce, set_noise_
+from resnoise.noise.residual import HISTOGRAM_BINS, HISTOGRAM_EDGES, Moments
+from resnoise.simulation.simulator import predictions, simulate
 
 TIMESTEPS = 4
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from resnoise.errors import ConfigError
 from resnoise.metrics import ActivityMeter
-from resnoise.simulate import simulate
+from resnoise.simulation.simulator import simulate
 from tests.counted import images, measure, spiking, three_layers
 
 

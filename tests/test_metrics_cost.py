@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from resnoise.activation import QuantisedReLU
-from resnoise.convert import convert
+from resnoise.conversion.activation import QuantisedReLU
+from resnoise.conversion.converter import convert
+from resnoise.conversion.preparation import prepare
 from resnoise.errors import ConfigError
 from resnoise.metrics import (
     Footprint,
@@ -19,7 +20,6 @@ from resnoise.metrics import (
     peak_memory_mib,
     plain_network,
 )
-from resnoise.prepare import prepare
 
 
 def small_model():

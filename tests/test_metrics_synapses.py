@@ -14,7 +14,7 @@ from torch import nn
 from torch.autograd.functional import jacobian
 
 from resnoise.metrics.synapses import synapses
-from resnoise.simulate import simulate
+from resnoise.simulation.simulator import simulate
 from tests.counted import images, measure, spiking, three_layers
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from resnoise.neuron import IFState, if_step, initial_state
+from resnoise.simulation.neuron import IFState, if_step, initial_state
 
 
 def run(currents, state, threshold):

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from resnoise.analysis.paired_tests import mcnemar, pair_records
 from resnoise.errors import RecordError
-from resnoise.paired import mcnemar, pair_records
 from tests.made_up import make_record
 
 

@@ -3,17 +3,18 @@
 import pandas as pd
 import pytest
 import torch
+import typer
 from networks import images, plain, source
 from typer.testing import CliRunner
 
-from resnoise.cli import app
-from resnoise.convert import convert
+from benchmarks.peers.__main__ import main
+from benchmarks.peers.libraries import contestants, libraries
+from benchmarks.peers.measure import Settings, random_images, source_network
+from benchmarks.peers.results import measure_speed
+from benchmarks.peers.speed_page import speed_document
+from resnoise.conversion.converter import convert
 from resnoise.errors import ConfigError
-from resnoise.peers import Settings, contestants, measure_speed
-from resnoise.peers.contestants import libraries
-from resnoise.peers.document import speed_document
-from resnoise.peers.measure import random_images, source_network
-from resnoise.simulate import predictions, simulate
+from resnoise.simulation.simulator import predictions, simulate
 
 TIMESTEPS = 6
 
@@ -43,9 +44,11 @@ def test_contestants_compute_the_same_spikes(contestant):
 
 def test_the_tables(tmp_path):
     out = tmp_path / "speed"
-    command = ["bench-peers", "--quick", "--out", str(out), "--parts"]
-    for parts in ("simulation,memory", "image"):
-        result = CliRunner().invoke(app, [*command, parts])
+    app = typer.Typer()
+    app.command()(main)
+    command = ["--quick", "--out", str(out), "--part"]
+    for parts in (["simulation", "--part", "memory"], ["image"]):
+        result = CliRunner().invoke(app, [*command, *parts])
         assert result.exit_code == 0, result.output
     text = (out / "speed.md").read_text()
     for heading in ("4 images, T = 2", "One image, T = 4", "Peak memory"):
@@ -59,7 +62,7 @@ def test_versions_are_those_of_every_library_that_was_a_contestant(tmp_path, mon
     document = measure_speed(tmp_path, ["image"], settings, lambda text: None)
     installed = libraries()
     assert {"torch", "norse", "snntorch", "spikingjelly"} <= set(installed)
-    monkeypatch.setattr("resnoise.peers.document.libraries", lambda: [*installed, "newer"])
+    monkeypatch.setattr("benchmarks.peers.speed_page.libraries", lambda: [*installed, "newer"])
     (frame,) = (pd.read_csv(path) for path in tmp_path.glob("*.csv"))
     assert speed_document({"image": frame}) == document.read_text()
 
@@ -74,7 +77,7 @@ def test_a_part_says_what_batch_it_was_measured_at(tmp_path):
 
 
 def test_a_part_with_nothing_to_measure_leaves_no_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("resnoise.peers.measure.backends.available", list)
+    monkeypatch.setattr("benchmarks.peers.measure.backends.available", list)
     said = []
     document = measure_speed(tmp_path, ["direct"], Settings(), said.append)
     assert said == ["direct: nothing to measure, for want of a library"]

@@ -6,14 +6,15 @@ from copy import deepcopy
 import pytest
 import torch
 from networks import images, plain, source
+from resnoise_baselines.srp import AfterPresimulation
 
-from baselines.srp import AfterPresimulation
-from resnoise import backends, portions, side_by_side
-from resnoise.convert import convert
+from resnoise import backends
+from resnoise.conversion.converter import convert
 from resnoise.metrics import ActivityMeter
-from resnoise.portions import Limits, Portion, over_time, portion
-from resnoise.simulate import simulate
-from resnoise.spiking import compile_neurons_
+from resnoise.simulation import batching, threads
+from resnoise.simulation.batching import Limits, Portion, over_time, portion
+from resnoise.simulation.network import compile_neurons_
+from resnoise.simulation.simulator import simulate
 
 IMAGES, TIMESTEPS = 11, 7
 THREE_STEPS = Limits(3 * IMAGES, 2**30, 3)
@@ -40,7 +41,7 @@ def two_threads():
 
 
 def limit(monkeypatch, image_steps):
-    monkeypatch.setattr(portions, "CPU", Limits(image_steps, 2**30, TIMESTEPS))
+    monkeypatch.setattr(batching, "CPU", Limits(image_steps, 2**30, TIMESTEPS))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_many_images_are_taken_few_steps_at_a_time(network, count, timesteps, ex
 def test_the_stretch_does_not_change_the_result(monkeypatch, network, x, stretch):
     with torch.inference_mode():
         whole, _ = network(x, TIMESTEPS)
-    monkeypatch.setattr(portions, "CPU", Limits(2 * stretch, 2**30, stretch))
+    monkeypatch.setattr(batching, "CPU", Limits(2 * stretch, 2**30, stretch))
     assert torch.allclose(simulate(network, x, TIMESTEPS), whole, atol=1e-12)
 
 
@@ -83,9 +84,9 @@ def test_a_large_layer_makes_small_portions(monkeypatch, network, x):
         for layer, current in currents(network, x[:1])
     )
     assert size == widest
-    monkeypatch.setattr(portions, "CPU", Limits(1000, 3 * size, TIMESTEPS))
+    monkeypatch.setattr(batching, "CPU", Limits(1000, 3 * size, TIMESTEPS))
     assert portion(network, x, TIMESTEPS) == Portion(1, 3)
-    monkeypatch.setattr(portions, "CPU", Limits(1000, size - 1, TIMESTEPS))
+    monkeypatch.setattr(batching, "CPU", Limits(1000, size - 1, TIMESTEPS))
     assert portion(network, x, TIMESTEPS) == Portion(1, 1)
 
 
@@ -112,7 +113,7 @@ def test_the_portion_does_not_change_the_result(monkeypatch, network, x, image_s
 
 @torch.no_grad()
 def test_the_states_that_a_simulation_starts_from_can_be_used_again(monkeypatch, network, x):
-    monkeypatch.setattr(portions, "CPU", THREE_STEPS)
+    monkeypatch.setattr(batching, "CPU", THREE_STEPS)
     _, middle = network(x, 2)
     logits, end = over_time(network, x, TIMESTEPS, middle)
     expected, expected_end = network(x, TIMESTEPS, middle)
@@ -123,7 +124,7 @@ def test_the_states_that_a_simulation_starts_from_can_be_used_again(monkeypatch,
 
 @torch.no_grad()
 def test_a_state_does_not_outlive_its_layer(monkeypatch, network, x):
-    monkeypatch.setattr(portions, "CPU", THREE_STEPS)
+    monkeypatch.setattr(batching, "CPU", THREE_STEPS)
     first, *_, last = network.spiking_layers.values()
     _, middle = over_time(network, x, 2)  # which also measures the layers, once
     taken, alive = [], []
@@ -202,7 +203,7 @@ def test_few_images_leave_the_number_of_threads_alone(network, two_threads):
 def test_copies_are_kept_from_one_simulation_to_the_next(monkeypatch, network, x, two_threads):
     limit(monkeypatch, TIMESTEPS)
     copied = []
-    monkeypatch.setattr(side_by_side, "_replica", lambda n: copied.append(n) or deepcopy(n))
+    monkeypatch.setattr(threads, "_replica", lambda n: copied.append(n) or deepcopy(n))
     for _ in range(3):
         simulate(network, x, TIMESTEPS)
     assert len(copied) == 1
@@ -212,7 +213,7 @@ def test_copies_follow_the_network_in_being_compiled(monkeypatch, network, x, tw
     limit(monkeypatch, TIMESTEPS)
     simulate(network, x, TIMESTEPS)
     compile_neurons_(network)
-    (replica,) = side_by_side._replicas(network, 1)
+    (replica,) = threads._replicas(network, 1)
     assert all(layer.compiled for layer in replica.spiking_layers.values())
 
 
@@ -221,7 +222,7 @@ def test_copies_that_are_observed_are_not_kept(monkeypatch, network, x, two_thre
     meter = ActivityMeter(network)
     with meter.counting():
         simulate(network, x, TIMESTEPS)
-    assert network not in side_by_side._MADE  # whose values would lead back to it
+    assert network not in threads._MADE  # whose values would lead back to it
 
 
 def test_autocast_reaches_the_threads(monkeypatch, x, two_threads):

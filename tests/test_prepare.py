@@ -9,10 +9,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from resnoise import models
-from resnoise.activation import QuantisedReLU, activations, quantise
-from resnoise.config import ActivationConfig
+from resnoise.config.recipe import ActivationConfig
+from resnoise.conversion.activation import QuantisedReLU, activations, quantise
+from resnoise.conversion.preparation import prepare
 from resnoise.errors import PreparationError
-from resnoise.prepare import prepare
 
 FINE = ActivationConfig(levels=2**12, threshold=8.0)  # as good as a ReLU below 8
 

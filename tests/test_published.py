@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 
 import pytest
+from resnoise_baselines.published import PATH, load_published
 
-from baselines.published import PATH, load_published
 from resnoise.errors import DataError
 
 HEAD = "method,dataset,arch,L,metric,T,accuracy,source,note\n"

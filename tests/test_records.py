@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from resnoise.errors import RecordError, StorageError
-from resnoise.records import Record, RecordKey
 from resnoise.records.packing import pack_correct, pack_test_ids, unpack_correct, unpack_test_ids
-from resnoise.store import (
+from resnoise.records.record import Record, RecordKey
+from resnoise.records.store import (
     RecordStore,
     frame_from_records,
     load_trainings,

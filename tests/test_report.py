@@ -7,11 +7,13 @@ import os
 import pandas as pd
 import pytest
 
+from resnoise.analysis.caveats import warnings
+from resnoise.analysis.missing import missing_cells
+from resnoise.analysis.parity import backend_parity
+from resnoise.analysis.significance import NQ
 from resnoise.errors import RecordError
-from resnoise.report import NQ, summary_table, write_report
-from resnoise.report.facts import warnings
-from resnoise.report.missing import missing_cells
-from resnoise.report.parity import backend_parity
+from resnoise.report.terminal import summary_table
+from resnoise.report.writer import write_report
 from tests.comparisons import record, store
 from tests.made_up import make_record
 

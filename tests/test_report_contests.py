@@ -5,17 +5,18 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from resnoise.analysis.rows import comparison_frame, group_records
+from resnoise.analysis.significance import NQ, Reference, hold_row_tests, pairings, verdict_of
 from resnoise.errors import ConfigError
-from resnoise.report import NQ, Reference, summary_table, write_report
-from resnoise.report.contests import hold_contests, rivalries, verdict_of
-from resnoise.report.groups import comparison_frame, group_records
+from resnoise.report.terminal import summary_table
+from resnoise.report.writer import write_report
 from tests.comparisons import record, store
 from tests.made_up import make_record
 
 
 def contests_of(records, reference=NQ):
     groups = group_records(records, reference.method)
-    return groups, *hold_contests(rivalries(groups, reference))
+    return groups, *hold_row_tests(pairings(groups, reference))
 
 
 def test_folds_are_pooled_so_that_each_image_counts_once(folds):
@@ -47,8 +48,8 @@ def test_costs_are_medians_over_seeds():
 
 
 def test_contests_count_agreeing_backends_once_and_correct_for_all(folds):
-    _, contests, refusals = contests_of(folds)
-    found = {(c.other.method, c.reference_timesteps, c.timesteps): c for c in contests}
+    _, row_tests, refusals = contests_of(folds)
+    found = {(c.other.method, c.reference_timesteps, c.timesteps): c for c in row_tests}
     # worse and close at T = 1, 2; pre at T = 1, 2, and its 1 + 1 steps against nq's T = 2
     assert sorted(found) == sorted(
         [
@@ -62,7 +63,7 @@ def test_contests_count_agreeing_backends_once_and_correct_for_all(folds):
     assert (worse.result.first_only, worse.result.second_only) == (30, 0)
     assert worse.result.p == pytest.approx(2 * 0.5**30)
     assert worse.p_holm == pytest.approx(7 * 2 * 0.5**30)
-    assert {key: contest.verdict for key, contest in found.items()} == {
+    assert {key: row_test.verdict for key, row_test in found.items()} == {
         ("worse", 1, 1): "better",
         ("worse", 2, 2): "n.s.",
         ("close", 1, 1): "n.s.",
@@ -82,8 +83,8 @@ def test_seeds_on_one_test_set_are_one_observation_an_image_and_have_an_interval
     several = [record("nq", right, seed=seed) for seed, right in enumerate((270, 273, 276))]
     several += [record("qcfs", 264, seed=seed) for seed in range(3)]
     records = [*several, record("single", 264, seed=1)]
-    _, contests, _ = contests_of(records)
-    found = {contest.other.method: contest for contest in contests}
+    _, row_tests, _ = contests_of(records)
+    found = {row_test.other.method: row_test for row_test in row_tests}
     # Images 264 to 275 are right with one seed or more of nq alone: all twelve on one side
     assert found["qcfs"].result.p == pytest.approx(2 / 2**12)
     assert found["qcfs"].result.pairs == 900
@@ -109,14 +110,14 @@ def test_backends_that_disagree_are_tested_apart():
             ("qcfs", "snntorch", 240),
         )
     ]
-    _, contests, _ = contests_of(records)
-    assert [contest.backends for contest in contests] == [("norse",), ("snntorch",)]
+    _, row_tests, _ = contests_of(records)
+    assert [row_test.backends for row_test in row_tests] == [("norse",), ("snntorch",)]
 
 
 def test_the_reference_is_better_only_than_all_it_met(folds):
-    groups, contests, _ = contests_of(folds)
+    groups, row_tests, _ = contests_of(folds)
     reference = next(row for row in groups if row.method == "nq")
-    at_equal_steps = [contest for contest in contests if contest.equal_steps]
+    at_equal_steps = [row_test for row_test in row_tests if row_test.equal_steps]
     assert verdict_of(at_equal_steps, reference, 1) == "mixed"  # better than worse, not than close
     without_close = [c for c in at_equal_steps if c.other.method != "close"]
     assert verdict_of(without_close, reference, 1) == "better"
@@ -146,13 +147,13 @@ def two_levels():
     return [*records, record("direct", 270, levels=None)]
 
 
-def who_met(contests):
-    return {(c.reference.levels, c.other.method, c.other.levels) for c in contests}
+def who_met(row_tests):
+    return {(c.reference.levels, c.other.method, c.other.levels) for c in row_tests}
 
 
 def test_several_levels_meet_their_own():
-    _, contests, _ = contests_of(two_levels())
-    assert who_met(contests) == {
+    _, row_tests, _ = contests_of(two_levels())
+    assert who_met(row_tests) == {
         (4, "qcfs", 4),
         (8, "qcfs", 8),
         (4, "direct", None),
@@ -172,8 +173,8 @@ def test_what_differs_between_rows_of_the_reference_is_no_tie(tmp_path):
 
 
 def test_one_level_of_the_reference_meets_all_others():
-    _, contests, _ = contests_of(two_levels(), Reference("nq", 4))
-    assert who_met(contests) == {
+    _, row_tests, _ = contests_of(two_levels(), Reference("nq", 4))
+    assert who_met(row_tests) == {
         (4, "nq", 8),
         (4, "qcfs", 4),
         (4, "qcfs", 8),

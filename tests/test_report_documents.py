@@ -8,9 +8,10 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from resnoise.report import summary_table, write_report
-from resnoise.report.render import escape_latex
+from resnoise.report.markup import escape_latex
 from resnoise.report.table import p_value, percent, points, scaled, significant
+from resnoise.report.terminal import summary_table
+from resnoise.report.writer import write_report
 from tests.comparisons import record, store
 from tests.made_up import make_record
 

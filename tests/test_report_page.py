@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from resnoise.report import write_report
+from resnoise.report.writer import write_report
 from tests.comparisons import record, store
 from tests.made_up import make_training
 from tests.page_parser import Page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resnoise.report.groups import comparison_frame, group_records
+from resnoise.analysis.rows import comparison_frame, group_records
 from resnoise.report.plots import accuracy_figure, latency_figure
 from resnoise.report.svg import assign_looks
 from tests.comparisons import record

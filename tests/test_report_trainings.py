@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from resnoise.report import write_report
-from resnoise.report.recipes import own_recipes
-from resnoise.report.trainings import trained_on, trainings_table
+from resnoise.analysis.caveats import own_recipes
+from resnoise.report.provenance_tables import trained_on, trainings_table
+from resnoise.report.writer import write_report
 from tests.comparisons import record, store
 from tests.made_up import make_record
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import resnoise.compare
-from resnoise.store import RecordStore
+from resnoise.records.store import RecordStore
 from resnoise.studies import ablation
 from tests.command_line import run
 
@@ -26,10 +26,10 @@ def test_every_comparison_has_a_command():
 
 @pytest.mark.parametrize(("name", "commands"), COMPARISONS, ids=[name for name, _ in COMPARISONS])
 def test_records_are_of_the_recipe_of_their_command(name, commands, monkeypatch, tmp_path):
-    grids = []
+    plans = []
 
-    def plan(grid, *_, **options):
-        grids.append(grid)
+    def plan(plan, *_, **options):
+        plans.append(plan)
         return []
 
     monkeypatch.setattr(resnoise.compare, "compare", plan)
@@ -40,10 +40,10 @@ def test_records_are_of_the_recipe_of_their_command(name, commands, monkeypatch,
         run("compare", "--methods", given["METHODS"], *shlex.split(given["ARGS"]),
             "--out", tmp_path)  # fmt: skip
     recipes = {
-        key: grid.recipes[cell.method].to_json()
-        for grid in grids
-        for cell in grid.cells()
-        for key in grid.keys(cell)
+        key: plan.recipes[cell.method].to_json()
+        for plan in plans
+        for cell in plan.cells()
+        for key in plan.keys(cell)
     }
     for record in records:
         assert recipes[record.key] == record.recipe, record.key

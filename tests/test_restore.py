@@ -7,10 +7,11 @@ import torch
 from tiny_job import tiny_job
 
 import resnoise
-from resnoise import checkpoint
+from resnoise.datasets import DataOptions
 from resnoise.errors import CheckpointError
-from resnoise.grid import DataOptions
-from resnoise.runs import job_of, train_in
+from resnoise.training import checkpoint
+from resnoise.training.loading import job_of
+from resnoise.training.run_folders import train_in
 
 
 def test_it_is_the_network_that_the_job_gives():

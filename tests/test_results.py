@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 import torch
 
-from resnoise import checkpoint
-from resnoise.config import ExecutionConfig
-from resnoise.device import memory_format
-from resnoise.grid import DataOptions
+from resnoise.config.execution import ExecutionConfig
+from resnoise.datasets import DataOptions
 from resnoise.records.packing import unpack_correct
-from resnoise.runs import job_of
-from resnoise.simulate import predictions
-from resnoise.store import RecordStore
+from resnoise.records.store import RecordStore
+from resnoise.simulation.simulator import predictions
 from resnoise.studies.contrast import contrast
+from resnoise.training import checkpoint
+from resnoise.training.loading import job_of
+from resnoise.utils.device import memory_format
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 CHECKPOINTS = sorted((RESULTS / "checkpoints").glob("**/best.json"))

@@ -9,10 +9,10 @@ import pytest
 import torch
 from tiny_job import tiny_job
 
-from resnoise import checkpoint, runs
-from resnoise.config import Extensions
-from resnoise.runs import run_directory, train_in
-from resnoise.train import train
+from resnoise.config.recipe import Extensions
+from resnoise.training import checkpoint, run_folders
+from resnoise.training.run_folders import run_directory, train_in
+from resnoise.training.trainer import train
 
 
 def test_a_training_and_the_one_before_it_are_each_alone_in_their_folder(monkeypatch, tmp_path):
@@ -26,7 +26,7 @@ def test_a_training_and_the_one_before_it_are_each_alone_in_their_folder(monkeyp
         alone.append(job.training)
         return train(job, directory, *arguments, **options)
 
-    monkeypatch.setattr(runs, "train", train_and_try_the_lock)
+    monkeypatch.setattr(run_folders, "train", train_and_try_the_lock)
     job = tiny_job(epochs=1, extensions=Extensions(start_from="qcfs"))
     train_in(tmp_path, job)
     assert alone == ["qcfs", "nq"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from resnoise.compare.same import require_same_recipes
-from resnoise.config import Recipe
+from resnoise.compare.consistency import require_same_recipes
+from resnoise.compare.plan import Plan
+from resnoise.config.recipe import Recipe
+from resnoise.datasets import DataOptions
 from resnoise.errors import RecordError
-from resnoise.grid import DataOptions, Grid
-from resnoise.store import RecordStore
+from resnoise.records.store import RecordStore
 from tests.comparisons import store
 from tests.made_up import make_record
 
@@ -26,7 +27,7 @@ def test_a_network_for_another_t_may_have_a_recipe_of_its_own(tmp_path):
 
     def plan(*timesteps):
         recipes = {"direct": Recipe(epochs=5)}
-        return Grid(DataOptions("digits"), recipes, ("norse",), ("digits-cnn",), timesteps)
+        return Plan(DataOptions("digits"), recipes, ("norse",), ("digits-cnn",), timesteps)
 
     require_same_recipes(records, plan(4))
     with pytest.raises(RecordError, match="epochs is 3, now 5; use another --out"):

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from resnoise.config import Extensions, Recipe
-from resnoise.schedule import learning_rate, noise_ramp
+from resnoise.config.recipe import Extensions, Recipe
+from resnoise.training.schedule import learning_rate, noise_ramp
 
 
 @pytest.mark.parametrize("epoch", [0.0, 0.25, 1.0, 1.99, 2.0, 3.5, 6.0, 9.9])

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import torch
 
-from resnoise.seeding import generator_for
+from resnoise.utils.seeding import generator_for
 
 
 def draw(*arguments):

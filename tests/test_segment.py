@@ -4,12 +4,12 @@ import pytest
 import torch
 from tiny_job import tiny_job
 
-from resnoise import checkpoint
-from resnoise.config import ExecutionConfig
-from resnoise.precision import has_bfloat16, warn_of_emulation
-from resnoise.provenance import provenance
-from resnoise.segment import continued, segment_from
-from resnoise.train import Trainer, train
+from resnoise.config.execution import ExecutionConfig
+from resnoise.records.provenance import provenance
+from resnoise.training import checkpoint
+from resnoise.training.session import continued, segment_from
+from resnoise.training.trainer import Trainer, train
+from resnoise.utils.device import has_bfloat16, warn_of_emulation
 
 CPU = torch.device("cpu")
 

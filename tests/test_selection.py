@@ -5,12 +5,12 @@ import shutil
 import pandas as pd
 import pytest
 
-from resnoise import checkpoint
+from resnoise.datasets import DataOptions
 from resnoise.errors import CheckpointError
-from resnoise.evaluate import evaluate
-from resnoise.grid import DataOptions
-from resnoise.runs import job_of, training_of
+from resnoise.evaluation.evaluator import evaluate, training_of
 from resnoise.studies.selection import choices, compare_choices, examine
+from resnoise.training import checkpoint
+from resnoise.training.loading import job_of
 from tests.command_line import run
 
 DIGITS = DataOptions("digits")

@@ -6,9 +6,9 @@ import torch
 from networks import images, plain, source
 
 from resnoise import methods
-from resnoise.convert import convert
+from resnoise.conversion.converter import convert
 from resnoise.errors import ConfigError, DataError
-from resnoise.simulate import FromRest, predictions, simulate
+from resnoise.simulation.simulator import FromRest, predictions, simulate
 
 
 def test_logits_of_every_step():

@@ -9,12 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resnoise.statistics import (
-    bootstrap_interval,
-    holm,
-    student_interval,
-    wilson_interval,
-)
+from resnoise.analysis.statistics import bootstrap_interval, holm, student_interval, wilson_interval
 
 
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))

@@ -10,20 +10,15 @@ from tiny_job import METHODS, tiny_data, tiny_job
 from torch import nn
 from watched import WATCHED, with_method
 
-from resnoise import checkpoint
-from resnoise.activation import activations, quantise
-from resnoise.config import ActivationConfig, ExecutionConfig, Recipe
-from resnoise.convert import convert
+from resnoise.config.execution import ExecutionConfig
+from resnoise.config.recipe import ActivationConfig, Recipe
+from resnoise.conversion.activation import activations, quantise
+from resnoise.conversion.converter import convert
 from resnoise.datasets import batches, load
-from resnoise.errors import (
-    ConfigError,
-    ConversionError,
-    DataError,
-    StorageError,
-    TrainingError,
-)
-from resnoise.simulate import predictions, simulate
-from resnoise.train import train
+from resnoise.errors import ConfigError, ConversionError, DataError, StorageError, TrainingError
+from resnoise.simulation.simulator import predictions, simulate
+from resnoise.training import checkpoint
+from resnoise.training.trainer import train
 
 
 def timeless(history):

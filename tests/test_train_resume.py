@@ -13,9 +13,9 @@ from tiny_job import tiny_job
 from torch import nn
 from watched import WATCHED, with_method
 
-from resnoise import checkpoint
 from resnoise.errors import CheckpointError
-from resnoise.train import train
+from resnoise.training import checkpoint
+from resnoise.training.trainer import train
 
 HERE = Path(__file__).parent
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from resnoise_baselines.qcfs import QCFS
 from torch import nn
 
-from baselines.qcfs import QCFS
-from resnoise.config import Recipe
+from resnoise.config.recipe import Recipe
 from resnoise.datasets import ImageData, LabelledImages, Normalisation, Split
-from resnoise.job import Job
 from resnoise.methods.nq import NQ
+from resnoise.training.job import Job
 
 METHODS = {"nq": NQ, "qcfs": QCFS}
 

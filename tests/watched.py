@@ -7,7 +7,7 @@ import math
 
 from tiny_job import METHODS
 
-from resnoise.activation import activations
+from resnoise.conversion.activation import activations
 from resnoise.methods import Validation
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 
-from resnoise.backends.base import Backend, LeakyConfig, Neuron
+from resnoise.backends.backend import Backend, LeakyConfig, Neuron
 from resnoise.errors import BackendError
 
 __all__ = [

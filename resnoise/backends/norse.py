@@ -21,9 +21,9 @@ from norse.torch.functional.reset import reset_subtract
 from norse.torch.module.snn import SNN
 from torch import Tensor, nn
 
-from resnoise.backends.base import Backend, LeakyConfig
+from resnoise.backends.backend import Backend, LeakyConfig
 from resnoise.errors import ConfigError
-from resnoise.neuron import IFState, initial_state
+from resnoise.simulation.neuron import IFState, initial_state
 
 
 class Threshold(nn.Module):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from resnoise.backends.base import Backend, LeakyConfig
-from resnoise.neuron import IFState, if_step, initial_state
+from resnoise.backends.backend import Backend, LeakyConfig
+from resnoise.simulation.neuron import IFState, if_step, initial_state
 
 
 class IntegrateAndFire(nn.Module):

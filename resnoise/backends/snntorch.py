@@ -15,8 +15,8 @@ from snntorch import Leaky as SnnTorchLeaky
 from snntorch import surrogate
 from torch import Tensor, nn
 
-from resnoise.backends.base import Backend, LeakyConfig
-from resnoise.neuron import IFState, initial_state
+from resnoise.backends.backend import Backend, LeakyConfig
+from resnoise.simulation.neuron import IFState, initial_state
 
 
 def fire_at_threshold(x: Tensor) -> Tensor:

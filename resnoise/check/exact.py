@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from resnoise.check.converted import converted_training
-from resnoise.check.figures import Figure, Kind
-from resnoise.check.grid_network import grid_images, grid_network
+from resnoise.check.exact_network import grid_images, grid_network
+from resnoise.check.measurement import Figure, Kind
+from resnoise.check.public import public
+from resnoise.check.trained import converted_training
 
 TIMESTEPS = 8
 GRID_IMAGES = 32
@@ -73,11 +74,9 @@ def method_figures(name: str, backend: str) -> Iterator[Figure]:
 def digits_figures(checkpoint: Path, backend: str) -> Iterator[Figure]:
     """Accuracy and operations of trained weights on the test images of digits."""
     from resnoise import predictions
-    from resnoise.grid import DataOptions
     from resnoise.metrics import ActivityMeter
-    from resnoise.runs import job_of
 
-    job = job_of(checkpoint, DataOptions("digits"))
+    job = public("job_of")(checkpoint, public("DataOptions")("digits"))
     simulation = job.method.simulation(job.load(checkpoint), backend)
     images, labels = job.data.test.batch(range(len(job.data.test)))
     meter = ActivityMeter(simulation.network)
@@ -128,16 +127,13 @@ def leaky_figures(backend: str) -> Iterator[Figure]:
 def noise_figures(checkpoint: Path) -> Iterator[Figure]:
     """σ of every layer after an induction, and the noise that training then adds."""
     from resnoise import induce, noise_mode, set_noise_
-    from resnoise.activation import activations
     from resnoise.datasets import batches
-    from resnoise.grid import DataOptions
-    from resnoise.runs import job_of
 
-    job = job_of(checkpoint, DataOptions("digits"))
+    job = public("job_of")(checkpoint, public("DataOptions")("digits"))
     network = job.load(checkpoint)
     induction = induce(network, batches(job.data.validation, 64), timesteps=4)
     set_noise_(network, induction)
-    for name, layer in activations(network).items():
+    for name, layer in public("activations")(network).items():
         yield Figure(f"noise: σ of layer {name}", Kind.CLOSE, layer.sigma.item())
     layer.seed_noise_(torch.Generator().manual_seed(0))
     with torch.no_grad():

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from resnoise import backends
-from resnoise.check import library, reference, trees
-from resnoise.check.figures import Measurement
+from resnoise.check import library, recorded, trees
+from resnoise.check.measurement import Measurement
 from resnoise.check.ratio import time_in_turns
 from resnoise.check.rules import Status, Verdict, judge, judge_lost_time, judge_ratio
 from resnoise.check.trees import Side
 from resnoise.errors import CheckError
-from resnoise.provenance import provenance
+from resnoise.records.provenance import provenance
 
 PARTS = ("exact", "trained", "time")
 REFERENCE = Path("results/check/reference.json")
@@ -58,7 +58,7 @@ def check_against_reference(path: Path, parts: Sequence[str], progress: Progress
     Raises:
         CheckError: there is nothing to compare.
     """
-    before = reference.read(path)
+    before = recorded.read(path)
     notes = ["times: compared with a base alone, name one with --base"] if "time" in parts else []
     parts = [part for part in parts if part != "time"]
     if not parts:
@@ -73,7 +73,7 @@ def check_against_reference(path: Path, parts: Sequence[str], progress: Progress
     now = _measure_working_tree(parts, progress)
     notes += _lost(now)
     verdicts = judge(replace(before, figures=wanted).by_name(), now.by_name())
-    return Comparison(reference.describe(before, path), notes, verdicts)
+    return Comparison(recorded.describe(before, path), notes, verdicts)
 
 
 def check_against_base(name: str, parts: Sequence[str], progress: Progress) -> Comparison:
@@ -144,7 +144,7 @@ def record(path: Path, progress: Progress) -> None:
     made_by = provenance()
     measurement = _measure_working_tree(("exact", "trained"), progress)
     _require_whole(measurement)
-    reference.write(path, replace(measurement, provenance=made_by._asdict()))
+    recorded.write(path, replace(measurement, provenance=made_by._asdict()))
 
 
 def _measure_working_tree(parts: Sequence[str], progress: Progress) -> Measurement:

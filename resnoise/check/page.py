@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from resnoise.check.gate import Comparison
 from resnoise.check.rules import COLUMNS, Status, Verdict
-from resnoise.provenance import provenance
+from resnoise.records.provenance import provenance
+from resnoise.report.html import render
 from resnoise.report.table import Cell, Table, cells
-from resnoise.report.template import render
 
 _MARKS = {
     "▲": ("better", "better than before, beyond the bound"),

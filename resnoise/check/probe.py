@@ -25,7 +25,9 @@ from typing import Any
 import torch
 
 HERE = Path(__file__).resolve().parent
-OWN = {"resnoise", "baselines"}
+# Baselines are installed as `resnoise_baselines` from the folder `baselines`.
+BASELINES = "resnoise_baselines"
+OWN = {"resnoise", "baselines", BASELINES}
 _REGISTER = torch.library.custom_op
 
 
@@ -44,24 +46,32 @@ def _editable_by(finder: object) -> set[str]:
 
 
 def take_check_from_here() -> None:
-    """Make `resnoise.check` this folder, beside the rest of the tree's `resnoise`."""
-    import resnoise  # the parent package comes from PYTHONPATH
+    """Make `resnoise.check` this folder, beside the rest of the tree's `resnoise` and baselines."""
+    import resnoise
 
     # A package that imports its modules late must fail here, not in one figure after another.
     for name in getattr(resnoise, "__all__", ()):
         getattr(resnoise, name)
+    _import_as("resnoise.check", HERE)
+    baselines = Path(resnoise.__file__).resolve().parents[1] / "baselines"
+    if baselines.is_dir():
+        _import_as(BASELINES, baselines)
+
+
+def _import_as(name: str, folder: Path) -> None:
+    """Import the package in a folder under a name of our choice."""
     spec = spec_from_file_location(
-        "resnoise.check", HERE / "__init__.py", submodule_search_locations=[str(HERE)]
+        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
     package = module_from_spec(spec)
-    sys.modules["resnoise.check"] = package
+    sys.modules[name] = package
     spec.loader.exec_module(package)
 
 
 def measure(checkpoint: Path, parts: list[str]) -> str:
     """All figures of the parts `exact` and `trained`, as JSON."""
     from resnoise.check import exact, trained
-    from resnoise.check.figures import Measurement
+    from resnoise.check.measurement import Measurement
 
     makers = {"exact": lambda: exact.groups(checkpoint), "trained": trained.groups}
     figures, failed = [], {}
@@ -151,7 +161,8 @@ class Imported:
 
 def packages_in(folders: Iterable[str]) -> set[str]:
     """Names of the packages in any of the folders: each side of a comparison has its own."""
-    return {path.parent.name for folder in folders for path in Path(folder).glob("*/__init__.py")}
+    found = {path.parent.name for folder in folders for path in Path(folder).glob("*/__init__.py")}
+    return found | ({BASELINES} if "baselines" in found else set())
 
 
 def register_beside(name: str, *function: Any, **options: Any) -> Any:

@@ -11,10 +11,10 @@ from statistics import fmean
 import numpy as np
 from scipy import stats
 
-from resnoise.check.figures import Figure, Kind
+from resnoise.analysis.statistics import holm
+from resnoise.check.measurement import Figure, Kind
 from resnoise.check.ratio import Ratio
 from resnoise.errors import CheckError
-from resnoise.statistics import holm
 
 CLOSE = 2e-3
 """Relative change of a `CLOSE` figure that the order of rounding may make."""

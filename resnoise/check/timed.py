@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import torch
 
-from resnoise.check.grid_network import grid_images, grid_network
+from resnoise.check.exact_network import grid_images, grid_network
+from resnoise.check.public import public
 
 TIMESTEPS = 4
 IMAGES = 64
@@ -62,10 +63,9 @@ def _simulation() -> Callable[[], object]:
 
 
 def _training_step() -> Callable[[], object]:
-    from resnoise.activation import activations
 
     network = grid_network().train()
-    for layer in activations(network).values():
+    for layer in public("activations")(network).values():
         layer.set_sigma_(0.1)
     images = grid_images(IMAGES)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from resnoise.check.converted import converted_training
-from resnoise.check.figures import Figure, Kind
+from resnoise.check.measurement import Figure, Kind
+from resnoise.check.public import public
 
 EPOCHS = 12  # of which the plus methods fine-tune for a sixth
 # Two five-fold cross-validations of digits.
@@ -52,15 +52,34 @@ def _cannot(error: Exception) -> Iterator[Figure]:
 def _train_and_test(name: str, seed: int) -> list[float]:
     from resnoise import ExecutionConfig, Job, Recipe, methods, predictions
     from resnoise.datasets import load
-    from resnoise.runs import train_in
 
     data = load("digits", seed=seed)
     method = methods.get(name)
     recipe = method.recipe(Recipe(epochs=EPOCHS, batch_size=64))
     job = Job(method, name, "digits-cnn", data, recipe, seed)
     with tempfile.TemporaryDirectory() as folder:
-        best = train_in(Path(folder), job, ExecutionConfig(device="cpu"))
+        best = public("train_in")(Path(folder), job, ExecutionConfig(device="cpu"))
         simulation = job.method.simulation(job.load(best), BACKEND)
     images, labels = data.test.batch(range(len(data.test)))
     right = (predictions(simulation(images, max(TIMESTEPS))) == labels).double().mean(1)
     return [right[torch.tensor(t) - 1].item() for t in TIMESTEPS]
+
+
+def converted_training(method: str) -> str | None:
+    """The training whose network a method converts; None if it has none, or several.
+
+    Args:
+        method: name from `resnoise.methods.names()`.
+
+    Raises:
+        ImportError: an older tree cannot import a method that the working tree registers.
+    """
+    from resnoise import methods
+
+    chosen = methods.get(method)
+    if not isinstance(chosen, public("ConversionMethod")):
+        return None
+    # Older trees have methods of every T alone.
+    timesteps = getattr(chosen, "trained_timesteps", None) or (1,)
+    trainings = chosen.trainings("reference", timesteps)
+    return trainings[0].name if len(trainings) == 1 else None

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from resnoise.check.figures import Measurement
+from resnoise.check.measurement import Measurement
 from resnoise.errors import CheckError
 
 _PROBE = Path(__file__).with_name("probe.py")

@@ -7,8 +7,8 @@ import warnings
 
 from rich.console import Console
 
-from resnoise.cli import check, peers, studies  # noqa: F401 - they add their commands to the app
-from resnoise.cli.commands import app
+from resnoise.cli import check, commands, studies  # noqa: F401 - they add their verbs to the app
+from resnoise.cli.application import app
 from resnoise.errors import ResnoiseError
 
 __all__ = ["app", "main"]

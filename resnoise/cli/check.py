@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resnoise.atomic import ensure_file, exclusive, write_text
 from resnoise.cli import options
-from resnoise.cli.commands import app
+from resnoise.cli.application import app
 from resnoise.errors import CheckError, ResnoiseError
+from resnoise.utils.files import ensure_file, exclusive, write_text
 
 if TYPE_CHECKING:
     from resnoise.check.gate import Comparison

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from resnoise.cli import options
-from resnoise.cli.groups import grouped
-from resnoise.cli.interrupt import Interruptible
-from resnoise.config import ExecutionConfig
+from resnoise.cli.application import app
+from resnoise.cli.option_groups import grouped
+from resnoise.config.execution import ExecutionConfig
+from resnoise.report.published_tables import published_figures
+from resnoise.training.defaults import default_architecture, default_seeds
 
 if TYPE_CHECKING:
     import pandas as pd
-
-app = typer.Typer(
-    cls=Interruptible,
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    help="Train networks with residual noise, convert them to spiking networks on Norse and "
-    "snnTorch, and compare conversion methods at few time steps.",
-    epilog="Start with: resnoise compare --methods nq,qcfs,srp,direct --out runs/first",
-)
 
 _DEFAULT_TIMESTEPS = "1,2,4,6,8,16"
 
@@ -48,11 +38,11 @@ def train(
 ) -> None:
     """Train the source network of a method; a training that was interrupted goes on."""
     from resnoise.cli.display import print_paths, progress_bars
-    from resnoise.grid import Grid
-    from resnoise.runs import train_in
+    from resnoise.compare.plan import Plan
+    from resnoise.training.run_folders import train_in
 
     architecture = architecture or default_architecture(dataset)
-    grid = Grid(
+    grid = Plan(
         data=place.options(dataset),
         recipes={method: changes.recipe(method, dataset, [architecture])},
         backends=(backend,),
@@ -78,11 +68,10 @@ def convert(
 ) -> None:
     """Convert a trained network: folded weights and thresholds in one file, for use elsewhere."""
     from resnoise import methods
-    from resnoise.atomic import ensure_file
     from resnoise.cli.display import print_paths, print_table
-    from resnoise.export import export, layer_table
-    from resnoise.restore import restore
-    from resnoise.runs import source_network
+    from resnoise.conversion.exporter import export, layer_table
+    from resnoise.training.loading import restore, source_network
+    from resnoise.utils.files import ensure_file
 
     ensure_file(out)
     info, trained = restore(checkpoint)
@@ -113,12 +102,14 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="folder to add the records to")] = None,
 ) -> None:
     """Evaluate a trained network on the test images, at several time steps."""
-    from resnoise.checkpoint import read_info
+    from resnoise.analysis.significance import Reference
     from resnoise.cli.display import print_table, progress_bars
-    from resnoise.evaluate import evaluate as evaluate_network
-    from resnoise.report import Reference, summary_table
-    from resnoise.runs import job_of, training_of
-    from resnoise.store import RecordStore
+    from resnoise.evaluation.evaluator import evaluate as evaluate_network
+    from resnoise.evaluation.evaluator import training_of
+    from resnoise.records.store import RecordStore
+    from resnoise.report.terminal import summary_table
+    from resnoise.training.checkpoint import read_info
+    from resnoise.training.loading import job_of
 
     job = job_of(checkpoint, place.options(), method)
     training = training_of(job, backend, options.integers(timesteps, "--timesteps"))
@@ -163,12 +154,12 @@ def compare(
     """Train, convert, evaluate and compare; a second call goes on from what is there."""
     from resnoise import backends as all_backends
     from resnoise import methods as all_methods
+    from resnoise.analysis.significance import Reference
     from resnoise.cli.display import console, print_paths, print_table, progress_bars
-    from resnoise.compare import Workplace
-    from resnoise.compare import compare as run_comparison
-    from resnoise.grid import Grid
-    from resnoise.report import Reference, summary_table
-    from resnoise.store import RecordStore
+    from resnoise.compare.plan import Plan, RunOptions
+    from resnoise.compare.runner import compare as run_comparison
+    from resnoise.records.store import RecordStore
+    from resnoise.report.terminal import summary_table
 
     steps = options.integers(timesteps, "--timesteps")
     simulators = all_backends.available() if backends is None else options.words(backends)
@@ -184,7 +175,7 @@ def compare(
     for name, hint in all_backends.missing().items():
         if backends is None:
             console.print(f"backend {name} is left out, it is not installed: {hint}")
-    grid = Grid(
+    grid = Plan(
         data=place.options(dataset),
         recipes={method: changes.recipe(method, dataset, networks) for method in chosen},
         backends=tuple(simulators),
@@ -193,7 +184,7 @@ def compare(
         seeds=options.integers(seeds or default_seeds(dataset), "--seeds"),
     )
     options.use_threads(running.threads, dataset)
-    workplace = Workplace(out, running.runs, running.execution(), jobs)
+    workplace = RunOptions(out, running.runs, running.execution(), jobs)
     with progress_bars() as announce:
         written = run_comparison(
             grid,
@@ -217,8 +208,9 @@ def report(
     out: Annotated[Path | None, typer.Option(help="folder to write to; default: the same")] = None,
 ) -> None:
     """Write tables (Markdown, CSV, LaTeX) and one HTML page from the records of a comparison."""
+    from resnoise.analysis.significance import Reference
     from resnoise.cli.display import print_paths
-    from resnoise.report import Reference, write_report
+    from resnoise.report.writer import write_report
 
     written = write_report(
         directory,
@@ -251,21 +243,3 @@ def list_() -> None:
 
 def _method_first(summary: pd.DataFrame) -> pd.DataFrame:
     return summary[["method", *summary.columns.drop("method")]]
-
-
-def default_architecture(dataset: str) -> str:
-    """The architecture of a data set's first comparison."""
-    return "digits-cnn" if dataset == "digits" else "resnet20"
-
-
-def default_seeds(dataset: str) -> str:
-    """The five folds of digits; one seed where a training takes hours."""
-    return "0,1,2,3,4" if dataset == "digits" else "0"
-
-
-def published_figures() -> pd.DataFrame | None:
-    """The published figures of all installed packages that declare some."""
-    import pandas as pd
-
-    frames = [point.load()() for point in entry_points(group="resnoise.published")]
-    return pd.concat(frames, ignore_index=True) if frames else None

@@ -9,15 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from resnoise.config import (
-    AUGMENTATIONS,
-    DISTRIBUTIONS,
-    RESIDUALS,
-    ExecutionConfig,
-    Extensions,
-    Recipe,
-    require_positive_int,
-)
+from resnoise.config.execution import ExecutionConfig
+from resnoise.config.recipe import AUGMENTATIONS, DISTRIBUTIONS, RESIDUALS, Extensions, Recipe
 from resnoise.errors import ConfigError
 
 _DATA, _RECIPE, _RUN = "Data", "Recipe (default: that of the data set)", "Execution"
@@ -58,7 +51,7 @@ class DataRoot:
 
     def options(self, dataset: str = "") -> Any:
         """The `resnoise.grid.DataOptions` of a data set; by default of one that a file names."""
-        from resnoise.grid import DataOptions
+        from resnoise.datasets import DataOptions
 
         return DataOptions(dataset, self.data_root, self.download)
 
@@ -167,7 +160,7 @@ class RecipeChanges:
         Raises:
             ConfigError: unknown method, or a value is outside what is allowed.
         """
-        from resnoise.recipes import recipe_for
+        from resnoise.training.defaults import recipe_for
 
         base = recipe_for(
             method, dataset, architectures, published=self.published, epochs=self.epochs
@@ -233,21 +226,6 @@ class Running:
             keep_epochs=self.keep_epochs,
             workers=self.workers,
         )
-
-
-def use_threads(threads: int | None, dataset: str) -> None:
-    """Set the number of torch's threads for this process.
-
-    Raises:
-        ConfigError: it is below 1.
-    """
-    if threads is None and dataset == "digits":
-        threads = 1  # images this small cost less than handing them to a second thread
-    if threads is not None:
-        import torch
-
-        require_positive_int("threads", threads)
-        torch.set_num_threads(threads)
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from resnoise.cli import options
-from resnoise.cli.commands import app, default_architecture
-from resnoise.cli.groups import grouped
+from resnoise.cli.application import app
+from resnoise.cli.option_groups import grouped
+from resnoise.training.defaults import default_architecture
 
 
 @app.command()

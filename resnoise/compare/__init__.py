@@ -1,6 +1,8 @@
-"""A comparison: train, convert and evaluate a whole grid, and report it."""
+"""A comparison: train, convert and evaluate a whole plan, and report it."""
 
-from resnoise.compare.comparison import compare
-from resnoise.compare.workplace import Workplace
+from __future__ import annotations
 
-__all__ = ["Workplace", "compare"]
+from resnoise.compare.plan import RunOptions
+from resnoise.compare.runner import compare
+
+__all__ = ["RunOptions", "compare"]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from resnoise.config import require_positive_int
+from resnoise.config.checks import require_positive_int
 from resnoise.datasets import cifar, digits, imagefolder
-from resnoise.datasets.base import ImageData, LabelledImages, Normalisation, Split
+from resnoise.datasets.data_options import DataOptions
+from resnoise.datasets.images import LabelledImages, Normalisation
 from resnoise.datasets.loader import Batches, batches
-from resnoise.datasets.request import Request
+from resnoise.datasets.splits import ImageData, Split
 from resnoise.errors import ConfigError, DataError
 
 __all__ = [
     "DATASETS",
     "Batches",
+    "DataOptions",
     "ImageData",
     "LabelledImages",
     "Normalisation",
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 # One line a data set; a key with a colon says that the name is followed by an argument.
-DATASETS: dict[str, Callable[[Request], ImageData]] = {
+DATASETS: dict[str, Callable[[DataOptions, int, Sequence[str]], ImageData]] = {
     "cifar10": cifar.load,
     "cifar100": cifar.load,
     "digits": digits.load,
@@ -32,44 +33,27 @@ DATASETS: dict[str, Callable[[Request], ImageData]] = {
 }
 
 
-def load(
-    name: str,
-    *,
-    root: Path | str = Path("data"),
-    download: bool = True,
-    seed: int = 0,
-    augmentation: Sequence[str] = (),
-    image_size: int = 32,
-) -> ImageData:
+def load(data: DataOptions | str, *, seed: int = 0, augmentation: Sequence[str] = ()) -> ImageData:
     """Load a data set.
 
     Args:
-        name: a key of `DATASETS`, in `imagefolder:PATH` with the folder to read for `PATH`.
-        root: folder with downloaded data, or where to put it.
-        download: fetch what `root` lacks.
+        data: which one and where from; a name alone stands for `DataOptions(name)`.
         seed: which images are held out for validation; for `digits` also which are for testing.
         augmentation: names from `config.AUGMENTATIONS`, for the training split only.
-        image_size: side in pixels to which `imagefolder` resizes; the others have their own size.
 
     Raises:
         DataError: the data set is unknown, missing, incomplete or corrupt.
         ConfigError: the seed or the image size is out of range, or an augmentation unknown.
+
+    Example:
+        >>> len(load("digits", seed=0).test)
+        360
     """
-    kind, _, argument = name.partition(":")
-    key = next((key for key in DATASETS if key.partition(":")[0] == kind), None)
-    if key is None or bool(argument) != (":" in key):
-        raise DataError(f"unknown data set {name!r}; known: {', '.join(DATASETS)}")
+    options = DataOptions(data) if isinstance(data, str) else data
+    key = next((key for key in DATASETS if key.partition(":")[0] == options.kind), None)
+    if key is None or bool(options.argument) != (":" in key):
+        raise DataError(f"unknown data set {options.dataset!r}; known: {', '.join(DATASETS)}")
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ConfigError(f"expected `seed` to be an integer from 0 to 2**32 - 1, but got {seed!r}")
-    require_positive_int("image_size", image_size)
-    request = Request(
-        name=name,
-        kind=kind,
-        argument=argument,
-        root=Path(root).expanduser(),
-        download=download,
-        seed=seed,
-        augmentation=tuple(augmentation),
-        image_size=image_size,
-    )
-    return DATASETS[key](request)
+    require_positive_int("image_size", options.image_size)
+    return DATASETS[key](options, seed, augmentation)

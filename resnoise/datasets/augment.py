@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resnoise.config import AUGMENTATIONS
+from resnoise.config.recipe import AUGMENTATIONS
 from resnoise.datasets.autoaugment import autoaugment
 from resnoise.errors import ConfigError, DataError
 

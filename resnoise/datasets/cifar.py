@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from resnoise.atomic import exclusive
-from resnoise.datasets.base import ImageData, LabelledImages, Normalisation, hash_arrays
-from resnoise.datasets.partition import deal
-from resnoise.datasets.request import Request
+from resnoise.datasets.data_options import DataOptions
+from resnoise.datasets.images import LabelledImages, Normalisation, hash_arrays
+from resnoise.datasets.splits import ImageData, deal
 from resnoise.datasets.torchvision_compat import import_torchvision
 from resnoise.errors import DataError, StorageError
+from resnoise.utils.files import exclusive
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,17 @@ VARIANTS = {
 }
 
 
-def load(request: Request) -> ImageData:
+def load(options: DataOptions, seed: int, augmentation: Sequence[str]) -> ImageData:
     """50,000 images for training and validation, the 10,000 test images as test split."""
-    variant = VARIANTS[request.kind]
+    variant = VARIANTS[options.kind]
     import_torchvision()
     from torchvision import datasets
 
     source = getattr(datasets, variant.class_name)
     try:
-        parts = _read_or_download(request, source)
+        parts = _read_or_download(options, source)
     except (OSError, RuntimeError, HTTPException, StorageError) as error:
-        raise _explained(request, source, error) from error
+        raise _explained(options, source, error) from error
     pools = [
         LabelledImages(
             pixels=torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(),
@@ -59,7 +60,9 @@ def load(request: Request) -> ImageData:
     ]
     development, test = pools
     return deal(
-        request,
+        options,
+        seed,
+        augmentation,
         development,
         test,
         development_positions=np.arange(len(development.labels)),
@@ -69,27 +72,27 @@ def load(request: Request) -> ImageData:
     )
 
 
-def _read_or_download(request: Request, source: Any) -> list[Any]:
+def _read_or_download(options: DataOptions, source: Any) -> list[Any]:
     """Training and test part; of the processes that lack them one downloads, the others wait."""
     try:
-        return _read(request, source, download=False)
+        return _read(options, source, download=False)
     except RuntimeError:
-        if not request.download:
+        if not options.download:
             raise
     # Only now, so that data that are there may lie where nobody can write.
-    with exclusive(request.root):
-        return _read(request, source, download=True)
+    with exclusive(options.root):
+        return _read(options, source, download=True)
 
 
-def _read(request: Request, source: Any, *, download: bool) -> list[Any]:
-    return [source(request.root, train=train, download=download) for train in (True, False)]
+def _read(options: DataOptions, source: Any, *, download: bool) -> list[Any]:
+    return [source(options.root, train=train, download=download) for train in (True, False)]
 
 
-def _explained(request: Request, source: Any, error: Exception) -> DataError:
+def _explained(options: DataOptions, source: Any, error: Exception) -> DataError:
     """Say which of the files torchvision wants is missing or corrupt, and what to do about it."""
     from torchvision.datasets.utils import check_integrity
 
-    folder = Path(request.root) / source.base_folder
+    folder = Path(options.root) / source.base_folder
     wanted = [*source.train_list, *source.test_list, (source.meta["filename"], source.meta["md5"])]
     broken = [name for name, md5 in wanted if not check_integrity(folder / name, md5)]
     corrupt = [name for name in broken if (folder / name).exists()]
@@ -99,10 +102,10 @@ def _explained(request: Request, source: Any, error: Exception) -> DataError:
     else:
         problem = f"expected {', '.join(broken)} in {folder}, but did not find them"
         advice = "load with download=True (--download)"
-    if request.download:
-        problem += f"; downloading {source.url} to {request.root} failed: {error}"
-        advice = f"check the network and that {request.root} can be written"
+    if options.download:
+        problem += f"; downloading {source.url} to {options.root} failed: {error}"
+        advice = f"check the network and that {options.root} can be written"
     return DataError(
-        f"{request.name}: {problem}; {advice}, or download {source.url} yourself and unpack it "
-        f"in {request.root}"
+        f"{options.dataset}: {problem}; {advice}, or download {source.url} yourself and unpack it "
+        f"in {options.root}"
     )

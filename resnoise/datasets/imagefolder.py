@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from resnoise.datasets.base import ImageData, LabelledImages, Normalisation
-from resnoise.datasets.partition import deal
-from resnoise.datasets.request import Request
+from resnoise.datasets.data_options import DataOptions
+from resnoise.datasets.images import LabelledImages, Normalisation
+from resnoise.datasets.splits import ImageData, deal
 from resnoise.datasets.torchvision_compat import import_torchvision
 from resnoise.errors import DataError
 
@@ -64,12 +65,12 @@ class ImageFiles:
             ) from error
 
 
-def load(request: Request) -> ImageData:
+def load(options: DataOptions, seed: int, augmentation: Sequence[str]) -> ImageData:
     """The images below the folder that follows `imagefolder:`, resized to `image_size`.
 
     Test images are read once now: mending one after a training would make it one of other data.
     """
-    folder = Path(request.argument).expanduser()
+    folder = Path(options.argument).expanduser()
     train, test = _list_images(folder / "train"), _list_images(folder / "test")
     if train.classes != test.classes:
         differing = sorted(set(train.classes) ^ set(test.classes))
@@ -79,7 +80,7 @@ def load(request: Request) -> ImageData:
         )
     development, held_out = (
         LabelledImages(
-            pixels=ImageFiles([path for path, _ in part.samples], request.image_size),
+            pixels=ImageFiles([path for path, _ in part.samples], options.image_size),
             labels=np.array(part.targets, dtype=np.int64),
             classes=tuple(part.classes),
             normalise=NORMALISE,
@@ -88,14 +89,16 @@ def load(request: Request) -> ImageData:
     )
     held_out.pixels.require_readable()
     return deal(
-        request,
+        options,
+        seed,
+        augmentation,
         development,
         held_out,
         development_positions=np.arange(len(train)),
         test_positions=np.arange(len(test)),
-        shape=(3, request.image_size, request.image_size),
+        shape=(3, options.image_size, options.image_size),
         sha256=_hash_files(
-            folder, [path for part in (train, test) for path, _ in part.samples], request.image_size
+            folder, [path for part in (train, test) for path, _ in part.samples], options.image_size
         ),
     )
 

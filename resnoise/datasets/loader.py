@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from resnoise.config import require_positive_int
-from resnoise.datasets.base import Split
+from resnoise.config.checks import require_positive_int
+from resnoise.datasets.splits import Split
 from resnoise.errors import DataError
 
 # Indices of a batch's images, and the seed of its augmentation: None reads without augmentation.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 
 from resnoise.errors import ConfigError
-from resnoise.methods.base import Method, Training, Validation
+from resnoise.methods.method import Method, Training, Validation
 
 __all__ = ["GROUP", "Method", "Training", "Validation", "get", "names"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from resnoise.config import ActivationConfig, InductionConfig, Recipe
-from resnoise.methods.conversion import PUBLISHED_DATASETS, ConversionMethod
+from resnoise.config.recipe import ActivationConfig, InductionConfig, Recipe
+from resnoise.methods.conversion_method import PUBLISHED_DATASETS, ConversionMethod
 
 
 class NQ(ConversionMethod):

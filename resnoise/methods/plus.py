@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from resnoise.config import Extensions, InductionConfig, Recipe
+from resnoise.config.recipe import Extensions, InductionConfig, Recipe
 from resnoise.methods.nq import NQ
 
 _EPOCHS_OF_QCFS = 6

@@ -15,8 +15,8 @@ from torch.utils.hooks import RemovableHandle
 from resnoise.errors import ConfigError
 from resnoise.metrics.energy import energy_nj
 from resnoise.metrics.synapses import SYNAPTIC, Drive, Site, Synapses, synapses
-from resnoise.side_by_side import any_thread
-from resnoise.spiking import SpikingLayer, SpikingNetwork
+from resnoise.simulation.network import SpikingLayer, SpikingNetwork
+from resnoise.simulation.threads import any_thread
 
 
 class Activity(NamedTuple):

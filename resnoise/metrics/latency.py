@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from resnoise.activation import activations
-from resnoise.config import require_positive_int
+from resnoise.config.checks import require_positive_int
+from resnoise.conversion.activation import activations
+from resnoise.conversion.folding import folded
 from resnoise.errors import ConfigError
-from resnoise.folding import folded
 
 
 class Latency(NamedTuple):

@@ -1,4 +1,4 @@
-"""How much memory a call needs at its peak."""
+"""Memory: what a call needs at its peak, and how large a converted network is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
+
+from resnoise.simulation.network import SpikingNetwork
 
 MIB = 2**20
 _RESET_PEAK = "5"  # written to clear_refs, see proc_pid_clear_refs(5)
@@ -67,3 +70,28 @@ def _peak_resident_bytes() -> int:
     """The most that was resident since the last reset; right after one, what is resident now."""
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) * 1024
+
+
+class Footprint(NamedTuple):
+    """Size of a converted network.
+
+    Attributes:
+        parameters: number of weights, biases and thresholds.
+        bytes: that they take in memory.
+    """
+
+    parameters: int
+    bytes: int
+
+
+def footprint(network: SpikingNetwork) -> Footprint:
+    """Count the parameters of a converted network, the same whatever its backend.
+
+    Weights, biases, one threshold a spiking layer, and the statistics of a BatchNorm that was not
+    folded. The state of the neurons, which depends on the batch, is left out.
+
+    Args:
+        network: from `resnoise.convert`.
+    """
+    kept = [t for t in network.model_state.values() if t.is_floating_point()]
+    return Footprint(sum(t.numel() for t in kept), sum(t.numel() * t.element_size() for t in kept))

@@ -16,8 +16,13 @@ from torch import Tensor, fx, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from resnoise.operators import BATCH_NORMS, CONVOLUTIONS, SCALINGS, TRANSPOSED_CONVOLUTIONS
-from resnoise.spiking import SpikingNetwork
+from resnoise.conversion.operators import (
+    BATCH_NORMS,
+    CONVOLUTIONS,
+    SCALINGS,
+    TRANSPOSED_CONVOLUTIONS,
+)
+from resnoise.simulation.network import SpikingNetwork
 
 SYNAPTIC = (*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, nn.Linear)
 _AVERAGES = (

@@ -8,7 +8,7 @@ from importlib import import_module
 from torch import nn
 
 from resnoise.errors import ConfigError
-from resnoise.seeding import default_generator_seeded
+from resnoise.utils.seeding import default_generator_seeded
 
 # name -> (module, function from (classes, channels, side) to a model with plain ReLUs)
 _MODELS = {

@@ -1,8 +1,10 @@
 """Random draws that stand for the residual error: of one distribution a layer, or one a level."""
 
+from __future__ import annotations
+
 from resnoise.noise.bits import draw_seed
 from resnoise.noise.conditional import add_conditional_noise
 from resnoise.noise.layerwise import add_noise, noise_like
-from resnoise.noise.standardise import standardise
+from resnoise.noise.standardisation import standardise
 
 __all__ = ["add_conditional_noise", "add_noise", "draw_seed", "noise_like", "standardise"]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from resnoise.noise.bits import CHUNK, VALUES, Bits, generator_on, in_memory_order, slices
-from resnoise.residual import BINS_PER_THRESHOLD, HISTOGRAM_BINS
+from resnoise.noise.residual import BINS_PER_THRESHOLD, HISTOGRAM_BINS
 
 _TABLES = 64
 

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from resnoise.noise.bits import CHUNK, VALUES, Bits, generator_on, in_memory_order, slices
-from resnoise.noise.standardise import standardise
+from resnoise.noise.standardisation import standardise
 
 _AXES = 4
 _TABLES = 128

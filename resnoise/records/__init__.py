@@ -1,9 +1,11 @@
 """The results that are kept, as versioned schemas."""
 
-from resnoise.records.fields import SCHEMA_VERSION, describe
+from __future__ import annotations
+
 from resnoise.records.packing import pack_correct, pack_test_ids
 from resnoise.records.record import Record, RecordKey
-from resnoise.records.training import (
+from resnoise.records.schema import SCHEMA_VERSION, describe
+from resnoise.records.training_record import (
     Epoch,
     Histogram,
     LayerNoise,

@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from resnoise.records.fields import (
+from resnoise.records.packing import unpack_correct, unpack_test_ids
+from resnoise.records.schema import (
     SCHEMA_VERSION,
     Count,
     Fraction,
     Name,
     NotNegative,
     Positive,
+    Schema,
     Sha256,
 )
-from resnoise.records.packing import unpack_correct, unpack_test_ids
-from resnoise.schema import Schema
-from resnoise.segment import Segment
+from resnoise.records.training_record import Session
 
 
 class RecordKey(NamedTuple):
@@ -122,7 +122,7 @@ class Record(Schema):
     best_epoch: Count = Field(description="epoch whose weights were evaluated")
     validation_accuracy: Fraction | None = Field(None, description="by which it was chosen")
     train_seconds: NotNegative
-    train_segments: list[Segment] = Field([], description="where it trained; empty if not noted")
+    train_segments: list[Session] = Field([], description="where it trained; empty if not noted")
     created: str = Field(description="ISO 8601 time of the evaluation")
 
     @field_validator("recipe", mode="before")

@@ -1,14 +1,16 @@
-"""The comparison as Markdown, CSV and LaTeX."""
+"""The comparison as Markdown, CSV, LaTeX and HTML."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
+from markupsafe import Markup
 
-from resnoise.report.contests import Contest
-from resnoise.report.groups import row_of
-from resnoise.report.render import escape_markdown, latex_table, markdown_list, markdown_table
+from resnoise.analysis.rows import row_of
+from resnoise.analysis.significance import RowTest
+from resnoise.report.html import render
+from resnoise.report.markup import escape_markdown, latex_table, markdown_list, markdown_table
 from resnoise.report.sections import Report, Section
 
 CONTINUE = "Run the same `resnoise compare` command again: it continues from what is there."
@@ -57,32 +59,51 @@ def comparison_csv(report: Report) -> str:
 
 
 def _tests(section: Section) -> Iterator[dict[str, object]]:
-    """For each line of the frame, what the contests at equal T and equal steps say."""
+    """For each line of the frame, what the row_tests at equal T and equal steps say."""
     for _, line in section.frame.iterrows():
         row = row_of(line)
         held = [
-            contest
-            for contest in section.contests
-            if contest.timesteps == line.timesteps
-            and row.backend in contest.backends
-            and contest.other.contender == row.contender
+            row_test
+            for row_test in section.row_tests
+            if row_test.timesteps == line.timesteps
+            and row.backend in row_test.backends
+            and row_test.other.contender == row.contender
         ]
         yield {
-            **_test([contest for contest in held if contest.equal_timesteps], "equal_timesteps"),
-            **_test([contest for contest in held if contest.equal_steps], "equal_total_steps"),
+            **_test([row_test for row_test in held if row_test.equal_timesteps], "equal_timesteps"),
+            **_test([row_test for row_test in held if row_test.equal_steps], "equal_total_steps"),
         }
 
 
-def _test(contests: Sequence[Contest], suffix: str) -> dict[str, object]:
+def _test(row_tests: Sequence[RowTest], suffix: str) -> dict[str, object]:
     """Of tests against several rows of the reference only whether they agree."""
     names = ("pairs", "difference", "seeds_low", "seeds_high", "p", "p_holm", "reference_is")
     values = [None] * len(names)
-    if len(contests) == 1:
-        contest, result = contests[0], contests[0].result
-        seeds = contest.over_seeds or (None, None)
-        tested = (result.p, contest.p_holm, contest.verdict)
+    if len(row_tests) == 1:
+        row_test, result = row_tests[0], row_tests[0].result
+        seeds = row_test.over_seeds or (None, None)
+        tested = (result.p, row_test.p_holm, row_test.verdict)
         values = [result.pairs, result.difference, *seeds, *tested]
-    elif contests:
-        verdicts = {contest.verdict for contest in contests}
+    elif row_tests:
+        verdicts = {row_test.verdict for row_test in row_tests}
         values[-1] = verdicts.pop() if len(verdicts) == 1 else "mixed"
     return {f"{name}_{suffix}": value for name, value in zip(names, values, strict=True)}
+
+
+_MARKS = {
+    "▲": ("better", "significantly better than the reference method"),
+    "▼": ("worse", "significantly worse than the reference method"),
+    "≈": ("even", "no significant difference to the reference method"),
+    "≷": ("even", "differs between rows of the reference method"),
+}
+
+
+def html_page(report: Report) -> str:
+    """Tables, figures and notes of `report` with style and pictures inside the page."""
+    return render(
+        "report/comparison.html.jinja",
+        report=report,
+        marks=_MARKS,
+        advice=CONTINUE,
+        svg=lambda figure: Markup(figure.svg),
+    )

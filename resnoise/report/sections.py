@@ -8,24 +8,22 @@ from functools import cached_property, partial
 
 import pandas as pd
 
+from resnoise.analysis.caveats import own_recipes, warnings
+from resnoise.analysis.missing import describe_missing, missing_cells
+from resnoise.analysis.parity import backend_parity
+from resnoise.analysis.rows import by_section, comparison_frame, group_records
+from resnoise.analysis.significance import Reference, RowTest, hold_row_tests, pairings
 from resnoise.errors import RecordError
-from resnoise.records import Record, RecordKey, TrainingRecord
-from resnoise.report.contests import Contest, hold_contests, rivalries
-from resnoise.report.facts import provenance_table, warnings
-from resnoise.report.groups import by_section, comparison_frame, group_records
-from resnoise.report.missing import describe_missing, missing_cells
-from resnoise.report.paired_tests import contest_table
-from resnoise.report.parity import backend_parity
+from resnoise.records.record import Record, RecordKey
+from resnoise.records.training_record import TrainingRecord
+from resnoise.report.paired_test_tables import row_test_table
 from resnoise.report.plots import accuracy_figure, latency_figure
-from resnoise.report.published import published_tables
-from resnoise.report.recipes import own_recipes
-from resnoise.report.reference import Reference
-from resnoise.report.residuals import histogram_figure, sigma_figure
-from resnoise.report.svg import assign_looks, draw_svg
+from resnoise.report.provenance_tables import provenance_table, trainings_table
+from resnoise.report.published_tables import published_tables
+from resnoise.report.residual_plots import histogram_figure, sigma_figure
+from resnoise.report.result_tables import accuracy_table, cost_table, spread_table, summaries
+from resnoise.report.svg import assign_looks, draw_svg, identifier
 from resnoise.report.table import Table
-from resnoise.report.tables import accuracy_table, cost_table, spread_table, summaries
-from resnoise.report.trainings import trainings_table
-from resnoise.slug import identifier
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Section:
     dataset: str
     architecture: str
     frame: pd.DataFrame
-    contests: list[Contest]
+    row_tests: list[RowTest]
     summaries: list[str]
     remarks: list[str]
     tables: list[Table]
@@ -90,7 +88,7 @@ def make_report(
     sections = []
     for (dataset, architecture), here in by_section(records).items():
         groups = group_records(here, reference.method)
-        contests, refused = hold_contests(rivalries(groups, reference))
+        row_tests, refused = hold_row_tests(pairings(groups, reference))
         refusals.update(dict.fromkeys(refused))
         frame = comparison_frame(groups)
         residuals = [
@@ -109,10 +107,10 @@ def make_report(
                 dataset=dataset,
                 architecture=architecture,
                 frame=frame,
-                contests=contests,
-                summaries=summaries(contests),
+                row_tests=row_tests,
+                summaries=summaries(row_tests),
                 remarks=_remarks(here, residuals, levels, shown),
-                tables=list(_tables(frame, contests, reference)),
+                tables=list(_tables(frame, row_tests, reference)),
                 figures=list(_figures(identifier(f"{dataset}-{architecture}"), frame, residuals)),
                 published=[]
                 if published is None
@@ -145,13 +143,13 @@ def _remarks(
 
 
 def _tables(
-    frame: pd.DataFrame, contests: Sequence[Contest], reference: Reference
+    frame: pd.DataFrame, row_tests: Sequence[RowTest], reference: Reference
 ) -> Iterator[Table]:
-    yield accuracy_table(frame, contests, reference, "timesteps")
+    yield accuracy_table(frame, row_tests, reference, "timesteps")
     if frame["presimulation_steps"].any():
-        yield accuracy_table(frame, contests, reference, "total_steps")
-    if contests:
-        yield contest_table(contests, reference)
+        yield accuracy_table(frame, row_tests, reference, "total_steps")
+    if row_tests:
+        yield row_test_table(row_tests, reference)
     yield spread_table(frame)
     yield cost_table(frame)
 

@@ -67,3 +67,8 @@ def draw_svg(name: str, draw: Callable[[], Figure]) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+
+
+def identifier(name: str) -> str:
+    """`name` as HTML, SVG, LaTeX and any file system take it: other characters become hyphens."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", name)

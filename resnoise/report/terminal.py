@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from resnoise.records import Record
-from resnoise.report.reference import NQ, Reference
+from resnoise.analysis.significance import NQ, Reference
+from resnoise.records.record import Record
 from resnoise.report.sections import make_report
 
 

@@ -1,1 +1,3 @@
 """Questions asked of trainings and comparisons, one file and one verb each."""
+
+from __future__ import annotations

@@ -13,20 +13,24 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from resnoise import methods
-from resnoise.accuracy import BACKEND, simulated_accuracies
-from resnoise.activation import activations
-from resnoise.atomic import ensure_directory
-from resnoise.config import ExecutionConfig, Extensions, Recipe, require_distinct, require_timesteps
-from resnoise.difference import differences
+from resnoise.config.checks import require_distinct, require_timesteps
+from resnoise.config.execution import ExecutionConfig
+from resnoise.config.nested import differences, flat
+from resnoise.config.recipe import Extensions, Recipe
+from resnoise.conversion.activation import activations
+from resnoise.datasets import DataOptions, load
 from resnoise.errors import ConfigError
-from resnoise.grid import DataOptions
-from resnoise.job import Job, predecessor
-from resnoise.methods.conversion import ConversionMethod
-from resnoise.progress import Announce
-from resnoise.provenance import provenance
-from resnoise.report.ablation import ablation_page
-from resnoise.runs import train_in
+from resnoise.evaluation.accuracy import BACKEND, simulated_accuracies
+from resnoise.methods.conversion_method import ConversionMethod
+from resnoise.records.provenance import Provenance, provenance
+from resnoise.report.markup import markdown_table
+from resnoise.report.provenance_tables import made_with
+from resnoise.report.table import Cell, Table, cells, percent
 from resnoise.studies.study import write_study
+from resnoise.training.job import Job, predecessor
+from resnoise.training.run_folders import train_in
+from resnoise.utils.files import ensure_directory
+from resnoise.utils.progress import Announce
 
 _LEVELS = (1, 2, 4, 8)
 _INDUCTION_TIMESTEPS = (1, 2, 4)
@@ -185,7 +189,7 @@ def ablate(ablation: Ablation, out: Path, announce: Announce) -> list[Path]:
     written: list[Path] = []
     for seed in ablation.seeds:
         for variant in ablation.variants:
-            data = ablation.data.load(variant.recipe, seed)
+            data = load(ablation.data, seed=seed, augmentation=variant.recipe.augmentation)
             method = methods.get(variant.method)
             (training,) = method.trainings(BACKEND, ablation.timesteps)
             job = Job(method, training.name, ablation.architecture, data, variant.recipe, seed)
@@ -225,3 +229,56 @@ def _write(out: Path, ablation: Ablation, frame: pd.DataFrame) -> list[Path]:
     dataset, architecture = ablation.data.dataset, ablation.architecture
     page = ablation_page(frame, dataset, architecture, recipes, provenance())
     return write_study(out, "ablation", page, frame)
+
+
+def ablation_page(
+    frame: pd.DataFrame,
+    dataset: str,
+    architecture: str,
+    recipes: Mapping[str, Recipe],
+    provenance: Provenance,
+) -> str:
+    """An ablation as Markdown: a row for each variant, mean and spread over seeds at each T.
+
+    Args:
+        frame: columns `method, change, seed, timesteps, validation_accuracy, validation_images`.
+        dataset: name of the data set.
+        architecture: name of the architecture.
+        recipes: of each method's first row, by the method's name.
+        provenance: code and machine.
+    """
+    steps = sorted(frame["timesteps"].unique())
+    rows = []
+    for (method, change), group in frame.groupby(["method", "change"], sort=False):
+        at = group.groupby("timesteps")["validation_accuracy"]
+        found = (_over_seeds(at.get_group(step)) for step in steps)
+        rows.append(cells(method, change or "as it is", *found, group["seed"].nunique()))
+    images = sorted(frame["validation_images"].unique())
+    table = Table(
+        name="ablation",
+        title=f"Ablation on {dataset}, {architecture}: validation accuracy (%)",
+        columns=("method", "recipe", *(f"T={step}" for step in steps), "seeds"),
+        rows=rows,
+        labels=2,
+        notes=[
+            "Each row changes one thing of the method's first row. Mean over seeds, ± standard "
+            "deviation over seeds.",
+            f"On {' or '.join(map(str, images))} validation images a seed, which also chose the "
+            "best epoch, by accuracy at T = induction.timesteps, and gave the noise: compare rows, "
+            "not with test accuracies. Test images were not looked at.",
+            *(f"{method} as it is: {_described(recipe)}." for method, recipe in recipes.items()),
+            "A row with start_from has the epochs of its predecessor on top of its own.",
+            made_with(provenance),
+        ],
+    )
+    return markdown_table(table, heading="#")
+
+
+def _described(recipe: Recipe) -> str:
+    values = flat(recipe.to_json())
+    return ", ".join(f"{name} = {value}" for name, value in values.items())
+
+
+def _over_seeds(accuracies: pd.Series) -> Cell:
+    spread = f"±{percent(accuracies.std())}" if len(accuracies) > 1 else ""
+    return Cell(percent(accuracies.mean()), spread)

@@ -8,18 +8,19 @@ from pathlib import Path
 import pandas as pd
 from torch import nn
 
-from resnoise import checkpoint
-from resnoise.accuracy import simulated_accuracies, source_accuracy
-from resnoise.activation import activations
-from resnoise.atomic import ensure_directory
-from resnoise.config import require_positive_int, require_timesteps
-from resnoise.grid import DataOptions
-from resnoise.progress import Announce, Progress
-from resnoise.provenance import provenance
-from resnoise.report.decomposition import decomposition_page
-from resnoise.restore import recipe_of
-from resnoise.runs import job_of, require_one_place, require_rows_of_their_own, source_network
-from resnoise.studies.study import write_study
+from resnoise.config.checks import require_positive_int, require_timesteps
+from resnoise.conversion.activation import activations
+from resnoise.datasets import DataOptions
+from resnoise.evaluation.accuracy import simulated_accuracies, source_accuracy
+from resnoise.records.provenance import Provenance, provenance
+from resnoise.report.markup import markdown_table
+from resnoise.report.provenance_tables import made_with
+from resnoise.report.table import Cell, Table, cells, percent, points
+from resnoise.studies.study import require_one_place, require_rows_of_their_own, write_study
+from resnoise.training import checkpoint
+from resnoise.training.loading import job_of, recipe_of, source_network
+from resnoise.utils.files import ensure_directory
+from resnoise.utils.progress import Announce, Progress
 
 
 def set_levels_(source: nn.Module, levels: int) -> None:
@@ -133,3 +134,66 @@ def _row(path: Path) -> str:
     info = checkpoint.read_info(path)
     levels = recipe_of(info, path).activation.levels
     return f"method {info.method}, L = {levels} and seed {info.job.seed}"
+
+
+def decomposition_page(frame: pd.DataFrame, provenance: Provenance) -> str:
+    """The decomposition as Markdown: a row a method, L and T, means over seeds.
+
+    Args:
+        frame: rows of one data set and architecture, from
+            `resnoise.studies.decomposition.decompose`.
+        provenance: code and machine.
+    """
+    facts = frame.iloc[0]
+    frame = frame.assign(
+        to_levels=frame["even_accuracy"] - frame["source_accuracy"],
+        to_unevenness=frame["spiking_accuracy"] - frame["even_accuracy"],
+    )
+    rows = [
+        cells(
+            method,
+            levels,
+            timesteps,
+            *(
+                percent(group[name].mean(), 2)
+                for name in ("source_accuracy", "even_accuracy", "spiking_accuracy")
+            ),
+            *(_over_seeds(group[name]) for name in ("to_levels", "to_unevenness")),
+            len(group),
+        )
+        for (method, levels, timesteps), group in frame.groupby(
+            ["method", "levels", "timesteps"], sort=False
+        )
+    ]
+    table = Table(
+        name="decomposition",
+        title=f"Where accuracy goes, {facts['dataset']}, {facts['architecture']}: "
+        "test accuracy (%)",
+        columns=(
+            "method",
+            "L",
+            "T",
+            "ANN",
+            "ANN, T levels",
+            "SNN",
+            "to levels",
+            "to unevenness",
+            "seeds",
+        ),
+        rows=rows,
+        notes=[
+            "ANN, T levels: the source network, its activations quantised to T levels instead of "
+            "L; what the SNN would do if every neuron received the same current at every step. To "
+            "levels: that less the ANN, in points; to unevenness: the SNN less that, which is what "
+            "the order of spikes costs. Both together are what conversion costs. Mean over seeds, "
+            "± standard deviation over seeds.",
+            f"On {facts['test_images']} test images, noise off, reference backend.",
+            made_with(provenance),
+        ],
+    )
+    return markdown_table(table, heading="#")
+
+
+def _over_seeds(differences: pd.Series) -> Cell:
+    spread = f"±{100 * differences.std():.2f}" if len(differences) > 1 else ""
+    return Cell(points(differences.mean()), spread)

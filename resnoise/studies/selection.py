@@ -11,19 +11,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from resnoise import checkpoint
-from resnoise.accuracy import simulated_accuracies, source_accuracy
-from resnoise.atomic import ensure_directory
-from resnoise.config import require_timesteps
+from resnoise.config.checks import require_timesteps
+from resnoise.datasets import DataOptions
 from resnoise.errors import CheckpointError
-from resnoise.grid import DataOptions
-from resnoise.progress import Announce, Progress
-from resnoise.provenance import provenance
-from resnoise.report.selection import selection_page
-from resnoise.restore import recipe_of
-from resnoise.runs import job_of, require_one_place, require_rows_of_their_own, source_network
-from resnoise.studies.study import write_study
-from resnoise.train import EPOCH
+from resnoise.evaluation.accuracy import simulated_accuracies, source_accuracy
+from resnoise.records.provenance import Provenance, provenance
+from resnoise.report.markup import markdown_table
+from resnoise.report.provenance_tables import made_with
+from resnoise.report.table import Cell, Table, cells, percent, points
+from resnoise.studies.study import require_one_place, require_rows_of_their_own, write_study
+from resnoise.training import checkpoint
+from resnoise.training.checkpoint import EPOCH
+from resnoise.training.loading import job_of, recipe_of, source_network
+from resnoise.utils.files import ensure_directory
+from resnoise.utils.progress import Announce, Progress
 
 
 def examine(
@@ -151,3 +152,46 @@ def compare_choices(
     frames = [examine(path, data, timesteps, announce(path.name)) for path in directories]
     page = selection_page([choices(frame) for frame in frames], made_by)
     return write_study(out, "selection", page, pd.concat(frames))
+
+
+def selection_page(trainings: Sequence[pd.DataFrame], provenance: Provenance) -> str:
+    """The epochs that each rule chooses, as Markdown.
+
+    Args:
+        trainings: one frame a training, from `resnoise.studies.selection.choices`.
+        provenance: code and machine.
+    """
+    facts = trainings[0].iloc[0]
+    figures = ["source_accuracy", *(name for name in facts.index if name.startswith("T="))]
+    rows = [
+        cells(
+            choice["method"],
+            int(choice["seed"]),
+            choice["chosen_by"],
+            int(choice["epoch"]),
+            *(_beside(choice[name], chosen.iloc[0][name]) for name in figures),
+        )
+        for chosen in trainings
+        for _, choice in chosen.iterrows()
+    ]
+    table = Table(
+        name="selection",
+        title=f"Which epoch is chosen, {facts['dataset']}, {facts['architecture']}: "
+        "test accuracy (%)",
+        columns=("method", "seed", "chosen by", "epoch", "ANN", *figures[1:]),
+        rows=rows,
+        labels=3,
+        notes=[
+            "Every row of a method and seed is of the same training; in small print, the "
+            "difference to the epoch that validation chooses, in points. Chosen among epochs "
+            f"{', '.join(dict.fromkeys(chosen['among'].iloc[0] for chosen in trainings))}.",
+            f"On {facts['test_images']} test images, noise off, reference backend.",
+            made_with(provenance),
+        ],
+    )
+    return markdown_table(table, heading="#")
+
+
+def _beside(accuracy: float, validated: float) -> Cell:
+    difference = accuracy - validated
+    return Cell(percent(accuracy, 2), f"({points(difference)})" if difference else "")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from resnoise.atomic import exclusive, write_text
+from resnoise.errors import CheckpointError
+from resnoise.training import checkpoint
+from resnoise.utils.files import exclusive, write_text
 
 
 def write_study(out: Path, name: str, page: str, frame: pd.DataFrame) -> list[Path]:
@@ -32,3 +36,34 @@ def write_study(out: Path, name: str, page: str, frame: pd.DataFrame) -> list[Pa
         for path, text in texts.items():
             write_text(path, text)
     return list(texts)
+
+
+def require_one_place(paths: Sequence[Path]) -> None:
+    """Refuse checkpoints that do not belong into one table.
+
+    Raises:
+        CheckpointError: they are of several data sets or architectures, or one is damaged.
+    """
+    jobs = [checkpoint.read_info(path).job for path in paths]
+    places = {(job.dataset, job.architecture) for job in jobs}
+    if len(places) > 1:
+        raise CheckpointError(
+            f"expected trainings of one data set and architecture, but got {sorted(places)}"
+        )
+
+
+def require_rows_of_their_own(rows: Iterable[str]) -> None:
+    """Refuse trainings that a table could not tell apart.
+
+    Args:
+        rows: of each training what its row is told by, in words.
+
+    Raises:
+        CheckpointError: two are of the same row.
+    """
+    row, count = Counter(rows).most_common(1)[0]
+    if count > 1:
+        raise CheckpointError(
+            f"expected every training to have a row of its own, but got {count} of {row}; "
+            "give them folders of their own"
+        )

@@ -1,0 +1,1 @@
+"""Statistics on records: rows, intervals, tests, and what to be careful about. No torch."""

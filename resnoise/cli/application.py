@@ -1,0 +1,44 @@
+"""The command line's application, which every file of verbs adds its own to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+INTERRUPTED = 130
+"""Exit status of a program that SIGINT ended: 128 and the number of the signal."""
+
+RESUMABLE = ("train", "compare", "ablate")
+"""Commands that keep what they have done; the others, which take minutes, start anew."""
+
+
+class Interruptible(TyperGroup):
+    """Commands that say, when they are interrupted, what becomes of their work.
+
+    Typer itself ends without a word.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that the context names."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            goes_on = "; the same command goes on from what there is"
+            text = f"interrupted{goes_on if ctx.invoked_subcommand in RESUMABLE else ''}"
+            Console(stderr=True).print(text)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=Interruptible,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Train networks with residual noise, convert them to spiking networks on Norse and "
+    "snnTorch, and compare conversion methods at few time steps.",
+    epilog="Start with: resnoise compare --methods nq,qcfs,srp,direct --out runs/first",
+)

@@ -1,0 +1,52 @@
+"""What may stand in one folder of records: results of the same recipes and the same images."""
+
+from __future__ import annotations
+
+from resnoise import methods
+from resnoise.compare.plan import Plan
+from resnoise.config.nested import differences
+from resnoise.errors import RecordError
+from resnoise.records.store import RecordStore
+
+
+def require_same_recipes(store: RecordStore, plan: Plan) -> None:
+    """A training is of one recipe, whatever seeds, T and backends it is evaluated at.
+
+    A method that trains a network for each T may give each a recipe of its own.
+
+    Raises:
+        RecordError: the store has records of a training of the plan, by another recipe.
+    """
+    trained = {cell.training.name for cell in plan.cells()}
+    for record in store.load():
+        recipe = plan.recipes.get(record.method)
+        elsewhere = (
+            record.dataset != plan.data.dataset or record.architecture not in plan.architectures
+        )
+        if recipe is None or elsewhere or record.training not in trained:
+            continue
+        if record.levels != methods.get(record.method).levels(recipe):
+            continue  # a row of its own
+        if changed := differences(recipe.to_json(), record.recipe):
+            name, (now, before) = next(iter(changed.items()))
+            raise RecordError(
+                f"{store.path} holds {record.method} of another recipe: {name} is "
+                f"{before}, now {now}; use another --out"
+            )
+
+
+def require_same_data(store: RecordStore, plan: Plan) -> None:
+    """A data set of the same name may have other images by now, or be asked for in another size.
+
+    Raises:
+        RecordError: records of the store are of other images than the plan's.
+    """
+    made_of = {r.data_sha256 for r in store.load() if r.dataset == plan.data.dataset}
+    if not made_of:
+        return
+    now = plan.load(next(plan.cells())).sha256
+    if others := sorted(made_of - {now}):
+        raise RecordError(
+            f"{store.path} was made of other images of {plan.data.dataset}: their SHA-256 was "
+            f"{others[0]}, now it is {now}; use another --out"
+        )

@@ -1,0 +1,1 @@
+"""From a module with ReLUs to a spiking network: prepare, fold, convert, export."""

@@ -1,0 +1,264 @@
+"""The quantised activation of a source network, and the residual noise added to it in training.
+
+With σ = 0 this is the QCFS activation (Bu et al., ICLR 2022, arXiv 2303.04347, eq. 15); with σ
+measured by `resnoise.induction` it is NQ (Huang et al., arXiv 2404.17456).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional as F
+
+from resnoise.config.checks import require_number
+from resnoise.config.recipe import ActivationConfig
+from resnoise.conversion.operators import BATCH_NORMS
+from resnoise.noise import add_conditional_noise, add_noise, draw_seed
+
+# λ = softplus(ρ) with this sharpness: ρ itself to float32 precision above λ = 2 (so that published
+# learning rates and weight decay act on λ as they were meant to), and positive however far ρ falls:
+# where the softplus itself underflows, the smallest normal number takes over.
+SOFTPLUS_SHARPNESS = 10.0
+SMALLEST_THRESHOLD = torch.finfo(torch.float32).tiny
+
+NoiseMode = Literal["training", "always", "never"]
+
+
+class _Quantise(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z: Tensor, threshold: Tensor, levels: int) -> Tensor:
+        q = (z / threshold).clamp_(0, 1).mul_(levels).add_(0.5).floor_().mul_(threshold / levels)
+        ctx.save_for_backward(z, threshold, q)
+        return q
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        z, threshold, q = ctx.saved_tensors
+        inside = (z > 0) & (z < threshold)
+        grad_z = grad * inside
+        # ∂q/∂λ = q/λ − (z/λ)·[0 < z < λ]; both halves share the division by λ.
+        grad_threshold = (grad * q).sum(dtype=torch.float32)
+        grad_threshold -= (grad_z * z).sum(dtype=torch.float32)
+        return grad_z, (grad_threshold / threshold).to(threshold.dtype), None
+
+
+def quantise(z: Tensor, threshold: Tensor, levels: int) -> Tensor:
+    r"""Quantise and clip pre-activations, with a straight-through gradient.
+
+    .. math::
+        q(z) = \frac{λ}{L} \left\lfloor L \, \mathrm{clip}(z/λ, 0, 1) + \tfrac12 \right\rfloor
+
+    The gradient in `z` is 1 where `0 < z < λ` and 0 elsewhere; the gradient in λ follows from the
+    same expression with `floor` taken as the identity.
+
+    Args:
+        z: pre-activations, tensor of any shape.
+        threshold: λ, tensor of shape `()`, larger than 0, in the unit of `z`.
+        levels: L, number of levels above zero.
+
+    Returns:
+        Tensor of the shape of `z`, with values in `{0, λ/L, ..., λ}`.
+
+    Source: Bu et al., ICLR 2022, arXiv 2303.04347, eq. 15.
+    """
+    return _Quantise.apply(z, threshold, levels)
+
+
+class QuantisedReLU(nn.Module):
+    r"""Activation layer of a source network: `quantise` with a trainable λ, plus residual noise.
+
+    .. math::
+        a = q(z) + σ ε, \qquad ε \sim \mathcal N(0, 1) \text{ for every element}
+
+    The noise is added after quantisation, is not clipped, and passes no gradient to σ. It is on
+    while training and off in evaluation, unless `noise` says otherwise. Extensions of the recipe
+    make it :math:`a = q(z) + r \, (σ ε - μ)`, see `resnoise.config.Extensions`.
+
+    Args:
+        config: levels L and the start of λ. With `threshold="data"` λ starts at 1 and waits for
+            `fit_thresholds_`.
+
+    Attributes:
+        threshold: λ, tensor of shape `()`, always larger than 0.
+        sigma: σ, buffer of shape `()`, in the unit of the activation; 0 until induced.
+        ramp: r, buffer of shape `()`; 1 unless the noise is still growing. Not in checkpoints: it
+            follows from the epoch.
+        mean_error: μ, the mean residual error, buffer of shape `()`, in the unit of the activation;
+            None if it is not compensated.
+        error_counts: histogram of the residual error that the noise is distributed as, buffer of
+            shape `[HISTOGRAM_BINS]`, or `[L + 1, HISTOGRAM_BINS]` for its distribution given the
+            level; None if ε is Gaussian.
+        noise: `"training"`, `"always"` or `"never"`.
+        noise_seed: decides the noise of the next forward pass, which moves it on; int64 tensor of
+            shape `()` on the CPU, or None until torch's default generator draws it. Not in
+            checkpoints.
+
+    Source: Huang et al., arXiv 2404.17456.
+    """
+
+    sigma: Tensor
+    ramp: Tensor
+    mean_error: Tensor | None
+    error_counts: Tensor | None
+
+    def __init__(self, config: ActivationConfig) -> None:
+        super().__init__()
+        self.levels = config.levels
+        self.noise: NoiseMode = "training"
+        self.raw_threshold = nn.Parameter(torch.empty(()))
+        self.register_buffer("sigma", torch.zeros(()))
+        self.register_buffer("ramp", torch.ones(()), persistent=False)
+        self.register_buffer("mean_error", None)
+        self.register_buffer("error_counts", None)
+        self.set_threshold_(1.0 if config.threshold == "data" else config.threshold)
+        self.noise_seed: Tensor | None = None
+
+    @property
+    def threshold(self) -> Tensor:
+        softplus = F.softplus(self.raw_threshold, beta=SOFTPLUS_SHARPNESS)
+        return softplus.clamp_min(SMALLEST_THRESHOLD)
+
+    @torch.no_grad()
+    def set_threshold_(self, value: float) -> None:
+        """Set λ to `value`, by inverting the softplus.
+
+        Raises:
+            ConfigError: `value` is not larger than 0.
+        """
+        require_number("threshold", value, above=0)
+        scaled = SOFTPLUS_SHARPNESS * value
+        self.raw_threshold.fill_((scaled + math.log(-math.expm1(-scaled))) / SOFTPLUS_SHARPNESS)
+
+    @torch.no_grad()
+    def set_sigma_(self, value: float) -> None:
+        """Set the standard deviation σ of the noise.
+
+        Raises:
+            ConfigError: `value` is negative.
+        """
+        require_number("sigma", value)
+        self.sigma.fill_(value)
+
+    def seed_noise_(self, generator: torch.Generator) -> None:
+        """Start the noise anew, from a draw of `generator`."""
+        self.noise_seed = draw_seed(generator)
+
+    @property
+    def is_noisy(self) -> bool:
+        return self.noise == "always" or (self.noise == "training" and self.training)
+
+    @property
+    def is_noise_by_level(self) -> bool:
+        """Whether the noise is drawn from its distribution given the level."""
+        return self.error_counts is not None and self.error_counts.dim() == 2
+
+    def forward(self, z: Tensor) -> Tensor:
+        threshold = self.threshold
+        a = quantise(z, threshold, self.levels)
+        if not self.is_noisy:
+            return a
+        if self.mean_error is not None:
+            a = a - (self.ramp * self.mean_error).to(a.dtype)
+        seed = draw_seed() if self.noise_seed is None else self.noise_seed
+        # Not in place, so that a compiler need not copy it.
+        self.noise_seed = seed + 1
+        if self.is_noise_by_level:
+            return add_conditional_noise(a, threshold, self.ramp, seed, self.error_counts)
+        return add_noise(a, self.ramp * self.sigma, seed, self.error_counts)
+
+    def extra_repr(self) -> str:
+        return f"levels={self.levels}, threshold={self.threshold.item():.4g}"
+
+
+def is_activation(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    """Whether a node of a traced network calls a quantised activation.
+
+    Args:
+        node: node of a traced graph.
+        modules: submodules of the traced network by name.
+    """
+    return node.op == "call_module" and isinstance(modules[node.target], QuantisedReLU)
+
+
+def activations(network: nn.Module) -> dict[str, QuantisedReLU]:
+    """The quantised activations of a source network by name, in the order of computation."""
+    modules = dict(network.named_modules())
+    if isinstance(network, fx.GraphModule):
+        calls = [n.target for n in network.graph.nodes if is_activation(n, modules)]
+        return {name: modules[name] for name in calls}
+    return {name: m for name, m in modules.items() if isinstance(m, QuantisedReLU)}
+
+
+@contextmanager
+def noise_mode(network: nn.Module, mode: NoiseMode) -> Iterator[None]:
+    """Within the context, all activations of `network` follow noise mode `mode`."""
+    layers = activations(network).values()
+    before = [layer.noise for layer in layers]
+    for layer in layers:
+        layer.noise = mode
+    try:
+        yield
+    finally:
+        for layer, earlier in zip(layers, before, strict=True):
+            layer.noise = earlier
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Within the context, `network` is in evaluation mode and without noise.
+
+    Afterwards every module is in its own mode again.
+    """
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        with noise_mode(network, "never"):
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+@torch.no_grad()
+def fit_thresholds_(network: nn.Module, images: Tensor, *, quantile: float = 0.9) -> None:
+    """Start every λ from data: the `quantile` of the layer's positive pre-activations.
+
+    One forward pass in which BatchNorm uses the statistics of these images, and dropout is off;
+    each layer is fitted before it quantises, so later ones see what earlier ones will send them.
+
+    Args:
+        network: source network from `resnoise.prepare`; changed in place.
+        images: training images, tensor of shape `[N, C, H, W]`.
+        quantile: share of positive pre-activations that is not clipped, in (0, 1].
+
+    Raises:
+        ConfigError: `quantile` is not in (0, 1].
+
+    Where λ starts decides much of the accuracy at T = 1 and 2 of a short training, see
+    `docs/method.md`.
+    """
+    require_number("quantile", quantile, above=0, at_most=1)
+
+    def fit(layer: QuantisedReLU, inputs: tuple[Tensor]) -> None:
+        positive = inputs[0][inputs[0] > 0].float()
+        if positive.numel():
+            rank = max(1, math.ceil(quantile * positive.numel()))
+            layer.set_threshold_(positive.kthvalue(rank).values.item())
+
+    statistics = {k: v.clone() for k, v in network.named_buffers()}
+    handles = [m.register_forward_pre_hook(fit) for m in activations(network).values()]
+    try:
+        with evaluating(network):
+            for module in network.modules():
+                module.training = isinstance(module, BATCH_NORMS)
+            network(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+        for name, buffer in network.named_buffers():
+            buffer.copy_(statistics[name])

@@ -1,0 +1,43 @@
+"""Which data set, where its files are, and how they are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Where a data set comes from: what `resnoise.datasets.load` takes.
+
+    Args:
+        dataset: a key of `resnoise.datasets.DATASETS`, in `imagefolder:PATH` with the folder to
+            read for `PATH`.
+        root: folder with downloaded data, or where to put it.
+        download: fetch what `root` lacks.
+        image_size: side in pixels to which `imagefolder` resizes; the others have their own size.
+
+    Attributes:
+        kind: the part of the name before a colon, such as `"imagefolder"`.
+        argument: what follows the colon; empty without one.
+
+    Example:
+        >>> DataOptions("imagefolder:photos").argument
+        'photos'
+    """
+
+    dataset: str
+    root: Path = Path("data")
+    download: bool = True
+    image_size: int = 32
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root).expanduser())
+
+    @property
+    def kind(self) -> str:
+        return self.dataset.partition(":")[0]
+
+    @property
+    def argument(self) -> str:
+        return self.dataset.partition(":")[2]

@@ -1,0 +1,1 @@
+"""What a trained network is worth: records of its accuracy, cost and fidelity."""

@@ -1,0 +1,70 @@
+"""What all conversion methods share: a source network, trained once for every backend and T."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from torch import Tensor, fx, nn
+
+from resnoise.config.recipe import Recipe
+from resnoise.conversion.activation import activations, fit_thresholds_
+from resnoise.conversion.converter import convert
+from resnoise.conversion.preparation import prepare
+from resnoise.methods.induction import extend_noise_, induce, set_noise_
+from resnoise.methods.method import Method, Training, Validation
+from resnoise.simulation.simulator import FromRest, Simulation
+
+PUBLISHED_DATASETS = ("cifar10", "cifar100")
+"""Of this suite, those that the papers of conversion have recipes for."""
+
+
+class ConversionMethod(Method):
+    """Train a source network, convert it, simulate it from rest.
+
+    Attributes:
+        induces_noise: whether the residual error becomes training noise.
+    """
+
+    induces_noise: ClassVar[bool]
+
+    def trainings(self, backend: str, timesteps: Sequence[int]) -> tuple[Training, ...]:
+        return (Training(self.name, tuple(timesteps)),)
+
+    def levels(self, recipe: Recipe) -> int:
+        return recipe.activation.levels
+
+    def network(self, model: nn.Module, training: str, recipe: Recipe) -> fx.GraphModule:
+        network = prepare(model, recipe.activation)
+        if self.induces_noise:
+            extend_noise_(network, recipe.extensions)
+        else:
+            for layer in activations(network).values():
+                layer.noise = "never"
+        return network
+
+    def start_(self, network: fx.GraphModule, recipe: Recipe, calibration: Tensor) -> None:
+        convert(network)  # what cannot be is found here, not after an epoch of training
+        if recipe.activation.threshold == "data":
+            fit_thresholds_(network, calibration, quantile=recipe.activation.quantile)
+
+    def validate_(
+        self, network: fx.GraphModule, batches: Iterable[tuple[Tensor, Tensor]], recipe: Recipe
+    ) -> Validation:
+        extensions = recipe.extensions
+        induction = induce(
+            network,
+            batches,
+            recipe.induction.timesteps,
+            local=extensions.residual == "local",
+            histograms=self.induces_noise and extensions.distribution != "gaussian",
+        )
+        if self.induces_noise:
+            set_noise_(network, induction, extensions.averaging)
+        return Validation(induction.accuracy[-1], induction.layers)
+
+    def simulation(self, network: fx.GraphModule, backend: str) -> Simulation:
+        return FromRest(convert(network, backend))
+
+    def source(self, network: fx.GraphModule) -> fx.GraphModule:
+        return network

@@ -1,0 +1,137 @@
+"""Figures that papers report, alone and beside what was measured here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from resnoise.report.table import Cell, Table, cells, percent, points
+
+_PLUS = "-plus"
+_PLUS_NOTE = "What ends in -plus stands beside the method without, published by another recipe."
+
+
+def published_tables(
+    published: pd.DataFrame, frame: pd.DataFrame, dataset: str, architecture: str
+) -> Iterator[Table]:
+    """What papers report for a data set and architecture, if they do.
+
+    Args:
+        published: columns `method, dataset, architecture, levels, metric, timesteps, accuracy,
+            source, note`, accuracy in per cent, metric `ann` or `snn`.
+        frame: what was measured, from `comparison_frame`.
+        dataset: name of the data set, as in the records.
+        architecture: name of the architecture, as in the records.
+    """
+    chosen = published[
+        (published["dataset"] == dataset) & (published["architecture"] == architecture)
+    ]
+    if chosen.empty:
+        return
+    sources = list(dict.fromkeys(chosen["source"]))
+    measured = _beside(chosen, frame, sources)
+    if measured.rows:
+        yield measured
+    yield _alone(chosen, sources)
+
+
+def _beside(chosen: pd.DataFrame, frame: pd.DataFrame, sources: list[str]) -> Table:
+    """Rows of `frame` whose method a source reports, of the same L or τ or without saying which."""
+    steps = sorted(frame["timesteps"].unique())
+    rows = []
+    by_row = frame.groupby(["label", "backend", "levels"], sort=False, dropna=False)
+    for (label, backend, _), group in by_row:
+        line = group.iloc[0]
+        same = chosen[
+            chosen["method"].str.lower().isin({line["method"], line["method"].removesuffix(_PLUS)})
+            & (chosen["levels"].isin(_settings(line)) | chosen["levels"].isna())
+            & (chosen["metric"] == "snn")
+        ]
+        accuracies = group.set_index("timesteps")["accuracy"]
+        for source, reported in same.groupby("source", sort=False):
+            theirs = reported.set_index("timesteps")["accuracy"]
+            if accuracies.index.isin(theirs.index).any():
+                place = f"[{sources.index(source) + 1}]"
+                found = (_difference(accuracies.get(step), theirs.get(step)) for step in steps)
+                rows.append(cells(label, backend, line["levels"], place, *found))
+    return Table(
+        name="beside-published",
+        title="Measured here beside published: accuracy (%) and difference (points)",
+        columns=("method", "backend", "L", "published", *(f"T={step}" for step in steps)),
+        rows=rows,
+        labels=2,
+        notes=[
+            "In small print: measured less published, of the source named in the next table; where "
+            "that table gives no L, or τ in its place, the source gives none.",
+            *([_PLUS_NOTE] if frame["method"].str.endswith(_PLUS).any() else []),
+        ],
+        latex=False,
+    )
+
+
+def _settings(line: pd.Series) -> set[str]:
+    """What a source writes in its column L: L, or for SRP τ, whose L is then not known."""
+    tau = line["presimulation_steps"]
+    return {f"tau={tau}"} if tau else {str(line["levels"])}
+
+
+def _difference(measured: float | None, published: float | None) -> Cell | None:
+    if measured is None or published is None:
+        return None
+    return Cell(percent(measured, 2), spread=f"({points(measured - published / 100)})")
+
+
+def _alone(chosen: pd.DataFrame, sources: list[str]) -> Table:
+    steps = sorted(chosen["timesteps"].dropna().astype(int).unique())
+    rows = []
+    for (method, levels, source), group in chosen.groupby(
+        ["method", "levels", "source"], sort=False, dropna=False
+    ):
+        ann = group.loc[group["metric"] == "ann", "accuracy"]
+        snn = group[group["metric"] == "snn"].set_index("timesteps")["accuracy"]
+        found = (f"{snn[step]:.2f}" if step in snn.index else None for step in steps)
+        rows.append(
+            cells(
+                method,
+                f"[{sources.index(source) + 1}]",
+                levels,
+                f"{ann.iloc[0]:.2f}" if len(ann) else None,
+                *found,
+            )
+        )
+    remarks = [
+        f"{method} [{sources.index(source) + 1}]: {note}."
+        for method, source, note in chosen[["method", "source", "note"]]
+        .dropna()
+        .drop_duplicates()
+        .itertuples(index=False)
+    ]
+    return Table(
+        name="published",
+        title="Published by others, not measured here: accuracy (%)",
+        columns=("method", "source", "L", "ANN", *(f"T={step}" for step in steps)),
+        rows=rows,
+        labels=2,
+        notes=[
+            "Read in the sources below; other training budgets, augmentations and code, so compare "
+            "trends with the measured tables, not digits.",
+            *remarks,
+            *(f"[{number}] {source}" for number, source in enumerate(sources, start=1)),
+        ],
+        latex=False,
+    )
+
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def published_figures() -> pd.DataFrame | None:
+    """The published figures of all installed packages that declare some."""
+    import pandas as pd
+
+    frames = [point.load()() for point in entry_points(group="resnoise.published")]
+    return pd.concat(frames, ignore_index=True) if frames else None

@@ -1,0 +1,82 @@
+"""Writes a comparison's documents and figures to a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from resnoise.analysis.significance import NQ, Reference
+from resnoise.errors import RecordError
+from resnoise.records.record import RecordKey
+from resnoise.records.store import RecordStore, load_trainings
+from resnoise.report.documents import comparison_csv, html_page, latex_document, markdown_document
+from resnoise.report.sections import make_report
+from resnoise.utils.files import ensure_directory, exclusive, write_text
+
+
+def write_report(
+    directory: str | Path,
+    *,
+    out: str | Path | None = None,
+    reference: Reference = NQ,
+    published: pd.DataFrame | None = None,
+    dataset: str | None = None,
+    expected: Iterable[RecordKey] | None = None,
+    tested: bool = False,
+) -> list[Path]:
+    """Write the comparison of the records in a directory, beside them or elsewhere.
+
+    Args:
+        directory: where `records.json` is, and `trainings/` if there is one.
+        out: folder to write to, made where there is none; `directory` by default.
+        reference: what every other row is tested against.
+        published: figures that papers report, as `baselines.published.load_published` gives them.
+        dataset: only this data set; all of them by default.
+        expected: keys of the whole plan, so that what is missing of it can be listed.
+        tested: refuse records without any of the reference; the tables only say so by default.
+
+    Returns:
+        Paths of `comparison.md`, `comparison.csv`, `comparison.tex` and `report.html`; the page's
+        figures are in `figures/` too, one file each.
+
+    Raises:
+        RecordError: there are no records, they are not valid, or none is of the reference though
+            `tested` asks for it.
+        StorageError: a file cannot be written.
+    """
+    directory = Path(directory)
+    records = RecordStore(directory).require()
+    known = sorted({record.dataset for record in records})
+    if dataset is not None and dataset not in known:
+        raise RecordError(
+            f"{directory} has no records of data set {dataset!r}, only of {', '.join(known)}"
+        )
+    chosen = [record for record in records if dataset in (None, record.dataset)]
+    if tested:
+        reference.require_in(chosen)
+    report = make_report(
+        chosen,
+        load_trainings(directory),
+        reference=reference,
+        published=published,
+        expected=expected,
+    )
+    documents = {
+        "comparison.md": markdown_document(report),
+        "comparison.csv": comparison_csv(report),
+        "comparison.tex": latex_document(report),
+        "report.html": html_page(report),
+    }
+    figures = {
+        f"figures/{section.name}-{figure.name}.svg": figure.svg
+        for section in report.sections
+        for figure in section.figures
+    }
+    target = directory if out is None else Path(out)
+    ensure_directory(target / "figures")
+    with exclusive(target):
+        for name, text in {**documents, **figures}.items():
+            write_text(target / name, text)
+    return [target / name for name in documents]

@@ -1,0 +1,1 @@
+"""Spiking networks over time: the neuron, the network, and how its images are batched."""

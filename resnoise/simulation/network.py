@@ -1,0 +1,223 @@
+"""The spiking network that conversion returns: a thin module around a backend's neurons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+from torch import Tensor, fx, nn
+from torch.utils.checkpoint import checkpoint
+
+from resnoise.config.checks import require_positive_int
+from resnoise.errors import DataError
+from resnoise.simulation.neuron import IFState
+
+
+class RepeatOverTime(nn.Module):
+    """Repeats what does not change over time: `[N, ...]` to `[T·N, ...]`, time first.
+
+    A module, not a function: a graph that is loaded again is traced anew, through functions but not
+    through modules.
+    """
+
+    def forward(self, constant: Tensor, timesteps: int) -> Tensor:
+        return constant.expand(timesteps, *constant.shape).flatten(0, 1)
+
+
+class SpikingLayer(nn.Module):
+    """A layer of neurons between layers that have time folded into the batch.
+
+    Args:
+        neurons: a `resnoise.backends.Neuron`.
+        threshold: θ, tensor of shape `()`.
+        constant_input: whether the input current is the same at every step, and so comes once.
+
+    Attributes:
+        checkpointed: whether a backward pass runs the loop over time again instead of keeping what
+            it computed.
+        compiled: whether the neurons run through `torch.compile`, see `compile_neurons_`.
+    """
+
+    threshold: Tensor
+
+    def __init__(self, neurons: nn.Module, threshold: Tensor, *, constant_input: bool) -> None:
+        super().__init__()
+        self.neurons = neurons
+        self.register_buffer("threshold", threshold)
+        self.constant_input = constant_input
+        self.checkpointed = False
+        self.compiled = False
+
+    def forward(
+        self, current: Tensor, timesteps: int, state: IFState | None
+    ) -> tuple[Tensor, IFState]:
+        """Simulate `T` steps.
+
+        Args:
+            current: I, tensor of shape `[T·N, ...]`, or `[N, ...]` if it is constant.
+            timesteps: T.
+            state: state before the first step, tensors of shape `[N, ...]`, or None for rest.
+
+        Returns:
+            Output current θ·s(t), tensor of shape `[T·N, ...]` and the type of `current`, and the
+            state after step T, in float32 at least.
+        """
+        # Neurons are alone with themselves, so any order of memory will do. Flat, in the order they
+        # lie in, they cost a library's stacking no copy, layers of all shapes share one compiled
+        # kernel, and a compiler has no layout to change.
+        channels_last = current.dim() == 4 and current.is_contiguous(
+            memory_format=torch.channels_last
+        )
+        if channels_last:
+            current = current.permute(0, 2, 3, 1)
+            state = _each(state, lambda x: x.permute(0, 2, 3, 1))
+        steps = 1 if self.constant_input else timesteps
+        shape = (current.shape[0] // steps, *current.shape[1:])
+        current = current.reshape(steps, -1).expand(timesteps, -1)
+        output, state = self._simulate(current, _each(state, Tensor.flatten))
+        output = output.view(-1, *shape[1:])
+        state = _each(state, lambda x: x.view(shape))
+        if channels_last:
+            output = output.permute(0, 3, 1, 2)
+            state = _each(state, lambda x: x.permute(0, 3, 1, 2))
+        return output, state
+
+    def _simulate(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
+        arguments = (self.neurons, current, state, self.threshold)
+        if self.compiled:
+            return _compiled_run()(*arguments)
+        if self.checkpointed and torch.is_grad_enabled():
+            return checkpoint(_run, *arguments, use_reentrant=False)
+        return _run(*arguments)
+
+
+def compile_neurons_(network: SpikingNetwork) -> None:
+    """Have the neurons of a network simulate through `torch.compile`, whatever their library.
+
+    The neurons stay the library's own and their spikes the same bit for bit; what a compiler adds
+    is one kernel for the whole loop over time. The first simulation of each number of steps
+    compiles, which takes seconds and a C++ compiler.
+
+    Args:
+        network: from `resnoise.convert`.
+    """
+    for layer in network.spiking_layers.values():
+        layer.compiled = True
+
+
+def _run(
+    neurons: nn.Module, current: Tensor, state: IFState | None, threshold: Tensor
+) -> tuple[Tensor, IFState]:
+    """Output current `[T, N, ...]` and end state from the input current of the same shape."""
+    # Where autocast has convolutions give half precision, membranes still add up in float32: one
+    # that is rounded at every step fires otherwise, and each library would round its own way.
+    full = torch.promote_types(current.dtype, torch.float32)
+    spikes, state = neurons(current.to(full), state)
+    return spikes.mul_(threshold).to(current.dtype), state
+
+
+@lru_cache
+def _compiled_run() -> Callable[..., tuple[Tensor, IFState]]:
+    # One kernel for each library, number of steps and kind of state: more than the 8 that PyTorch
+    # would stop at.
+    return torch.compile(_run, dynamic=True, recompile_limit=256)
+
+
+def _each(state: IFState | None, change: Callable[[Tensor], Tensor]) -> IFState | None:
+    if state is None:
+        return None
+    return IFState(*(None if x is None else change(x) for x in state))
+
+
+class SpikingNetwork(nn.Module):
+    """A converted network: direct input, integrate-and-fire neurons, a classifier without spikes.
+
+    Args:
+        body: graph from `(images, timesteps, state)` to `(logits, state)`, both states one a layer.
+        layers: names of the spiking layers, in the order of computation.
+        backend: name of the backend its neurons are from.
+    """
+
+    def __init__(self, body: fx.GraphModule, layers: tuple[str, ...], backend: str) -> None:
+        super().__init__()
+        self.body = body
+        self.layers = layers
+        self.backend = backend
+        self._bytes_per_image_step: dict[torch.Size, int] = {}
+        self.eval()
+
+    @property
+    def spiking_layers(self) -> dict[str, SpikingLayer]:
+        """The layers of neurons by name, in the order of computation."""
+        return {name: self.body.get_submodule(name) for name in self.layers}
+
+    @property
+    def rest(self) -> tuple[None, ...]:
+        """The state of `body` before the first step: every layer is at rest."""
+        return (None,) * len(self.layers)
+
+    @property
+    def model_state(self) -> dict[str, Tensor]:
+        """Weights, biases and thresholds by the names of the modules, the same on any backend.
+
+        What a library's neurons keep of their own (copies of the threshold, a decay of 1) is left
+        out.
+        """
+        inside_neurons = tuple(f"{name}.neurons." for name in self.layers)
+        state = self.body.state_dict()
+        return {name: x for name, x in state.items() if not name.startswith(inside_neurons)}
+
+    def forward(
+        self, images: Tensor, timesteps: int, state: tuple[IFState, ...] | None = None
+    ) -> tuple[Tensor, tuple[IFState, ...]]:
+        """Simulate `T` steps with the same images at every step.
+
+        Args:
+            images: tensor of shape `[N, C, H, W]`.
+            timesteps: T, at least 1.
+            state: one state a layer before the first step; None is rest, v(0) = θ/2.
+
+        Returns:
+            Logits of every single step, tensor of shape `[T, N, classes]` (the prediction at T is
+            the largest of their mean over steps 1..T), and the states after step T.
+
+        Raises:
+            ConfigError: `timesteps` is below 1.
+        """
+        require_positive_int("timesteps", timesteps)
+        logits, state = self.body(images, timesteps, self.rest if state is None else state)
+        return logits.unflatten(0, (timesteps, -1)), state
+
+    @torch.inference_mode()
+    def bytes_per_image_step(self, images: Tensor) -> int:
+        """Size of the largest layer of neurons for one step of one image, measured once a shape.
+
+        Args:
+            images: tensor of shape `[N, C, H, W]`.
+
+        Raises:
+            DataError: images of this shape cannot be simulated.
+        """
+        shape = images.shape[1:]
+        if shape not in self._bytes_per_image_step:
+            sizes = []
+            handles = [
+                layer.register_forward_hook(lambda layer, args, out: sizes.append(out[0].nbytes))
+                for layer in self.spiking_layers.values()
+            ]
+            try:
+                # Of the body: whoever counts calls of the network has no interest in this one.
+                self.body(images[:1], 1, self.rest)
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                raise DataError(
+                    "expected images [N, C, H, W] of the shape that the network was made for, but "
+                    f"got {list(images.shape)}: {error}"
+                ) from error
+            finally:
+                for handle in handles:
+                    handle.remove()
+            self._bytes_per_image_step[shape] = max(sizes)
+        return self._bytes_per_image_step[shape]

@@ -1,0 +1,72 @@
+"""T steps of a spiking network, and the predictions they give."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from resnoise.config.checks import require_positive_int
+from resnoise.simulation.batching import over_images, over_time
+from resnoise.simulation.network import SpikingNetwork
+
+
+class Simulation(Protocol):
+    """A way to run a spiking network; a method with phases of its own brings its own.
+
+    Attributes:
+        network: what is run.
+    """
+
+    network: SpikingNetwork
+
+    def __call__(self, images: Tensor, timesteps: int) -> Tensor:
+        """From images `[N, C, H, W]` to the logits of every step that counts, `[T, N, classes]`."""
+
+
+class FromRest:
+    """Simulation from rest, v(0) = θ/2: every step counts."""
+
+    def __init__(self, network: SpikingNetwork) -> None:
+        self.network = network
+
+    def __call__(self, images: Tensor, timesteps: int) -> Tensor:
+        return simulate(self.network, images, timesteps)
+
+
+@torch.inference_mode()
+def simulate(network: SpikingNetwork, images: Tensor, timesteps: int) -> Tensor:
+    """Simulate a spiking network from rest, in portions that suit the device.
+
+    Args:
+        network: from `resnoise.convert`.
+        images: tensor of shape `[N, C, H, W]`, the input current at every step.
+        timesteps: T, at least 1.
+
+    Returns:
+        Logits of every step, tensor of shape `[T, N, classes]`.
+
+    Raises:
+        ConfigError: T is below 1, there is no image, or the network is in training mode.
+        DataError: images are not finite floating-point numbers, or of a shape that the network
+            does not take.
+    """
+    require_positive_int("timesteps", timesteps)
+    return over_images(
+        network, images, timesteps, lambda network, part: over_time(network, part, timesteps)[0]
+    )
+
+
+def predictions(logits: Tensor) -> Tensor:
+    """Predicted classes after every number of steps up to T.
+
+    Logits are averaged over the steps so far; a sum has the same maximum and rounds less.
+
+    Args:
+        logits: of every step, tensor of shape `[T, N, classes]`.
+
+    Returns:
+        Tensor of shape `[T, N]`; row `t` is the prediction of a simulation of `t + 1` steps.
+    """
+    return logits.cumsum(0).argmax(-1)

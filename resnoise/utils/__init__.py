@@ -1,0 +1,1 @@
+"""What every room uses: files, devices, seeds, progress."""

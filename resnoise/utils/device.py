@@ -1,0 +1,71 @@
+"""Where tensors are computed, how they lie in memory there, and what bfloat16 can do there."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+
+from resnoise.config.execution import ExecutionConfig
+from resnoise.errors import ConfigError
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of this name; `"auto"` is CUDA when there is one, else the CPU.
+
+    Raises:
+        ConfigError: torch finds no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"expected a CUDA device for {name!r}, but torch finds {torch.cuda.device_count()}; "
+            "use --device cpu"
+        )
+    return device
+
+
+def memory_format(execution: ExecutionConfig) -> torch.memory_format:
+    """The layout of images and convolution weights."""
+    return torch.channels_last if execution.channels_last else torch.contiguous_format
+
+
+# ⌊L z/λ + ½⌋ needs halves next to L, which the 8 bits of bfloat16 have up to here.
+MOST_LEVELS = 128
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 itself.
+
+    True where torch cannot say: of accelerators, and of processors whose list does not name it.
+    """
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return True
+    told = [has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name]
+    return any(told) or not told
+
+
+def warn_of_emulation(device: torch.device) -> None:
+    """Warn if bfloat16 would be slower than float32 here."""
+    if not has_bfloat16(device):
+        warnings.warn(
+            "this processor has no bfloat16 instructions (AMX or AVX512-BF16): training in it is "
+            "about three times slower than in float32, so leave out --bf16",
+            stacklevel=3,
+        )
+
+
+def require_resolved(levels: int | None) -> None:
+    """Raise `ConfigError` if bfloat16 cannot tell so many quantisation levels L apart."""
+    if levels is not None and levels > MOST_LEVELS:
+        raise ConfigError(
+            f"expected at most {MOST_LEVELS} levels in bfloat16, which cannot tell more apart, but "
+            f"got {levels}; leave out --bf16"
+        )
+
+
+def device_name(device: torch.device) -> str:
+    """`cpu`, or the name of the accelerator."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
