@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from benchmarks import accuracy, cifar, common, direct, energy, imports, latency, memory, training
 import resnoise
+from benchmarks import accuracy, cifar, common, direct, energy, imports, latency, memory, training
 from resnoise import backends
 from resnoise.errors import CheckpointError
 from resnoise.metrics import ActivityMeter, conversion_gap, timesteps_to_reach

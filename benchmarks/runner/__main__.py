@@ -13,6 +13,7 @@ from asv import main as asv
 from asv.benchmarks import Benchmarks
 from asv.commands import run
 from asv.config import Config
+from asv.console import log
 from asv.environment import Environment
 from asv.machine import Machine
 from asv.results import Results
@@ -42,7 +43,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--config", default="asv.conf.json")
     ours, others = parser.parse_known_args(arguments)
     try:
-        register(ours.machine, Path(Config.load(ours.config).results_dir))
+        # asv takes a configuration's paths to be beside it.
+        results = Path(ours.config).parent / Config.load(ours.config).results_dir
+        register(ours.machine, results)
     except OtherMachineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -53,6 +56,7 @@ def main(arguments: list[str]) -> int:
         measure(benchmarks, env, results=results, **options)
         for file, reason in skipped_files(results, benchmarks).items():
             silent.append(file)
+            log.flush()  # ends a line that asv has begun
             commit = (results.commit_hash or "")[:8] or "this checkout"
             print(f"error: {file} measured nothing at {commit}: {reason}", file=sys.stderr)
 
