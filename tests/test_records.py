@@ -216,7 +216,7 @@ def test_a_directory_that_cannot_be_written_to_is_refused():
 
 WRITER = """
 import os, signal, sys
-from resnoise.store import RecordStore
+from resnoise.records.store import RecordStore
 from tests.made_up import make_record
 os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)  # everything written, nothing renamed
 RecordStore(sys.argv[1]).add([make_record(seed=1)])
@@ -239,7 +239,7 @@ def test_kill_in_the_middle_of_a_write_loses_nothing(tmp_path):
 
 ADDER = """
 import sys
-from resnoise.store import RecordStore
+from resnoise.records.store import RecordStore
 from tests.made_up import make_record
 for seed in range(int(sys.argv[2]), int(sys.argv[2]) + 5):
     RecordStore(sys.argv[1]).add([make_record(seed=seed)])
