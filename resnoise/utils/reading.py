@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 MIB = 2**20
-JSON_BYTES = 64 * MIB
+JSON_BYTES = 32 * MIB
 """Largest JSON file that is read: read by Python it takes some twenty times its size in memory."""
 WEIGHTS_BYTES = 16 * 1024 * MIB
 """Largest file of weights."""
