@@ -52,20 +52,18 @@ def unpack_test_ids(text: str, n_test: int) -> NDArray[np.int32]:
     if ":" in text:
         match = re.fullmatch(r"(\d{1,10}):(\d{1,10})", text, re.ASCII)
         start, stop = map(int, match.groups()) if match else (0, 0)
-        # Checked before the range is made: it may be absurd.
-        ids = np.arange(start, stop) if stop - start == n_test else None
+        count = stop - start  # checked before the range is made: it may be absurd
+        ids = np.arange(start, stop) if count == n_test else None
     else:
-        # No more than are wanted, and one: a few bytes may unpack to a memory full.
-        unpacking = zlib.decompressobj()
+        # One more than is wanted and no further: a few bytes may unpack to more than the memory.
         try:
-            raw = unpacking.decompress(_decode(text), 4 * n_test + 1)
+            raw = zlib.decompressobj().decompress(_decode(text), 4 * (n_test + 1))
         except zlib.error as error:
             raise ValueError("the test ids do not decompress") from error
+        count = len(raw) // 4
         ids = np.frombuffer(raw, dtype="<i4") if len(raw) == 4 * n_test else None
     if ids is None:
-        raise ValueError(
-            f"expected {n_test} test ids, but got {text[:30]!r}, which are not as many"
-        )
+        raise ValueError(f"expected {n_test} test ids, but got {count}")
     if len(np.unique(ids)) != n_test:
         raise ValueError("expected every test id once, but some are repeated")
     return _ids(ids)

@@ -21,6 +21,7 @@ WEIGHTS_BYTES = 16 * 1024 * MIB
 """Largest file of weights."""
 DEEPEST = 100
 """Levels of lists and objects in one another; ours have fewer than ten."""
+_TOO_DEEP = f"nested more than {DEEPEST} levels deep"
 
 
 def read_bytes(path: Path, at_most: int) -> bytes:
@@ -58,7 +59,9 @@ def parse_json(text: str | bytes) -> Any:
     try:
         content = json.loads(text)
     except RecursionError as error:
-        raise ValueError(f"nested more than {DEEPEST} levels deep") from error
+        raise ValueError(_TOO_DEEP) from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no JSON: {error}") from error
     _require_shallow(content)
     return content
 
@@ -73,8 +76,12 @@ def _require_regular(found: os.stat_result, path: Path | str | None = None) -> N
 def _require_shallow(content: Any) -> None:
     level = [content]
     for _ in range(DEEPEST):
-        level = [inner for value in level if isinstance(value, list | dict)
-                 for inner in (value.values() if isinstance(value, dict) else value)]  # fmt: skip
+        level = [
+            inner
+            for value in level
+            if isinstance(value, list | dict)
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
         if not level:
             return
-    raise ValueError(f"nested more than {DEEPEST} levels deep")
+    raise ValueError(_TOO_DEEP)
