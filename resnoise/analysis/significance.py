@@ -175,7 +175,7 @@ class Reference:
         Raises:
             ConfigError: `text` is neither.
         """
-        match = re.fullmatch(r"([^:]+)(?::([1-9]\d*))?", text)
+        match = re.fullmatch(r"([^:]+)(?::([1-9]\d{0,9}))?", text)
         if match is None:
             raise ConfigError(
                 f"expected a reference such as nq, or nq:4 for its row with L = 4, got {text!r}"

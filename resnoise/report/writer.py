@@ -13,7 +13,7 @@ from resnoise.records.record import RecordKey
 from resnoise.records.store import RecordStore, load_trainings
 from resnoise.report.documents import comparison_csv, html_page, latex_document, markdown_document
 from resnoise.report.sections import make_report
-from resnoise.utils.files import ensure_directory, exclusive, write_text
+from resnoise.utils.files import ensure_directory, exclusive, slug, write_text
 
 
 def write_report(
@@ -70,7 +70,7 @@ def write_report(
         "report.html": html_page(report),
     }
     figures = {
-        f"figures/{section.name}-{figure.name}.svg": figure.svg
+        f"figures/{slug(f'{section.name}-{figure.name}')}.svg": figure.svg
         for section in report.sections
         for figure in section.figures
     }
