@@ -38,10 +38,17 @@ from itertools import pairwise
 from docs.sources import ROOT, Source, parse, read, split
 from resnoise.report.table import significant
 
-PAGES = (
-    ROOT / "README.md",
-    ROOT / "results" / "README.md",
-    *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "asv.md"),
+# The pages that state results; the others state settings.
+PAGES = tuple(
+    ROOT / name
+    for name in (
+        "README.md",
+        "docs/findings.md",
+        "docs/protocol.md",
+        "docs/speed.md",
+        "docs/tuning.md",
+        "results/README.md",
+    )
 )
 _MARKS = {"better": "▲", "worse": "▼"}
 _MARKS_AGAINST = {"better": "▼", "worse": "▲"}  # the reference is better or worse than the row
@@ -52,7 +59,7 @@ _TABLE = re.compile(r"<!-- table:(.*?)-->\n*((?:\|[^\n]*\n)*)", re.DOTALL)
 _COMMENT = re.compile(r"<!-- numbers:(.*?)-->", re.DOTALL)
 _RESULT = re.compile(r"(?<![\w.])([+−]?)(\d+\.\d+|\d+(?= ?%| points?\b))")
 _NOT_PROSE = re.compile(
-    r"<!-- table:.*?-->|```.*?```|`[^`]*`|\]\([^)]*\)|arXiv:? ?\d+\.\d+|\d+\.\d+\.\d+"
+    r"<!-- table:.*?-->|```.*?```|`[^`]*`|\]\([^)]*\)|arXiv:?\s*\d+\.\d+|\d+\.\d+\.\d+"
     r"|^\|.*?$|^ {4}.*?$",
     re.DOTALL | re.MULTILINE,
 )
