@@ -115,7 +115,7 @@ def _train_each(plan: Plan, options: RunOptions, pieces: list[_Piece], announce:
             raise TrainingError(
                 f"a process was killed while {jobs} networks were trained at a time, "
                 "perhaps for want of memory; the same command goes on from what there is, and "
-                "fewer --jobs need less"
+                "fewer `jobs` need less"
             ) from error
         except BaseException:
             end_all()

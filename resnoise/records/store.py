@@ -67,8 +67,7 @@ class RecordStore:
         records = self.load()
         if not records:
             raise RecordError(
-                f"there are no records in {self.directory}; "
-                f"`resnoise compare --out {self.directory}` makes them"
+                f"there are no records in {self.directory}; a comparison to that `out` makes them"
             )
         return records
 
@@ -91,7 +90,7 @@ class RecordStore:
                 merged[record.key] = record
             text = _encode(list(merged.values()))
             if len(text.encode()) > JSON_BYTES:  # which could not be read again
-                raise RecordError(f"{self.path} is full; use another --out")
+                raise RecordError(f"{self.path} is full; use another `out`")
             write_text(self.path, text)
 
     def require_same_network(self, key: RecordKey, checkpoint_sha256: str) -> None:
@@ -244,7 +243,7 @@ def _refuse_other_weights(
             raise RecordError(
                 f"{path} holds another network of this training ({_spelt(record.key)}): the "
                 f"SHA-256 of its weights is {record.checkpoint_sha256}, now it is "
-                f"{checkpoint_sha256}; use another --out, or move the records away"
+                f"{checkpoint_sha256}; use another `out`, or move the records away"
             )
 
 
