@@ -11,7 +11,7 @@ MACHINE ?=
 COMMITS ?= HEAD^!
 ASV_RUN := $(BIN)/python -m benchmarks.runner $(if $(MACHINE),--machine $(MACHINE)) --show-stderr
 
-.PHONY: help compare test lint bench bench-pair smoke bench-check peers html check clean-tree clean
+.PHONY: help compare test lint bench bench-pair smoke bench-check peers pages html check clean-tree clean
 
 help: ## Say what each target does.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -48,6 +48,10 @@ peers: $(VENV)/installed ## Time this package beside its peers; needs a quiet ma
 
 html: $(VENV)/installed ## Write the curves over commits to .asv/html; `asv preview` shows them.
 	$(BIN)/asv publish
+
+pages: $(VENV)/installed ## Write the page of each committed comparison to .site/.
+	tail -n +2 results/tables/references.csv | while IFS=, read -r table reference; do \
+	$(BIN)/resnoise report results/tables/$$table --reference $$reference --out .site/$$table || exit 1; done
 
 check: $(VENV)/installed ## Compare with the reference, BASE=COMMIT or LIBRARY=REQUIREMENT; fail if worse.
 	$(if $(LIBRARY),rm -rf .asv/library && $(BIN)/python -m pip install --quiet --no-deps --target .asv/library "$(LIBRARY)")
