@@ -16,12 +16,13 @@ import torch
 from resnoise import methods
 from resnoise.compare.plan import Cell, Plan, RunOptions
 from resnoise.config.recipe import Recipe
-from resnoise.errors import ResnoiseError, TrainingError
+from resnoise.errors import TrainingError
 from resnoise.evaluation.training_history import write_training_record
 from resnoise.records.store import RecordStore
 from resnoise.training import checkpoint
 from resnoise.training.job import predecessor
 from resnoise.training.run_folders import train_in, train_predecessor_in
+from resnoise.utils.processes import end_with_parent
 from resnoise.utils.progress import Announce, Progress
 
 Piece = TypeVar("Piece")
@@ -116,9 +117,7 @@ def run_each(
         # while another is being started (Python 3.11).
         pools = [
             stack.enter_context(
-                ProcessPoolExecutor(
-                    1, context, initializer=torch.set_num_threads, initargs=(threads,)
-                )
+                ProcessPoolExecutor(1, context, initializer=_begin_worker, initargs=(threads,))
             )
             for _ in range(jobs)
         ]
@@ -131,7 +130,7 @@ def run_each(
                 running[pool.submit(work, piece)] = pool, index
 
         def end_all() -> None:
-            # Only one pool knows; the others would be waited for to their end, hours away.
+            # Of a failure one pool knows, of a signal none: all would be waited for, for hours.
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
 
@@ -144,9 +143,6 @@ def run_each(
                 results[index] = future.result()
                 begin(pool)
                 progress(count, len(pieces), str(pieces[index]))
-        except ResnoiseError:
-            end_all()
-            raise
         except BrokenProcessPool as error:
             end_all()
             raise TrainingError(
@@ -154,7 +150,15 @@ def run_each(
                 "perhaps for want of memory; the same command goes on from what there is, and "
                 "fewer --jobs need less"
             ) from error
+        except BaseException:
+            end_all()
+            raise
     return [results[index] for index in range(len(pieces))]
+
+
+def _begin_worker(threads: int) -> None:
+    end_with_parent()
+    torch.set_num_threads(threads)
 
 
 def _train_one(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from resnoise.analysis.significance import NQ, Reference
+from resnoise.analysis.significance import Reference
 from resnoise.compare.consistency import require_same_data, require_same_recipes
 from resnoise.compare.evaluations import evaluate_all
 from resnoise.compare.plan import Plan, RunOptions
@@ -35,7 +35,7 @@ def compare(
     plan: Plan,
     options: RunOptions,
     *,
-    reference: Reference = NQ,
+    reference: Reference,
     published: pd.DataFrame | None = None,
     announce: Announce = silence,
 ) -> Comparison:

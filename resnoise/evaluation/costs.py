@@ -47,7 +47,7 @@ def measure_costs(subject: Subject, timesteps: Sequence[int]) -> list[Costs]:
     plain = plain.to(subject.device, memory_format=subject.layout)
     if subject.compiled:
         plain = torch.compile(plain)
-    presimulation = subject.job.method.presimulation_steps
+    calibration = subject.job.method.requirements.calibration_steps
     costs = []
     with without_old_garbage():
         for steps in timesteps:
@@ -61,7 +61,7 @@ def measure_costs(subject: Subject, timesteps: Sequence[int]) -> list[Costs]:
                     latency_batch=len(batch),
                     latency_batch1_ms=1e3 * single_time.median_s,
                     latency_batch1_iqr_ms=1e3 * single_time.iqr_s,
-                    overhead_ratio=overhead_ratio(batch_time, plain_time, presimulation + steps),
+                    overhead_ratio=overhead_ratio(batch_time, plain_time, calibration + steps),
                     compiled=subject.compiled,
                     peak_memory_mib=memory,
                     device=device_name(subject.device),

@@ -18,6 +18,8 @@ from resnoise.simulation.simulator import predictions
 from resnoise.utils.progress import Progress
 from resnoise.utils.seeding import generator_for
 
+STATE_BYTES = 4  # of one number of a neuron's state
+
 Outcome = dict[str, Any]
 """Fields of a `Record` at one T; those of its costs are left out."""
 
@@ -53,17 +55,23 @@ def simulate_test_images(
     labels = subject.labels
     source = _evaluate_source(subject, labels)
     predicted, meter = _predict(subject, max(timesteps), progress)
-    presimulation = job.method.presimulation_steps
+    asked = job.method.requirements
     size = footprint(subject.simulation.network)
     outcomes = []
     for steps in timesteps:
+        total = asked.calibration_steps + steps
         answers = predicted[steps - 1]
         correct = (answers == labels).numpy()
         outcomes.append(
             dict(
                 **job.key(subject.backend, steps)._asdict(),
-                presimulation_steps=presimulation,
-                total_steps=presimulation + steps,
+                presimulation_steps=asked.calibration_steps,
+                total_steps=total,
+                neuron=asked.neuron,
+                calibration_images=asked.calibration_images,
+                spike_levels=asked.spike_levels,
+                looks_at_test_image=asked.looks_at_test_image,
+                state_bytes=STATE_BYTES * asked.state_values * meter.neurons,
                 accuracy=float(correct.mean()),
                 ann_accuracy=source.accuracy,
                 ann_noisy_accuracy=source.noisy_accuracy,
@@ -73,7 +81,7 @@ def simulate_test_images(
                 n_test=len(correct),
                 correct=pack_correct(correct),
                 test_ids=pack_test_ids(job.data.test_ids),
-                **meter.activity(presimulation + steps)._asdict(),
+                **meter.activity(total)._asdict(),
                 parameters=size.parameters,
                 parameter_bytes=size.bytes,
                 backend_version=backends.get(subject.backend).version,

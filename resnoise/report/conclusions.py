@@ -78,8 +78,10 @@ def _losses(points: Sequence[_Point]) -> Iterator[str]:
     at = []
     for timesteps in dict.fromkeys((known[0].timesteps, known[-1].timesteps)):
         rows = [p for p in known if p.timesteps == timesteps]
-        ends = dict.fromkeys(f"{percent(p.loss)} ({p.name})" for p in (rows[0], rows[-1]))
-        at.append(f"{' to '.join(ends)} at T = {timesteps}")
+        least, most = rows[0], rows[-1]
+        ends = [f"{percent(p.loss)} ({p.name})" for p in (least, most)]
+        alike = percent(least.loss) == percent(most.loss)
+        at.append(f"{percent(least.loss) if alike else ' to '.join(ends)} at T = {timesteps}")
     yield f"Points of accuracy that conversion loses: {'; '.join(at)}."
 
 
@@ -117,10 +119,13 @@ def _budgets(points: Sequence[_Point]) -> Iterator[str]:
     if all(p.total_steps == p.timesteps for p in points):
         return
     budgets = max(p.timesteps for p in points), max(p.total_steps for p in points)
-    parts = []
+    found: dict[tuple[str, float], int] = {}
     for budget in budgets:
-        names, accuracy = _leaders([p for p in points if p.total_steps <= budget])
-        parts.append(f"{names} ({percent(accuracy)} %) within {budget} steps")
+        found.setdefault(_leaders([p for p in points if p.total_steps <= budget]), budget)
+    parts = [
+        f"{names} ({percent(accuracy)} %) within {budget} steps"
+        for (names, accuracy), budget in found.items()
+    ]
     yield f"With the steps τ before T counted, the best is {', '.join(parts)}."
 
 
@@ -137,4 +142,4 @@ def _energy(points: Sequence[_Point]) -> Iterator[str]:
 def _leaders(points: Sequence[_Point]) -> tuple[str, float]:
     """The names of those that are most accurate, and how accurate that is."""
     best = max(p.accuracy for p in points)
-    return " and ".join(dict.fromkeys(p.name for p in points if p.accuracy == best)), best
+    return spoken(dict.fromkeys(p.name for p in points if p.accuracy == best)), best

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from resnoise.analysis.significance import NQ, Reference
+from resnoise.analysis.significance import Reference
 from resnoise.errors import RecordError
 from resnoise.records.record import RecordKey
 from resnoise.records.store import RecordStore, load_trainings
 from resnoise.report.documents import comparison_csv, html_page, latex_document, markdown_document
 from resnoise.report.sections import Report, make_report
-from resnoise.utils.files import ensure_directory, exclusive, write_text
+from resnoise.utils.files import ensure_directory, exclusive, slug, write_text
 
 
 def write_report(
     directory: str | Path,
     *,
+    reference: Reference,
     out: str | Path | None = None,
-    reference: Reference = NQ,
     published: pd.DataFrame | None = None,
     dataset: str | None = None,
     expected: Iterable[RecordKey] | None = None,
@@ -61,7 +61,7 @@ def write_report(
 def read_report(
     store: RecordStore,
     *,
-    reference: Reference = NQ,
+    reference: Reference,
     published: pd.DataFrame | None = None,
     dataset: str | None = None,
     expected: Iterable[RecordKey] | None = None,
@@ -106,7 +106,7 @@ def write_documents(report: Report, out: Path) -> list[Path]:
         "report.html": html_page(report),
     }
     figures = {
-        f"figures/{section.name}-{figure.name}.svg": figure.svg
+        f"figures/{slug(f'{section.name}-{figure.name}')}.svg": figure.svg
         for section in report.sections
         for figure in section.figures
     }
