@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= runs/comparison
 METHODS ?= nq,qcfs,srp,direct
+# On digits a deep network shows what the methods differ in; other data sets have settings of their own.
+DIGITS := --architectures resnet20 --seeds 0,1,2 --timesteps 1,2,4 --backends norse
 JOBS   ?= $(shell getconf _NPROCESSORS_ONLN)
 ARGS   ?=
 # What asv is to call this machine, instead of its host's name; and the commits that it measures.
@@ -17,7 +19,8 @@ help: ## Say what each target does.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 compare: $(VENV)/installed ## Train, convert, evaluate and compare on digits; tables in OUT.
-	$(BIN)/resnoise compare --methods $(METHODS) --jobs $(JOBS) --out $(OUT) $(ARGS)
+	$(BIN)/resnoise compare --methods $(METHODS) --jobs $(JOBS) --out $(OUT) \
+	$(if $(findstring --dataset,$(ARGS)),,$(DIGITS)) $(ARGS)
 
 test: $(VENV)/installed ## Run the tests, a file at a time on each processor, on eight at most.
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile $(ARGS)
