@@ -9,8 +9,8 @@ import pytest
 from resnoise.compare import evaluations
 from resnoise.metrics import without_old_garbage
 from resnoise.records import store as store_module
-from resnoise.report import writer
 from resnoise.records.store import RecordStore
+from resnoise.report import writer
 from tests.command_line import resnoise
 from tests.made_up import make_record
 

@@ -56,6 +56,15 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
+def require_negative(name: str, value: object) -> None:
+    """Raise `ConfigError` unless `value` is a finite number smaller than 0."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if not number or value >= 0:
+        raise ConfigError(
+            f"expected argument `{name}` to be a number smaller than 0, but got {shown(value)}"
+        )
+
+
 def require_distinct(name: str, values: Sequence[object]) -> None:
     """Raise `ConfigError` unless `values` are one or more, all different."""
     if not values or len(set(values)) < len(values):

@@ -45,10 +45,10 @@ def evaluate(
         CheckpointError: the checkpoint is damaged, or of another job.
         BackendError: the backend is not known, or not installed.
         ConfigError: there is no such device.
-        DataError: an image cannot be read.
+        DataError: an image cannot be read, or one that calibrates is a test image.
     """
     provenance()  # read before the work
-    subject = Subject(job, path, backend, execution)
+    subject = Subject(job, path, backend, max(training.timesteps), execution)
     outcomes = simulate_test_images(subject, training.timesteps, progress or silent)
     return records_of(outcomes, measure_costs(subject, training.timesteps))
 
