@@ -6,6 +6,10 @@ OUT    ?= runs/comparison
 METHODS ?= nq,qcfs,srp,direct
 JOBS   ?= $(shell getconf _NPROCESSORS_ONLN)
 ARGS   ?=
+# What asv is to call this machine, instead of its host's name; and the commits that it measures.
+MACHINE ?=
+COMMITS ?= HEAD^!
+ASV_RUN := $(BIN)/python -m benchmarks.runner $(if $(MACHINE),--machine $(MACHINE)) --show-stderr
 
 .PHONY: help compare test docs docs-tables lint bench bench-pair smoke bench-check peers html check clean-tree clean
 
@@ -29,24 +33,20 @@ lint: $(VENV)/installed ## Check style and formatting.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-bench: $(VENV)/installed clean-tree ## Run the asv suite on this commit, as asv installs it.
-	$(BIN)/asv machine --yes
-	$(BIN)/asv run --show-stderr $(ARGS) HEAD^!
+bench: $(VENV)/installed clean-tree ## Run the asv suite on this commit, or on COMMITS=RANGE, as asv installs it.
+	$(ASV_RUN) $(ARGS) $(COMMITS)
 
 bench-pair: $(VENV)/installed clean-tree ## Run the asv suite on BASE=COMMIT and on this commit.
 	@git rev-parse --verify --quiet "$(BASE)^{commit}" > /dev/null || { echo "error: expected \
 	BASE=COMMIT to compare with, but got '$(BASE)'" >&2; exit 1; }
-	$(BIN)/asv machine --yes
 # A benchmark that fails on one commit must not cost the figures of the other.
-	$(BIN)/asv run --show-stderr $(ARGS) $(BASE)^!; before=$$?; \
-	$(BIN)/asv run --show-stderr $(ARGS) HEAD^! && exit $$before
+	$(ASV_RUN) $(ARGS) $(BASE)^!; before=$$?; \
+	$(ASV_RUN) $(ARGS) HEAD^! && exit $$before
 
 smoke: $(VENV)/installed ## Run every benchmark once, briefly, in this environment; keep nothing.
-	$(BIN)/asv machine --yes
-	RESNOISE_SMOKE=1 $(BIN)/asv run --config asv.smoke.json --python=same --quick --dry-run --show-stderr $(ARGS)
+	RESNOISE_SMOKE=1 $(ASV_RUN) --config asv.smoke.json --python=same --quick --dry-run $(ARGS)
 
 bench-check: $(VENV)/installed ## Check that asv can read the suite.
-	$(BIN)/asv machine --yes
 	$(BIN)/asv check --python=same
 
 peers: $(VENV)/installed ## Time this package beside its peers; needs a quiet machine.

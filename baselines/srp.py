@@ -12,6 +12,7 @@ import torch
 from resnoise_baselines.qcfs import QCFS, QCFSPlus
 from torch import Tensor, fx
 
+from resnoise.config.requirements import Requirements
 from resnoise.conversion.converter import convert
 from resnoise.methods import Training
 from resnoise.methods.conversion_method import ConversionMethod
@@ -32,14 +33,19 @@ class Presimulated(ConversionMethod):
         trained_as: the method whose network it is.
     """
 
-    presimulation_steps = 4
+    requirements = Requirements(
+        neuron="gated integrate-and-fire",
+        calibration_steps=4,
+        looks_at_test_image=True,
+        state_values=2,
+    )
     trained_as: ClassVar[type[ConversionMethod]]
 
     def trainings(self, backend: str, timesteps: Sequence[int]) -> tuple[Training, ...]:
         return self.trained_as().trainings(backend, timesteps)
 
     def simulation(self, network: fx.GraphModule, backend: str) -> Simulation:
-        return AfterPresimulation(convert(network, backend), self.presimulation_steps)
+        return AfterPresimulation(convert(network, backend), self.requirements.calibration_steps)
 
 
 class SRP(Presimulated, QCFS):

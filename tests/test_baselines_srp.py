@@ -137,5 +137,5 @@ def test_shares_the_training_of_its_source(srp, trained):
     assert srp().trainings("norse", (1, 4)) == trained().trainings("snntorch", (1, 4))
     assert srp().recipe(RECIPE) == trained().recipe(RECIPE)
     assert srp().induces_noise == trained().induces_noise
-    assert srp().presimulation_steps == 4
-    assert trained().presimulation_steps == 0
+    assert srp().requirements.calibration_steps == 4
+    assert trained().requirements.calibration_steps == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import resnoise.compare
+from resnoise.compare import runner
 from resnoise.records.store import RecordStore
 from resnoise.studies import ablation
 from tests.command_line import run
@@ -32,7 +32,7 @@ def test_records_are_of_the_recipe_of_their_command(name, commands, monkeypatch,
         plans.append(plan)
         return []
 
-    monkeypatch.setattr(resnoise.compare, "compare", plan)
+    monkeypatch.setattr(runner, "compare", plan)
     records = RecordStore(TABLES / name).load()
     RecordStore(tmp_path).add(records)  # what the command shows when it is done
     for command in re.findall(r"make compare (.*)", commands):

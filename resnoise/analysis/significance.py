@@ -175,7 +175,7 @@ class Reference:
         Raises:
             ConfigError: `text` is neither.
         """
-        match = re.fullmatch(r"([^:]+)(?::([1-9]\d*))?", text)
+        match = re.fullmatch(r"([^:]+)(?::([1-9]\d{0,9}))?", text)
         if match is None:
             raise ConfigError(
                 f"expected a reference such as nq, or nq:4 for its row with L = 4, got {text!r}"
@@ -201,6 +201,3 @@ class Reference:
                 f"expected a reference that there are records of ({', '.join(sorted(found))}), got "
                 f"{self}; name one with --reference METHOD or METHOD:L"
             )
-
-
-NQ = Reference("nq")

@@ -94,7 +94,7 @@ def evaluate(
     method: Annotated[
         str | None, typer.Option(help="another method of the same training, such as srp of qcfs")
     ] = None,
-    place: options.DataPlace,
+    place: options.DataRoot,
     device: options.Device = "auto",
     threads: options.Threads = None,
     compile: options.Compile = False,

@@ -15,9 +15,10 @@ import torch
 from resnoise import methods
 from resnoise.compare.plan import Cell, Plan, RunOptions
 from resnoise.config.recipe import Recipe
-from resnoise.errors import ResnoiseError, TrainingError
+from resnoise.errors import TrainingError
 from resnoise.training.job import predecessor
 from resnoise.training.run_folders import train_in, train_predecessor_in
+from resnoise.utils.processes import end_with_parent
 from resnoise.utils.progress import Announce, Progress
 
 
@@ -83,9 +84,7 @@ def _train_each(plan: Plan, options: RunOptions, pieces: list[_Piece], announce:
         # while another is being started (Python 3.11).
         pools = [
             stack.enter_context(
-                ProcessPoolExecutor(
-                    1, context, initializer=torch.set_num_threads, initargs=(threads,)
-                )
+                ProcessPoolExecutor(1, context, initializer=_begin_worker, initargs=(threads,))
             )
             for _ in range(jobs)
         ]
@@ -98,7 +97,7 @@ def _train_each(plan: Plan, options: RunOptions, pieces: list[_Piece], announce:
                 running[pool.submit(_train_one, plan, options, piece)] = pool, piece
 
         def end_all() -> None:
-            # Only one pool knows; the others would be waited for to their end, hours away.
+            # Of a failure one pool knows, of a signal none: all would be waited for, for hours.
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
 
@@ -111,9 +110,6 @@ def _train_each(plan: Plan, options: RunOptions, pieces: list[_Piece], announce:
                 future.result()
                 begin(pool)
                 progress(done, len(pieces), str(piece))
-        except ResnoiseError:
-            end_all()
-            raise
         except BrokenProcessPool as error:
             end_all()
             raise TrainingError(
@@ -121,6 +117,14 @@ def _train_each(plan: Plan, options: RunOptions, pieces: list[_Piece], announce:
                 "perhaps for want of memory; the same command goes on from what there is, and "
                 "fewer --jobs need less"
             ) from error
+        except BaseException:
+            end_all()
+            raise
+
+
+def _begin_worker(threads: int) -> None:
+    end_with_parent()
+    torch.set_num_threads(threads)
 
 
 def _train_one(

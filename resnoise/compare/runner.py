@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from resnoise.analysis.significance import NQ, Reference
+from resnoise.analysis.significance import Reference
 from resnoise.compare.consistency import require_same_data, require_same_recipes
 from resnoise.compare.plan import Plan, RunOptions
 from resnoise.compare.pool import train_all
@@ -25,7 +25,7 @@ def compare(
     plan: Plan,
     options: RunOptions,
     *,
-    reference: Reference = NQ,
+    reference: Reference,
     published: pd.DataFrame | None = None,
     announce: Announce = silence,
 ) -> list[Path]:

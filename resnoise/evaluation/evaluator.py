@@ -41,6 +41,7 @@ from resnoise.utils.seeding import generator_for
 BATCH = 100
 REPEATS = 7
 WARMUP = 2
+STATE_BYTES = 4  # of one number of a neuron's state
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,11 @@ def evaluate(
     if execution.compile:
         plain = torch.compile(plain)
 
-    presimulation = job.method.presimulation_steps
+    asked = job.method.requirements
     size = footprint(simulation.network)
     records = []
     for timesteps in training.timesteps:
-        total = presimulation + timesteps
+        total = asked.calibration_steps + timesteps
         correct = right[timesteps - 1].numpy()
         batch_time, plain_time = _latencies(simulation, plain, first, timesteps)
         single_time, _ = _latencies(simulation, plain, first[:1], timesteps)
@@ -115,8 +116,13 @@ def evaluate(
         records.append(
             Record(
                 **job.key(backend, timesteps)._asdict(),
-                presimulation_steps=presimulation,
+                presimulation_steps=asked.calibration_steps,
                 total_steps=total,
+                neuron=asked.neuron,
+                calibration_images=asked.calibration_images,
+                spike_levels=asked.spike_levels,
+                looks_at_test_image=asked.looks_at_test_image,
+                state_bytes=STATE_BYTES * asked.state_values * meter.neurons,
                 accuracy=float(correct.mean()),
                 ann_accuracy=source.accuracy,
                 ann_noisy_accuracy=source.noisy_accuracy,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from resnoise.config.recipe import Recipe
+from resnoise.config.requirements import Requirements
 from resnoise.noise.residual import LayerError
 from resnoise.simulation.simulator import Simulation
 
@@ -42,8 +43,8 @@ class Method(ABC):
     """A method under comparison. Its instances hold no state."""
 
     name: ClassVar[str]
-    presimulation_steps: ClassVar[int] = 0
-    """Steps τ that every simulation spends before its T steps count."""
+    requirements: ClassVar[Requirements] = Requirements()
+    """What it asks of the hardware and of the moment."""
     trained_timesteps: ClassVar[tuple[int, ...] | None] = None
     """The T that there can be a network for; None if every T will do."""
 

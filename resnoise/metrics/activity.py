@@ -124,6 +124,11 @@ class ActivityMeter:
             )
         return self._synapses
 
+    @property
+    def neurons(self) -> int:
+        """Number of neurons, known once something was simulated."""
+        return sum(a.numel() for a in self._synapses.accumulates.values())
+
     def activity(self, steps: int) -> Activity:
         """The activity of the first `steps` steps, averaged over all images so far.
 

@@ -17,6 +17,7 @@ from resnoise.records.record import Record, RecordKey
 from resnoise.records.schema import SCHEMA_VERSION, describe
 from resnoise.records.training_record import TrainingRecord
 from resnoise.utils.files import ensure_directory, exclusive, write_text
+from resnoise.utils.reading import JSON_BYTES, parse_json, read_bytes
 
 
 class RecordStore:
@@ -48,13 +49,13 @@ class RecordStore:
             StorageError: the directory is a file.
         """
         try:
-            text = self.path.read_text(encoding="utf-8")
+            text = read_bytes(self.path, JSON_BYTES)
         except FileNotFoundError:
             return []
         except NotADirectoryError as error:
             raise StorageError(f"{self.directory} is a file; name a directory") from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecordError(f"cannot read {self.path}: {error}; {_WAY_OUT}") from error
+        except OSError as error:
+            raise RecordError(f"cannot read {self.path} ({error.strerror}); {_WAY_OUT}") from error
         return _decode(text, self.path)
 
     def require(self) -> list[Record]:
@@ -88,7 +89,10 @@ class RecordStore:
                     merged.values(), record.key, record.checkpoint_sha256, self.path
                 )
                 merged[record.key] = record
-            write_text(self.path, _encode(list(merged.values())))
+            text = _encode(list(merged.values()))
+            if len(text.encode()) > JSON_BYTES:  # which could not be read again
+                raise RecordError(f"{self.path} is full; use another --out")
+            write_text(self.path, text)
 
     def require_same_network(self, key: RecordKey, checkpoint_sha256: str) -> None:
         """Find out before an evaluation whether its records can be added.
@@ -148,12 +152,15 @@ def read_training(path: Path) -> TrainingRecord:
         RecordError: the file cannot be read, or is not a valid training record.
     """
     try:
-        return TrainingRecord.model_validate_json(path.read_bytes())
+        text = read_bytes(path, JSON_BYTES)
+        parse_json(text)
+        return TrainingRecord.model_validate_json(text)
     except OSError as error:
         raise RecordError(f"cannot read {path}: {error.strerror}") from error
-    except ValidationError as error:
+    except ValueError as error:
+        reason = describe(error) if isinstance(error, ValidationError) else str(error)
         raise RecordError(
-            f"{path} is not a valid training record: {describe(error)}; "
+            f"{path} is not a valid training record: {reason}; "
             "move it away and run the same command again"
         ) from error
 
@@ -180,13 +187,11 @@ def _encode(records: Sequence[Record]) -> str:
     return f"{head}{lines}\n]}}\n"
 
 
-def _decode(text: str, path: Path) -> list[Record]:
+def _decode(text: bytes, path: Path) -> list[Record]:
     try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise RecordError(
-            f"{path} is truncated or not JSON (line {error.lineno}: {error.msg}); {_WAY_OUT}"
-        ) from error
+        content = parse_json(text)
+    except ValueError as error:
+        raise RecordError(f"{path} is truncated or not JSON ({error}); {_WAY_OUT}") from error
     if not isinstance(content, dict) or set(content) != {"schema_version", "sha256", "records"}:
         raise RecordError(
             f"{path} does not hold schema_version, sha256 and records, so it is not a record "

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from resnoise.analysis.significance import NQ, Reference
+from resnoise.analysis.significance import Reference
 from resnoise.records.record import Record
 from resnoise.report.sections import make_report
 
 
-def summary_table(records: Sequence[Record], *, reference: Reference = NQ) -> pd.DataFrame:
+def summary_table(records: Sequence[Record], *, reference: Reference) -> pd.DataFrame:
     """Accuracy at each T as text, one line a data set, architecture, method and backend.
 
     Args:

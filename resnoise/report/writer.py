@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from resnoise.analysis.significance import NQ, Reference
+from resnoise.analysis.significance import Reference
 from resnoise.errors import RecordError
 from resnoise.records.record import RecordKey
 from resnoise.records.store import RecordStore, load_trainings
 from resnoise.report.documents import comparison_csv, html_page, latex_document, markdown_document
 from resnoise.report.sections import make_report
-from resnoise.utils.files import ensure_directory, exclusive, write_text
+from resnoise.utils.files import ensure_directory, exclusive, slug, write_text
 
 
 def write_report(
     directory: str | Path,
     *,
+    reference: Reference,
     out: str | Path | None = None,
-    reference: Reference = NQ,
     published: pd.DataFrame | None = None,
     dataset: str | None = None,
     expected: Iterable[RecordKey] | None = None,
@@ -70,7 +70,7 @@ def write_report(
         "report.html": html_page(report),
     }
     figures = {
-        f"figures/{section.name}-{figure.name}.svg": figure.svg
+        f"figures/{slug(f'{section.name}-{figure.name}')}.svg": figure.svg
         for section in report.sections
         for figure in section.figures
     }

@@ -15,6 +15,7 @@ from resnoise.methods import Method
 from resnoise.training import checkpoint
 from resnoise.training.checkpoint import CheckpointInfo
 from resnoise.training.job import Job
+from resnoise.training.weights import load_state_
 
 
 def restore(path: Path | str) -> tuple[CheckpointInfo, nn.Module]:
@@ -38,7 +39,7 @@ def restore(path: Path | str) -> tuple[CheckpointInfo, nn.Module]:
     require_of_suite(info, path)
     model = models.build(job.architecture, classes=len(job.classes), shape=job.shape, seed=job.seed)
     network = methods.get(info.method).network(model, job.training, recipe_of(info, path))
-    checkpoint.load_state_(network, tensors, path)
+    load_state_(network, tensors, path)
     return info, network.eval()
 
 
