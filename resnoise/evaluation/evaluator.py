@@ -83,6 +83,14 @@ def evaluate(
         BackendError: the backend is not known, or not installed.
         ConfigError: there is no such device.
         DataError: an image cannot be read.
+
+    Example:
+        >>> from resnoise import DataOptions, job_of
+        >>> path = Path("results/check/digits/best.json")
+        >>> job = job_of(path, DataOptions("digits"))
+        >>> (record,) = evaluate(job, path, "reference", Training("nq", (1,)))
+        >>> record.timesteps, record.accuracy > 0.9
+        (1, True)
     """
     made_by = provenance()
     execution = execution or ExecutionConfig()
