@@ -13,7 +13,7 @@ MACHINE ?=
 COMMITS ?= HEAD^!
 ASV_RUN := $(BIN)/python -m benchmarks.runner $(if $(MACHINE),--machine $(MACHINE)) --show-stderr
 
-.PHONY: help compare test lint bench bench-pair smoke bench-check peers pages html check clean-tree clean
+.PHONY: help compare test docs docs-tables lint bench bench-pair smoke bench-check peers pages html check clean-tree clean
 
 help: ## Say what each target does.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,6 +24,13 @@ compare: $(VENV)/installed ## Train, convert, evaluate and compare on digits; ta
 
 test: $(VENV)/installed ## Run the tests, a file at a time on each processor, on eight at most.
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile $(ARGS)
+
+docs-tables: $(VENV)/installed ## Write the tables of the documents from the results, and check their numbers.
+	$(BIN)/python -m docs.tables
+
+docs: $(VENV)/installed ## Build the documentation as a site in .site/.
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
 
 lint: $(VENV)/installed ## Check style and formatting.
 	$(BIN)/ruff check .

@@ -46,6 +46,14 @@ def evaluate(
         BackendError: the backend is not known, or not installed.
         ConfigError: there is no such device.
         DataError: an image cannot be read, or one that calibrates is a test image.
+
+    Example:
+        >>> from resnoise import DataOptions, job_of
+        >>> path = Path("results/check/digits/best.json")
+        >>> job = job_of(path, DataOptions("digits"))
+        >>> (record,) = evaluate(job, path, "reference", Training("nq", (1,)))
+        >>> record.timesteps, record.accuracy > 0.9
+        (1, True)
     """
     provenance()  # read before the work
     subject = Subject(job, path, backend, max(training.timesteps), execution)
