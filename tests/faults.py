@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CHECK = [sys.executable, "-c", "from resnoise.cli import main; main()", "check"]
 NEURONS = "resnoise/backends/reference.py"
 TRAINER = "resnoise/training/trainer.py"
+AUGMENTATION = "resnoise/datasets/augment.py"
 ACTIVATION = "resnoise/conversion/activation.py"
 
 # name -> replacements of (file, text, text in its place)
@@ -130,9 +131,7 @@ FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
             "generator=generator) < 0.25",
         ),
     ),
-    "cutout of half the side": (
-        ("resnoise/datasets/augment.py", "side = height // 2", "side = height // 4"),
-    ),
+    "cutout of half the side": ((AUGMENTATION, "side = height // 2", "side = height // 4"),),
     # Of evaluation.
     "accuracy over whole batches alone": (
         (
