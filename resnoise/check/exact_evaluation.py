@@ -97,6 +97,6 @@ def paired_figures() -> Iterator[Figure]:
             value = getattr(test, field)
             yield Figure(f"paired tests, {name}: {field}", Kind.CLOSE, value)
     pairs = public("Pairs")(first, second, images, seeds)
-    yield Figure("paired tests: test to train", Kind.CLOSE, pairs.test_to_train)
+    yield Figure("paired tests: test to train", Kind.CLOSE, pairs.test_to_train())
     for seed, difference in enumerate(pairs.by_seed()):
         yield Figure(f"paired tests: difference of seed {seed}", Kind.CLOSE, float(difference))
