@@ -25,8 +25,8 @@ def attacks(folder: Path, ground: Ground) -> Iterator[tuple[str, list[str]]]:
         yield f"full at write {number} of a training", list(_fill_training(folder, number))
     for command in (
         ["report", "records"],
-        ["convert", "--checkpoint", "checkpoint/best.json", "--out", "new.safetensors"],
-        ["evaluate", "--checkpoint", "checkpoint/best.json", "--timesteps", "1", "--out", "new"],
+        ["convert", "checkpoint/best.json", "--out", "new.safetensors"],
+        ["evaluate", "checkpoint/best.json", "--timesteps", "1", "--out", "new"],
     ):
         ground.renew()
         with _full_after(0):

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.attack.attack import Attack
 from tests.attack.ground import Ground, replace, sealed_checkpoint, sealed_records, sparse
 
-EVALUATE = ("evaluate", "--checkpoint", "checkpoint/best.json", "--timesteps", "1")
+EVALUATE = ("evaluate", "checkpoint/best.json", "--timesteps", "1")
 REPORT = ("report", "records")
 READERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "checkpoint": ("checkpoint", EVALUATE),

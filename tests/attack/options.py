@@ -63,8 +63,7 @@ def _train(*arguments: str) -> Attack:
 
 
 def _with_checkpoint(command: str, *arguments: str) -> Attack:
-    place = ("--checkpoint", "checkpoint/best.json")
-    return Attack(_short(command, *arguments), (command, *place, *arguments))
+    return Attack(_short(command, *arguments), (command, "checkpoint/best.json", *arguments))
 
 
 def _short(*words: str) -> str:

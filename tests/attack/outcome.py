@@ -18,7 +18,7 @@ import torch
 
 from resnoise.cli import main
 
-SECONDS = 30
+SECONDS = 60
 MEMORY_MIB = 1024
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -52,6 +52,8 @@ class Outcome(NamedTuple):
             found.append(self.raised)
         elif self.status == 1 and not re.fullmatch(r"(warning: .*\n)*error: .*\n", self.stderr):
             found.append(f"not one line of an error: {self.stderr[:300]!r}")
+        elif self.status == 2 and "Invalid value" not in self.stderr:
+            found.append(f"not understood: {self.stderr[:300]!r}")
         elif self.status not in (0, 1, 2):
             found.append(f"exit status {self.status}")
         if control := _CONTROL.search(self.stdout + self.stderr):

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.attack.attack import Attack
 from tests.attack.ground import Ground
 
-# Of no epoch: what is let through ends in a line of its own, after the images were read.
+# On a device that there is not: what is let through ends in a line of its own, after reading.
 TRAIN = (
     "train", "--dataset", "imagefolder:photographs", "--architecture", "resnet20", "--runs", "runs",
     "--set", "epochs=1", "--set", "batch_size=8", "--set", "augmentation=none", "--image-size", "8",
