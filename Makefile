@@ -59,9 +59,9 @@ peers: $(VENV)/installed ## Time this package beside its peers; needs a quiet ma
 html: $(VENV)/installed ## Write the curves over commits to .asv/html; `asv preview` shows them.
 	$(BIN)/asv publish
 
-pages: $(VENV)/installed ## Write the page of each committed comparison to .site/.
+pages: $(VENV)/installed ## Write the page of each committed comparison to .pages/.
 	tail -n +2 results/tables/references.csv | while IFS=, read -r table reference; do \
-	$(BIN)/resnoise report results/tables/$$table --reference $$reference --out .site/$$table || exit 1; done
+	$(BIN)/resnoise report results/tables/$$table --reference $$reference --out .pages/$$table || exit 1; done
 
 check: $(VENV)/installed ## Compare with the reference, BASE=COMMIT or LIBRARY=REQUIREMENT; fail if worse.
 	$(if $(LIBRARY),rm -rf .asv/library && $(BIN)/python -m pip install --quiet --no-deps --target .asv/library "$(LIBRARY)")
