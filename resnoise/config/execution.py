@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
-
-from resnoise.config.settings import Device, Switch, settings
+from resnoise.config.settings import Device, Switch, integer, settings
 
 
 @settings
@@ -31,4 +29,4 @@ class ExecutionConfig:
     compile: Switch = False
     checkpoint_time: Switch = False
     keep_epochs: Switch = False
-    workers: Annotated[int, Field(ge=0, description="not negative")] = 0
+    workers: Annotated[int, integer("not negative", gt=-1, le=1024)] = 0

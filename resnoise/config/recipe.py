@@ -18,6 +18,7 @@ from resnoise.config.settings import (
     Share,
     ShareBelowOne,
     Switch,
+    integer,
     one_of,
     settings,
 )
@@ -28,6 +29,8 @@ DISTRIBUTIONS = ("gaussian", "measured", "conditional")
 RESIDUALS = ("end-to-end", "local")
 VALIDATION_FRACTION = 0.1
 """Share of the training images that is held out to choose epochs and to measure noise on."""
+MOST_LEVELS = 2**16
+"""Of quantisation: float32 tells so many apart, and statistics by level still fit in memory."""
 
 Threshold = Annotated[
     PositiveNumber | Literal["data"], Field(description='a number larger than 0, or "data"')
@@ -46,7 +49,7 @@ class ActivationConfig:
             not clipped at first, in (0, 1].
     """
 
-    levels: PositiveInt = 4
+    levels: Annotated[int, integer(le=MOST_LEVELS)] = 4
     threshold: Threshold = "data"
     quantile: PositiveShare = 0.9
 

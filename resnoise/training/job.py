@@ -23,6 +23,7 @@ from resnoise.methods.conversion_method import ConversionMethod
 from resnoise.records.record import RecordKey
 from resnoise.training import checkpoint
 from resnoise.training.checkpoint import CheckpointInfo, JobInfo
+from resnoise.training.weights import load_state_
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Job:
         info, tensors = checkpoint.read(path)
         checkpoint.require_job(info, self.info(), path)
         network = self.network()
-        checkpoint.load_state_(network, tensors, path)
+        load_state_(network, tensors, path)
         return info, network.eval()
 
     def info(self) -> JobInfo:

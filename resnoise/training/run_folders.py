@@ -15,7 +15,8 @@ from resnoise.utils.progress import Progress
 def run_directory(runs: Path, job: Job) -> Path:
     """Where the checkpoints of a job go; other recipes go elsewhere."""
     training = f"{job.training}-{sha256_of(job.recipe.to_json())[:8]}"
-    return runs / slug(job.data.name) / job.architecture / f"seed{job.seed}" / training
+    folders = (job.data.name, job.architecture, f"seed{job.seed}", training)
+    return runs.joinpath(*map(slug, folders))
 
 
 def train_in(

@@ -22,6 +22,7 @@ from resnoise.training.checkpoint import EPOCH, MOMENTUM, CheckpointInfo
 from resnoise.training.job import Job
 from resnoise.training.schedule import learning_rate, noise_ramp
 from resnoise.training.session import continued, segment_from
+from resnoise.training.weights import load_momenta_, load_state_
 from resnoise.utils.device import memory_format, require_resolved, resolve_device, warn_of_emulation
 from resnoise.utils.files import ensure_directory
 from resnoise.utils.progress import Progress, silent
@@ -215,7 +216,7 @@ class Trainer:
             )
         info, trained = predecessor.restore(start)
         tensors = self.network.state_dict() | trained.state_dict()
-        checkpoint.load_state_(self.network, tensors, start)
+        load_state_(self.network, tensors, start)
         for layer in activations(self.network).values():
             layer.set_sigma_(0.0)  # the noise of that training, not of this one
         self.start_sha256 = info.sha256
@@ -300,12 +301,8 @@ class Trainer:
     def _resume_(self) -> None:
         info, tensors = checkpoint.read(self.last)
         checkpoint.require_job(info, self.job.info(), self.last)
-        checkpoint.load_state_(self.network, tensors, self.last)
-        for name, parameter in self.network.named_parameters():
-            if MOMENTUM + name in tensors:
-                # In the parameter's own memory layout, as the optimiser would have made it.
-                buffer = torch.empty_like(parameter).copy_(tensors[MOMENTUM + name])
-                self.optimiser.state[parameter]["momentum_buffer"] = buffer
+        load_state_(self.network, tensors, self.last)
+        load_momenta_(self.optimiser, self.network, tensors, self.last)
         self.history = [dict(row) for row in info.history]
         self.best_epoch = info.best_epoch
         self.start_sha256 = info.start
