@@ -9,8 +9,8 @@ import pytest
 from resnoise.compare import evaluations
 from resnoise.metrics import without_old_garbage
 from resnoise.records import store as store_module
-from resnoise.report import writer
 from resnoise.records.store import RecordStore
+from resnoise.report import writer
 from tests.command_line import resnoise
 from tests.made_up import make_record
 
@@ -100,9 +100,13 @@ def test_a_store_sees_what_others_write(tmp_path):
 
 
 def test_old_objects_are_left_alone_only_within():
+    def count_then_fail():
+        with without_old_garbage():
+            frozen.append(gc.get_freeze_count())
+            next(iter(()))
+
     frozen = []
-    with pytest.raises(StopIteration), without_old_garbage():
-        frozen.append(gc.get_freeze_count())
-        next(iter(()))
+    with pytest.raises(StopIteration):
+        count_then_fail()
     assert frozen[0] > 0
     assert gc.get_freeze_count() == 0

@@ -58,7 +58,7 @@ def evaluate_all(
                 progress = announce(f"{len(pieces)} networks are timed, one at a time")
             for count, (piece, outcome) in enumerate(zip(pieces, outcomes, strict=True), start=1):
                 subject = _subject(plan, options, piece.cell)
-                costs = measure_costs(subject)
+                costs = measure_costs(subject, piece.cell.training.timesteps)
                 store.add(records_of(outcome, costs))
                 progress(count, len(pieces), str(piece))
     finally:
@@ -82,13 +82,14 @@ def _simulate(
     plan: Plan, options: RunOptions, piece: _Piece, progress: Progress = silent
 ) -> list[Outcome]:
     subject = _subject(plan, options, piece.cell)
-    return simulate_test_images(subject, progress)
+    return simulate_test_images(subject, piece.cell.training.timesteps, progress)
 
 
 def _subject(plan: Plan, options: RunOptions, cell: Cell) -> Subject:
     job = plan.job(cell, _images(plan.data, cell.seed))
     path = run_directory(options.runs, job) / "best.json"
-    return Subject(job, path, cell.backend, cell.training.timesteps, options.execution)
+    longest = max(cell.training.timesteps)
+    return Subject(job, path, cell.backend, longest, options.execution)
 
 
 @lru_cache(maxsize=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -28,16 +29,17 @@ Costs = dict[str, Any]
 """Fields of a `Record` at one T: latencies, memory, and the machine that they are of."""
 
 
-def measure_costs(subject: Subject) -> list[Costs]:
+def measure_costs(subject: Subject, timesteps: Sequence[int]) -> list[Costs]:
     """Latency and memory of the first batch of test images.
 
     Latencies are taken for each time alone, alternating with the network without spikes.
 
     Args:
         subject: what is simulated.
+        timesteps: every T that is asked for.
 
     Returns:
-        The costs at each T of the subject.
+        The costs at each of `timesteps`.
     """
     simulation = subject.simulation
     batch = next(subject.images())
@@ -48,7 +50,7 @@ def measure_costs(subject: Subject) -> list[Costs]:
     calibration = subject.job.method.requirements.calibration_steps
     costs = []
     with without_old_garbage():
-        for steps in subject.timesteps:
+        for steps in timesteps:
             batch_time, plain_time = _latencies(simulation, plain, batch, steps)
             single_time, _ = _latencies(simulation, plain, batch[:1], steps)
             memory = peak_memory_mib(lambda t=steps: simulation(batch, t), subject.device)

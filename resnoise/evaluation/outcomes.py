@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,17 +33,20 @@ class _Source:
     predictions: Tensor | None = None
 
 
-def simulate_test_images(subject: Subject, progress: Progress) -> list[Outcome]:
+def simulate_test_images(
+    subject: Subject, timesteps: Sequence[int], progress: Progress
+) -> list[Outcome]:
     """Accuracy, activity and energy on the test split, and where they come from.
 
     One simulation of the longest time gives the predictions of all shorter ones.
 
     Args:
         subject: what is simulated.
+        timesteps: every T that is asked for.
         progress: told of every batch.
 
     Returns:
-        One outcome for each T of the subject.
+        One outcome for each of `timesteps`.
 
     Raises:
         DataError: an image cannot be read.
@@ -50,12 +54,12 @@ def simulate_test_images(subject: Subject, progress: Progress) -> list[Outcome]:
     job, info = subject.job, subject.info
     labels = subject.labels
     source = _evaluate_source(subject, labels)
-    predicted, meter = _predict(subject, progress)
+    predicted, meter = _predict(subject, max(timesteps), progress)
     asked = job.method.requirements
     outcomes = []
-    for steps in subject.timesteps:
-        size = footprint(subject.simulation.network, steps)
+    for steps in timesteps:
         total = asked.calibration_steps + steps
+        size = footprint(subject.simulation.network, steps)
         answers = predicted[steps - 1]
         correct = (answers == labels).numpy()
         outcomes.append(
@@ -123,7 +127,7 @@ def _share(right: Tensor) -> float:
     return right.double().mean().item()
 
 
-def _predict(subject: Subject, progress: Progress) -> tuple[Tensor, ActivityMeter]:
+def _predict(subject: Subject, timesteps: int, progress: Progress) -> tuple[Tensor, ActivityMeter]:
     """Predicted classes, tensor of shape `[T, images]`, and what the network did for them."""
     simulation = subject.simulation
     batches = -(-len(subject.job.data.test) // BATCH)
@@ -131,6 +135,6 @@ def _predict(subject: Subject, progress: Progress) -> tuple[Tensor, ActivityMete
     meter = ActivityMeter(simulation.network)
     with meter.counting():
         for index, batch in enumerate(subject.images(), start=1):
-            rows.append(predictions(simulation(batch, max(subject.timesteps))).cpu())
+            rows.append(predictions(simulation(batch, timesteps)).cpu())
             progress(index, batches, "test images")
     return torch.cat(rows, dim=1), meter

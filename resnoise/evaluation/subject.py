@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -25,15 +25,13 @@ class Subject:
         job: what was trained.
         path: its checkpoint.
         backend: whose neurons simulate it.
-        timesteps: every T that it is evaluated at.
+        timesteps: the largest T that it will be asked for.
         execution: device, memory layout and compilation; the rest concerns training alone.
 
     Attributes:
         info: what the checkpoint says.
         network: the network that was trained.
-        timesteps: as given.
-        simulation: the spiking network that the job's method makes of it, calibrated if it is to
-            be.
+        simulation: the spiking network that the job's method makes of it.
         device: where both are.
         layout: memory layout of their images.
         compiled: whether neurons run through `torch.compile`.
@@ -50,21 +48,18 @@ class Subject:
         job: Job,
         path: Path,
         backend: str,
-        timesteps: Sequence[int],
+        timesteps: int,
         execution: ExecutionConfig | None = None,
     ) -> None:
         execution = execution or ExecutionConfig()
         self.job = job
         self.backend = backend
-        self.timesteps = tuple(timesteps)
         self.compiled = execution.compile
         self.device = resolve_device(execution.device)
         self.layout = memory_format(execution)
         self.info, network = job.restore(path)
         self.network = network.to(self.device, memory_format=self.layout)
-        self.simulation = calibrated_simulation(
-            job, self.network, backend, max(timesteps), self.layout
-        )
+        self.simulation = calibrated_simulation(job, self.network, backend, timesteps, self.layout)
         if self.compiled:
             compile_neurons_(self.simulation.network)
 

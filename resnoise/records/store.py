@@ -25,6 +25,13 @@ class RecordStore:
 
     Args:
         directory: the output directory; made by the first `add` or `check`.
+
+    Example:
+        >>> store = RecordStore("results/tables/cifar10")
+        >>> frame = store.frame()
+        >>> rows = frame[(frame.method == "nq") & (frame.backend == "norse")]
+        >>> rows.set_index("timesteps").accuracy[2].item()
+        0.7318
     """
 
     def __init__(self, directory: str | Path) -> None:

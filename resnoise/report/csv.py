@@ -1,16 +1,19 @@
-"""Tables as CSV that a spreadsheet may open: no name in them becomes a formula."""
+"""Tables as CSV that a spreadsheet may open: no name in them becomes a formula or a line."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from resnoise.utils.text import escaped
+
+_FORMULA = ("=", "+", "-", "@")
 
 
 def csv_text(frame: pd.DataFrame) -> str:
     """A frame as CSV, one line a row, in full precision.
 
-    Texts that a spreadsheet would run begin with an apostrophe, which it takes for "text".
+    Texts that a spreadsheet would run begin with an apostrophe, which it takes for "text", and
+    control characters, tabs among them, are escaped.
 
     Source: OWASP, CSV Injection.
     """
@@ -22,4 +25,6 @@ def csv_text(frame: pd.DataFrame) -> str:
 
 
 def _harmless(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    return "'" * value.startswith(_FORMULA) + escaped(value)

@@ -32,6 +32,11 @@ def restore(path: Path | str) -> tuple[CheckpointInfo, nn.Module]:
         CheckpointError: the checkpoint is damaged, or of a model that is not of this suite.
         ConfigError: its method is not installed.
         BackendError: it was trained directly on a backend that is not installed.
+
+    Example:
+        >>> info, network = restore("results/check/digits/best.json")
+        >>> info.method, info.job.architecture
+        ('nq', 'digits-cnn')
     """
     path = Path(path)
     info, tensors = checkpoint.read(path)
@@ -79,6 +84,11 @@ def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:
             recipe is not valid.
         ConfigError: there is no such method, or it cannot be applied to such a network.
         DataError: the data set is missing, incomplete or corrupt.
+
+    Example:
+        >>> job = job_of(Path("results/check/digits/best.json"), DataOptions("digits"))
+        >>> job.data.name, job.seed, job.recipe.epochs
+        ('digits', 0, 10)
     """
     info = checkpoint.read_info(path)
     require_of_suite(info, path)
