@@ -1,4 +1,4 @@
-"""A trained network on test images: one record a number of time steps."""
+"""Evaluates a trained network on test images: one record for each number of time steps T."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def evaluate(
         backend: whose neurons simulate it.
         training: which T to evaluate.
         execution: device, memory layout and compilation; the rest concerns training alone.
-        progress: told of every batch.
+        progress: called with every batch.
 
     Returns:
         One record for each of `training.timesteps`.
