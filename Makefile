@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= runs/comparison
 METHODS ?= nq,qcfs,srp,direct
+# On digits a deep network shows what the methods differ in; other data sets have settings of their own.
+DIGITS := --architectures resnet20 --seeds 0,1,2 --timesteps 1,2,4 --backends norse
 JOBS   ?= $(shell getconf _NPROCESSORS_ONLN)
 ARGS   ?=
 # What asv is to call this machine, instead of its host's name; and the commits that it measures.
@@ -11,13 +13,14 @@ MACHINE ?=
 COMMITS ?= HEAD^!
 ASV_RUN := $(BIN)/python -m benchmarks.runner $(if $(MACHINE),--machine $(MACHINE)) --show-stderr
 
-.PHONY: help compare test docs docs-tables lint bench bench-pair smoke bench-check peers html check clean-tree clean
+.PHONY: help compare test docs docs-tables lint bench bench-pair smoke bench-check peers pages html check clean-tree clean
 
 help: ## Say what each target does.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 compare: $(VENV)/installed ## Train, convert, evaluate and compare on digits; tables in OUT.
-	$(BIN)/resnoise compare --methods $(METHODS) --jobs $(JOBS) --out $(OUT) $(ARGS)
+	$(BIN)/resnoise compare --methods $(METHODS) --jobs $(JOBS) --out $(OUT) \
+	$(if $(findstring --dataset,$(ARGS)),,$(DIGITS)) $(ARGS)
 
 test: $(VENV)/installed ## Run the tests, a file at a time on each processor, on eight at most.
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile $(ARGS)
@@ -55,6 +58,10 @@ peers: $(VENV)/installed ## Time this package beside its peers; needs a quiet ma
 
 html: $(VENV)/installed ## Write the curves over commits to .asv/html; `asv preview` shows them.
 	$(BIN)/asv publish
+
+pages: $(VENV)/installed ## Write the page of each committed comparison to .pages/.
+	tail -n +2 results/tables/references.csv | while IFS=, read -r table reference; do \
+	$(BIN)/resnoise report results/tables/$$table --reference $$reference --out .pages/$$table || exit 1; done
 
 check: $(VENV)/installed ## Compare with the reference, BASE=COMMIT or LIBRARY=REQUIREMENT; fail if worse.
 	$(if $(LIBRARY),rm -rf .asv/library && $(BIN)/python -m pip install --quiet --no-deps --target .asv/library "$(LIBRARY)")
