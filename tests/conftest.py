@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from resnoise.evaluation import costs
 from tests.comparisons import three_folds
 
 
@@ -28,3 +29,12 @@ def uninterrupted(tmp_path_factory):
     directory = tmp_path_factory.mktemp("uninterrupted")
     train(tiny_job(), directory)
     return directory
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_repeat():
+    """Latencies are taken once: no test asserts how long a simulation takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(costs, "REPEATS", 1)
+        patch.setattr(costs, "WARMUP", 0)
+        yield
