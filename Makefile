@@ -13,7 +13,7 @@ MACHINE ?=
 COMMITS ?= HEAD^!
 ASV_RUN := $(BIN)/python -m benchmarks.runner $(if $(MACHINE),--machine $(MACHINE)) --show-stderr
 
-.PHONY: help compare test lint bench bench-pair smoke bench-check peers html check clean-tree clean
+.PHONY: help compare test docs docs-tables lint bench bench-pair smoke bench-check peers pages html check clean-tree clean
 
 help: ## Say what each target does.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,6 +24,13 @@ compare: $(VENV)/installed ## Train, convert, evaluate and compare on digits; ta
 
 test: $(VENV)/installed ## Run the tests, a file at a time on each processor, on eight at most.
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile $(ARGS)
+
+docs-tables: $(VENV)/installed ## Write the tables of the documents from the results, and check their numbers.
+	$(BIN)/python -m docs.tables
+
+docs: $(VENV)/installed ## Build the documentation as a site in .site/.
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
 
 lint: $(VENV)/installed ## Check style and formatting.
 	$(BIN)/ruff check .
@@ -51,6 +58,10 @@ peers: $(VENV)/installed ## Time this package beside its peers; needs a quiet ma
 
 html: $(VENV)/installed ## Write the curves over commits to .asv/html; `asv preview` shows them.
 	$(BIN)/asv publish
+
+pages: $(VENV)/installed ## Write the page of each committed comparison to .pages/.
+	tail -n +2 results/tables/references.csv | while IFS=, read -r table reference; do \
+	$(BIN)/resnoise report results/tables/$$table --reference $$reference --out .pages/$$table || exit 1; done
 
 check: $(VENV)/installed ## Compare with the reference, BASE=COMMIT or LIBRARY=REQUIREMENT; fail if worse.
 	$(if $(LIBRARY),rm -rf .asv/library && $(BIN)/python -m pip install --quiet --no-deps --target .asv/library "$(LIBRARY)")

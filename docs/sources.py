@@ -147,7 +147,8 @@ def _records(study: str) -> list:
 def _ablation(source: Source, quantity: str, timesteps: int) -> float:
     frame = read(f"{source.study}/ablation.csv")
     change = ", ".join(f"{name} = {value}" for name, value in source.where.items())
-    frame = frame[(frame.method == source.method) & (frame.change.fillna("") == change)]
+    changed = frame.change == change if change else frame.change.isna()
+    frame = frame[(frame.method == source.method) & changed]
     return 100 * frame[frame.timesteps == timesteps].validation_accuracy.mean()
 
 

@@ -42,7 +42,6 @@ from resnoise.report.table import significant
 PAGES = tuple(
     ROOT / name
     for name in (
-        "README.md",
         "docs/findings.md",
         "docs/protocol.md",
         "docs/speed.md",
@@ -55,7 +54,7 @@ _MARKS_AGAINST = {"better": "▼", "worse": "▲"}  # the reference is better or
 _HEADINGS = {"ANN": "ANN", "ANN, noise on": "noisy"}
 
 _OPTION = re.compile("(columns|marks|intervals): ")
-_TABLE = re.compile(r"<!-- table:(.*?)-->\n*((?:\|[^\n]*\n)*)", re.DOTALL)
+_TABLE = re.compile(r"<!-- table:(.*?)-->\n*(?:\|[^\n]*\n)*\n*", re.DOTALL)
 _COMMENT = re.compile(r"<!-- numbers:(.*?)-->", re.DOTALL)
 _RESULT = re.compile(r"(?<![\w.])([+−]?)(\d+\.\d+|\d+(?= ?%| points?\b))")
 _NOT_PROSE = re.compile(
@@ -67,7 +66,8 @@ _NOT_PROSE = re.compile(
 
 def rewritten(page: str) -> str:
     """A page with each of its tables as the results have it."""
-    return _TABLE.sub(lambda found: f"<!-- table:{found[1]}-->\n\n{table(found[1])}", page)
+    page = _TABLE.sub(lambda found: f"<!-- table:{found[1]}-->\n\n{table(found[1])}\n", page)
+    return f"{page.rstrip()}\n"
 
 
 def table(comment: str) -> str:

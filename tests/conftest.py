@@ -1,10 +1,15 @@
 """What all tests share."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 
 from resnoise.evaluation import costs
 from tests.comparisons import three_folds
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure():
@@ -38,3 +43,12 @@ def one_repeat():
         patch.setattr(costs, "REPEATS", 1)
         patch.setattr(costs, "WARMUP", 0)
         yield
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A copy of the package as a commit from before the gate has it: without `resnoise.check`."""
+    ignored = shutil.ignore_patterns("__pycache__", "check")
+    for package in ("resnoise", "baselines"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
+    return tmp_path

@@ -23,3 +23,19 @@ def main() -> None:
     except ResnoiseError as error:
         print_error(error)
         sys.exit(1)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_of_memory(error):
+            raise
+        print_error("out of memory: use fewer time steps, smaller batches or fewer --jobs")
+        sys.exit(1)
+
+
+def _is_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Whether NumPy or torch say that there is not as much memory as was asked for."""
+    said = str(error)
+    return (
+        isinstance(error, MemoryError)
+        or "can't allocate memory" in said
+        or "out of memory" in said
+        or "Storage size calculation overflowed" in said
+    )

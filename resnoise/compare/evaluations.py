@@ -88,7 +88,8 @@ def _simulate(
 def _subject(plan: Plan, options: RunOptions, cell: Cell) -> Subject:
     job = plan.job(cell, _images(plan.data, cell.seed))
     path = run_directory(options.runs, job) / "best.json"
-    return Subject(job, path, cell.backend, options.execution)
+    longest = max(cell.training.timesteps)
+    return Subject(job, path, cell.backend, longest, options.execution)
 
 
 @lru_cache(maxsize=1)

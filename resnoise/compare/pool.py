@@ -148,7 +148,7 @@ def run_each(
             raise TrainingError(
                 f"a process was killed while {jobs} networks were {done} at a time, "
                 "perhaps for want of memory; the same command goes on from what there is, and "
-                "fewer --jobs need less"
+                "fewer `jobs` need less"
             ) from error
         except BaseException:
             end_all()

@@ -45,10 +45,18 @@ def evaluate(
         CheckpointError: the checkpoint is damaged, or of another job.
         BackendError: the backend is not known, or not installed.
         ConfigError: there is no such device.
-        DataError: an image cannot be read.
+        DataError: an image cannot be read, or one that calibrates is a test image.
+
+    Example:
+        >>> from resnoise import DataOptions, job_of
+        >>> path = Path("results/check/digits/best.json")
+        >>> job = job_of(path, DataOptions("digits"))
+        >>> (record,) = evaluate(job, path, "reference", Training("nq", (1,)))
+        >>> record.timesteps, record.accuracy > 0.9
+        (1, True)
     """
     provenance()  # read before the work
-    subject = Subject(job, path, backend, execution)
+    subject = Subject(job, path, backend, max(training.timesteps), execution)
     outcomes = simulate_test_images(subject, training.timesteps, progress or silent)
     return records_of(outcomes, measure_costs(subject, training.timesteps))
 

@@ -56,10 +56,10 @@ def simulate_test_images(
     source = _evaluate_source(subject, labels)
     predicted, meter = _predict(subject, max(timesteps), progress)
     asked = job.method.requirements
-    size = footprint(subject.simulation.network)
     outcomes = []
     for steps in timesteps:
         total = asked.calibration_steps + steps
+        size = footprint(subject.simulation.network, steps)
         answers = predicted[steps - 1]
         correct = (answers == labels).numpy()
         outcomes.append(
@@ -81,7 +81,8 @@ def simulate_test_images(
                 n_test=len(correct),
                 correct=pack_correct(correct),
                 test_ids=pack_test_ids(job.data.test_ids),
-                **meter.activity(total)._asdict(),
+                **meter.activity(*subject.simulation.spent(steps))._asdict(),
+                ann_macs=meter.ann_macs,
                 parameters=size.parameters,
                 parameter_bytes=size.bytes,
                 backend_version=backends.get(subject.backend).version,

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from resnoise.config.execution import ExecutionConfig
 from resnoise.datasets import batches
+from resnoise.evaluation.calibration import calibrated_simulation
 from resnoise.simulation.network import compile_neurons_
 from resnoise.training.job import Job
 from resnoise.utils.device import memory_format, resolve_device
@@ -24,6 +25,7 @@ class Subject:
         job: what was trained.
         path: its checkpoint.
         backend: whose neurons simulate it.
+        timesteps: the largest T that it will be asked for.
         execution: device, memory layout and compilation; the rest concerns training alone.
 
     Attributes:
@@ -38,10 +40,16 @@ class Subject:
         CheckpointError: the checkpoint is damaged, or of another job.
         BackendError: the backend is not known, or not installed.
         ConfigError: there is no such device.
+        DataError: an image that calibrates is a test image.
     """
 
     def __init__(
-        self, job: Job, path: Path, backend: str, execution: ExecutionConfig | None = None
+        self,
+        job: Job,
+        path: Path,
+        backend: str,
+        timesteps: int,
+        execution: ExecutionConfig | None = None,
     ) -> None:
         execution = execution or ExecutionConfig()
         self.job = job
@@ -51,7 +59,7 @@ class Subject:
         self.layout = memory_format(execution)
         self.info, network = job.restore(path)
         self.network = network.to(self.device, memory_format=self.layout)
-        self.simulation = job.method.simulation(self.network, backend)
+        self.simulation = calibrated_simulation(job, self.network, backend, timesteps, self.layout)
         if self.compiled:
             compile_neurons_(self.simulation.network)
 

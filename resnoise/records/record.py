@@ -119,6 +119,9 @@ class Record(Schema):
     synops_effective: NotNegative = Field(description="synaptic operations on non-zero input")
     acs: NotNegative = Field(description="accumulate operations, spikes in")
     macs: NotNegative = Field(description="multiply-accumulate operations, real numbers in")
+    ann_macs: NotNegative | None = Field(
+        None, description="multiply-accumulates of one pass of the network without spikes"
+    )
     energy_nj: NotNegative = Field(description="nanojoules at 4.6 pJ a MAC and 0.9 pJ an AC")
     parameters: Count = Field(description="parameters of the converted network")
     parameter_bytes: Count = Field(description="bytes of these parameters")

@@ -25,6 +25,13 @@ class RecordStore:
 
     Args:
         directory: the output directory; made by the first `add` or `check`.
+
+    Example:
+        >>> store = RecordStore("results/tables/cifar10")
+        >>> frame = store.frame()
+        >>> rows = frame[(frame.method == "nq") & (frame.backend == "norse")]
+        >>> rows.set_index("timesteps").accuracy[2].item()
+        0.7318
     """
 
     def __init__(self, directory: str | Path) -> None:
@@ -80,8 +87,7 @@ class RecordStore:
         records = self.load()
         if not records:
             raise RecordError(
-                f"there are no records in {self.directory}; "
-                f"`resnoise compare --out {self.directory}` makes them"
+                f"there are no records in {self.directory}; a comparison to that `out` makes them"
             )
         return records
 
@@ -105,7 +111,7 @@ class RecordStore:
             records = list(merged.values())
             text = _encode(records)
             if len(text.encode()) > JSON_BYTES:  # which could not be read again
-                raise RecordError(f"{self.path} is full; use another --out")
+                raise RecordError(f"{self.path} is full; use another `out`")
             write_text(self.path, text)
             self._read = self._version(), records
 
@@ -259,7 +265,7 @@ def _refuse_other_weights(
             raise RecordError(
                 f"{path} holds another network of this training ({_spelt(record.key)}): the "
                 f"SHA-256 of its weights is {record.checkpoint_sha256}, now it is "
-                f"{checkpoint_sha256}; use another --out, or move the records away"
+                f"{checkpoint_sha256}; use another `out`, or move the records away"
             )
 
 
