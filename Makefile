@@ -7,7 +7,7 @@ METHODS ?= nq,qcfs,srp,direct
 JOBS   ?= $(shell getconf _NPROCESSORS_ONLN)
 ARGS   ?=
 
-.PHONY: help compare test lint bench bench-pair smoke bench-check peers html check clean-tree clean
+.PHONY: help compare test attack lint bench bench-pair smoke bench-check peers html check clean-tree clean
 
 help: ## Say what each target does.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -17,6 +17,9 @@ compare: $(VENV)/installed ## Train, convert, evaluate and compare on digits; ta
 
 test: $(VENV)/installed ## Run the tests, a file at a time on each processor, on eight at most.
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile $(ARGS)
+
+attack: $(VENV)/installed ## Hostile inputs, kills and a full disk; ten minutes at most.
+	$(BIN)/python -m tests.attack $(ARGS)
 
 lint: $(VENV)/installed ## Check style and formatting.
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from resnoise.config.checks import MOST_TIMESTEPS
 from resnoise.config.settings import (
     IntOrZero,
     MethodName,
@@ -62,7 +63,7 @@ class InductionConfig:
         timesteps: simulation time steps T of the spiking network, 4 in the paper.
     """
 
-    timesteps: PositiveInt = 4
+    timesteps: Annotated[int, integer(le=MOST_TIMESTEPS)] = 4
 
 
 @settings
