@@ -199,8 +199,5 @@ class Reference:
         if not any(record in self for record in found.values()):
             raise RecordError(
                 f"expected a reference that there are records of ({', '.join(sorted(found))}), got "
-                f"{self}; name one with --reference METHOD or METHOD:L"
+                f"{self}; name one as `reference`: METHOD or METHOD:L"
             )
-
-
-NQ = Reference("nq")

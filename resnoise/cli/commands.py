@@ -94,7 +94,7 @@ def evaluate(
     method: Annotated[
         str | None, typer.Option(help="another method of the same training, such as srp of qcfs")
     ] = None,
-    place: options.DataPlace,
+    place: options.DataRoot,
     device: options.Device = "auto",
     threads: options.Threads = None,
     compile: options.Compile = False,
@@ -145,7 +145,7 @@ def compare(
     timesteps: options.Timesteps = _DEFAULT_TIMESTEPS,
     seeds: Annotated[str | None, typer.Option(help="for digits: folds, default 0,1,2,3,4")] = None,
     reference: options.Reference = "nq",
-    jobs: Annotated[int, typer.Option(help="trainings at a time")] = 1,
+    jobs: Annotated[int, typer.Option(help="networks trained and simulated at a time")] = 1,
     place: options.DataPlace,
     changes: options.RecipeChanges,
     running: options.Running,
@@ -154,12 +154,11 @@ def compare(
     from resnoise import backends as all_backends
     from resnoise import methods as all_methods
     from resnoise.analysis.significance import Reference
-    from resnoise.cli.display import console, print_paths, print_table, progress_bars
+    from resnoise.cli.display import console, progress_bars
+    from resnoise.cli.findings import print_comparison
     from resnoise.compare.plan import Plan, RunOptions
     from resnoise.compare.runner import compare as run_comparison
-    from resnoise.records.store import RecordStore
     from resnoise.report.published_tables import published_figures
-    from resnoise.report.terminal import summary_table
 
     steps = options.integers(timesteps, "--timesteps")
     simulators = all_backends.available() if backends is None else options.words(backends)
@@ -186,18 +185,14 @@ def compare(
     use_threads(running.threads, dataset)
     workplace = RunOptions(out, running.runs, running.execution(), jobs)
     with progress_bars() as announce:
-        written = run_comparison(
+        found = run_comparison(
             grid,
             workplace,
             reference=tested_against,
             published=published_figures(),
             announce=announce,
         )
-    records = [record for record in RecordStore(out).load() if record.dataset == dataset]
-    summary = summary_table(records, reference=tested_against)
-    summary = summary.drop(columns="dataset")
-    print_table(_method_first(summary), f"{dataset}: accuracy in per cent at T time steps")
-    print_paths(written)
+    print_comparison(found.report, dataset, out)
 
 
 @app.command()

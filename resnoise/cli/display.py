@@ -107,3 +107,9 @@ def print_paths(paths: Iterable[Path]) -> None:
     """Print what was written, a path a line, whole, so that it can be copied."""
     for path in paths:
         console.print(str(path), highlight=False, soft_wrap=True)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print sentences, broken between words where the terminal is narrower."""
+    for line in lines:
+        console.print(line, highlight=False)

@@ -5,11 +5,14 @@ Names of methods, data sets and files come from files that others may have writt
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
+from resnoise.cli.application import app
 from resnoise.utils.text import escaped, one_line
 
 
@@ -37,4 +40,16 @@ def print_warning(message: object) -> None:
 def _print_line(text: str, style: str) -> None:
     # Made when it is used, since tests and notebooks put another stderr in its place.
     console = PlainConsole(stderr=True, highlight=False)
-    console.print(one_line(text), style=style, soft_wrap=True)
+    console.print(one_line(_as_options(text)), style=style, soft_wrap=True)
+
+
+def _as_options(text: str) -> str:
+    """The library names its own parameters, as `bf16`; here the user sets them as --bf16."""
+    commands = typer.main.get_command(app).commands.values()
+    options = {option.name for command in commands for option in command.params}
+
+    def spelt(match: re.Match[str]) -> str:
+        name = match[1]
+        return f"--{name.replace('_', '-')}" if name in options else match[0]
+
+    return re.sub(r"`(\w+)`", spelt, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -40,7 +40,7 @@ Compile = Annotated[
 
 
 @dataclass(frozen=True)
-class DataPlace:
+class DataRoot:
     """Where data sets are."""
 
     data_root: Annotated[
@@ -50,15 +50,25 @@ class DataPlace:
         bool,
         typer.Option("--download/--no-download", help="fetch missing data", rich_help_panel=_DATA),
     ] = True
+
+    def options(self, dataset: str = "", **more: Any) -> DataOptions:
+        """Of a data set; by default of one that a checkpoint names, with its size of images."""
+        from resnoise.datasets import DataOptions
+
+        return DataOptions(dataset, self.data_root, self.download, **more)
+
+
+@dataclass(frozen=True)
+class DataPlace(DataRoot):
+    """Where data sets are, and the size of images that can be had in any."""
+
     image_size: Annotated[
         int, typer.Option(help="side to which imagefolder resizes", rich_help_panel=_DATA)
     ] = 32
 
-    def options(self, dataset: str = "") -> DataOptions:
-        """Of a data set; by default of one that a checkpoint names."""
-        from resnoise.datasets import DataOptions
-
-        return DataOptions(dataset, self.data_root, self.download, self.image_size)
+    def options(self, dataset: str = "", **more: Any) -> DataOptions:
+        """See `DataRoot.options`."""
+        return super().options(dataset, image_size=self.image_size, **more)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
+from math import inf, isfinite
 
 from resnoise.errors import ConfigError
 
@@ -56,6 +56,15 @@ def shown(value: object) -> str:
     except ValueError:  # Python writes no integers of thousands of digits
         return "an integer of thousands of digits"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def require_negative(name: str, value: object) -> None:
+    """Raise `ConfigError` unless `value` is a finite number smaller than 0."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if not number or value >= 0:
+        raise ConfigError(
+            f"expected argument `{name}` to be a number smaller than 0, but got {shown(value)}"
+        )
 
 
 def require_distinct(name: str, values: Sequence[object]) -> None:

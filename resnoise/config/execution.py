@@ -21,6 +21,10 @@ class ExecutionConfig:
             but less of it on Norse with `compile`.
         keep_epochs: keep the weights of every epoch, as `epoch-NNNN.json` beside `best.json`.
         workers: processes that load data; 0 loads in the training process.
+
+    Example:
+        >>> ExecutionConfig(device="cpu", compile=True).bf16
+        False
     """
 
     device: Device = "auto"

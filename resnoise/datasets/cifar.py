@@ -108,10 +108,10 @@ def _explained(options: DataOptions, source: Any, error: Exception) -> DataError
     corrupt = [name for name in broken if (folder / name).exists()]
     if corrupt:
         problem = f"{corrupt[0]} in {folder} is corrupt: its MD5 sum is not the published one"
-        advice = f"delete {folder} and load again with download=True (--download)"
+        advice = f"delete {folder} and load again with `download`"
     else:
         problem = f"expected {', '.join(broken)} in {folder}, but did not find them"
-        advice = "load with download=True (--download)"
+        advice = "load with `download`"
     if options.download:
         problem += f"; downloading {source.url} to {options.root} failed: {error}"
         advice = f"check the network and that {options.root} can be written"

@@ -18,6 +18,10 @@ def pack_correct(correct: ArrayLike) -> str:
 
     Args:
         correct: whether each test image was classified correctly, booleans of shape `(N,)`.
+
+    Example:
+        >>> unpack_correct(pack_correct([True, False, True]), 3)
+        array([ True, False,  True])
     """
     return base64.b64encode(np.packbits(_vector(correct, np.bool_))).decode("ascii")
 
@@ -36,6 +40,10 @@ def pack_test_ids(ids: ArrayLike) -> str:
 
     Args:
         ids: position of each test image in its data set, integers of shape `(N,)`.
+
+    Example:
+        >>> pack_test_ids([5, 6, 7])
+        '5:8'
     """
     ids = _ids(_vector(ids, np.int64))
     if len(ids) and (np.diff(ids) == 1).all():

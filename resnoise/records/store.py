@@ -25,11 +25,19 @@ class RecordStore:
 
     Args:
         directory: the output directory; made by the first `add` or `check`.
+
+    Example:
+        >>> store = RecordStore("results/tables/cifar10")
+        >>> frame = store.frame()
+        >>> rows = frame[(frame.method == "nq") & (frame.backend == "norse")]
+        >>> rows.set_index("timesteps").accuracy[2].item()
+        0.7318
     """
 
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
         self.path = self.directory / "records.json"
+        self._read: tuple[tuple[int, ...], list[Record]] | None = None
 
     def check(self) -> None:
         """Find out now, not after hours of training, whether records can be added.
@@ -44,11 +52,16 @@ class RecordStore:
     def load(self) -> list[Record]:
         """All records, in the order in which they were first added; none if there is no file.
 
+        A file that has not changed is not read again.
+
         Raises:
             RecordError: what is there is not valid.
             StorageError: the directory is a file.
         """
         try:
+            version = self._version()
+            if self._read is not None and self._read[0] == version:
+                return list(self._read[1])
             text = read_bytes(self.path, JSON_BYTES)
         except FileNotFoundError:
             return []
@@ -56,7 +69,14 @@ class RecordStore:
             raise StorageError(f"{self.directory} is a file; name a directory") from error
         except OSError as error:
             raise RecordError(f"cannot read {self.path} ({error.strerror}); {_WAY_OUT}") from error
-        return _decode(text, self.path)
+        records = _decode(text, self.path)
+        self._read = version, records
+        return list(records)
+
+    def _version(self) -> tuple[int, ...]:
+        """What is another after every change: a write puts a new file in the place of the old."""
+        found = self.path.stat()
+        return found.st_ino, found.st_size, found.st_mtime_ns
 
     def require(self) -> list[Record]:
         """All records, of which there has to be one.
@@ -67,8 +87,7 @@ class RecordStore:
         records = self.load()
         if not records:
             raise RecordError(
-                f"there are no records in {self.directory}; "
-                f"`resnoise compare --out {self.directory}` makes them"
+                f"there are no records in {self.directory}; a comparison to that `out` makes them"
             )
         return records
 
@@ -89,10 +108,12 @@ class RecordStore:
                     merged.values(), record.key, record.checkpoint_sha256, self.path
                 )
                 merged[record.key] = record
-            text = _encode(list(merged.values()))
+            records = list(merged.values())
+            text = _encode(records)
             if len(text.encode()) > JSON_BYTES:  # which could not be read again
-                raise RecordError(f"{self.path} is full; use another --out")
+                raise RecordError(f"{self.path} is full; use another `out`")
             write_text(self.path, text)
+            self._read = self._version(), records
 
     def require_same_network(self, key: RecordKey, checkpoint_sha256: str) -> None:
         """Find out before an evaluation whether its records can be added.
@@ -244,7 +265,7 @@ def _refuse_other_weights(
             raise RecordError(
                 f"{path} holds another network of this training ({_spelt(record.key)}): the "
                 f"SHA-256 of its weights is {record.checkpoint_sha256}, now it is "
-                f"{checkpoint_sha256}; use another --out, or move the records away"
+                f"{checkpoint_sha256}; use another `out`, or move the records away"
             )
 
 

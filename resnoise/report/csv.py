@@ -18,7 +18,9 @@ def csv_text(frame: pd.DataFrame) -> str:
     Source: OWASP, CSV Injection.
     """
     texts = frame.select_dtypes(["object", "string"])
-    safe = frame.assign(**{name: texts[name].map(_harmless) for name in texts})
+    safe = frame.astype(dict.fromkeys(texts, object))
+    for name in texts:  # `map` would make floats of integers beside missing ones
+        safe[name] = pd.Series([*map(_harmless, texts[name])], texts.index, dtype=object)
     return safe.rename(columns=_harmless).to_csv(index=False, lineterminator="\n")
 
 

@@ -41,6 +41,13 @@ class Job:
 
     Raises:
         ConfigError: the data set was dealt out to its splits by another seed.
+
+    Example:
+        >>> from resnoise import Recipe, datasets, methods
+        >>> data = datasets.load("digits", seed=0)
+        >>> job = Job(methods.get("nq"), "nq", "digits-cnn", data, Recipe(epochs=10))
+        >>> sum(parameter.numel() for parameter in job.network().parameters())
+        25981
     """
 
     method: Method

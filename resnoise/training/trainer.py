@@ -66,6 +66,15 @@ def train(
         CheckpointError: `directory` holds another training or lacks the best epoch of this one, or
             `start` is of another one.
         StorageError: `directory` cannot be written to.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from resnoise import Job, Recipe, datasets, methods
+        >>> data = datasets.load("digits", seed=0)
+        >>> job = Job(methods.get("nq"), "nq", "digits-cnn", data, Recipe(epochs=1))
+        >>> with TemporaryDirectory() as directory:
+        ...     train(job, directory).name
+        'best.json'
     """
     trainer = Trainer(job, Path(directory), execution, progress, start)
     while trainer.epochs_done < job.recipe.epochs:
@@ -83,6 +92,18 @@ class Trainer:
         execution: how to run it.
         progress: told of every step.
         start: checkpoint of `job.predecessor()`, if it has one and there is nothing to go on from.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from resnoise import Job, Recipe, datasets, methods
+        >>> data = datasets.load("digits", seed=0)
+        >>> job = Job(methods.get("nq"), "nq", "digits-cnn", data, Recipe(epochs=2))
+        >>> with TemporaryDirectory() as directory:
+        ...     trainer = Trainer(job, Path(directory))
+        ...     trainer.run_epoch()
+        ...     trainer.save()  # a second Trainer of this directory resumes after epoch 1
+        ...     trainer.epochs_done
+        1
     """
 
     def __init__(
