@@ -21,6 +21,7 @@ from resnoise.conversion.operators import (
     CONVOLUTIONS,
     SCALINGS,
     TRANSPOSED_CONVOLUTIONS,
+    call_name,
 )
 from resnoise.simulation.network import SpikingNetwork
 
@@ -155,7 +156,7 @@ class _Counting(fx.Interpreter):
         """The number of spikes that each output of an operation receives."""
         if isinstance(module, BATCH_NORMS) or node.target is operator.neg:
             return tensors[0]
-        if node.target in SCALINGS:
+        if call_name(node) in SCALINGS:
             (driven,) = (n for n in node.all_input_nodes if self.drives[n] is Drive.SPIKES)
             return self.env[driven].expand(torch.broadcast_shapes(*(x.shape for x in tensors)))
         if module is None and node.target in _SUMS:  # a module may have the name of a method
