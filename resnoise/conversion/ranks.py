@@ -16,6 +16,7 @@ from resnoise.conversion.operators import (
     TRANSPOSED_CALLS,
     argument,
     call_name,
+    depending_on_images,
     dimensions,
     is_size,
     new_shape,
@@ -58,14 +59,17 @@ def ranks(network: fx.GraphModule) -> dict[fx.Node, int]:
 
 def _ranks(network: fx.GraphModule, images: int) -> dict[fx.Node, int]:
     found: dict[fx.Node, int] = {}
+    dependent = depending_on_images(network.graph)
     for node in network.graph.nodes:
-        rank = images if node.op == "placeholder" else _rank(node, network, found)
+        rank = images if node.op == "placeholder" else _rank(node, network, found, dependent)
         if rank is not None:
             found[node] = rank
     return found
 
 
-def _rank(node: fx.Node, network: fx.GraphModule, found: dict[fx.Node, int]) -> int | None:
+def _rank(
+    node: fx.Node, network: fx.GraphModule, found: dict[fx.Node, int], dependent: set[fx.Node]
+) -> int | None:
     if node.op == "get_attr":
         value: Any = network
         for name in node.target.split("."):
@@ -83,9 +87,21 @@ def _rank(node: fx.Node, network: fx.GraphModule, found: dict[fx.Node, int]) -> 
                 "stack", "unbind", "select", "getitem"):  # fmt: skip
         return _of_shaping(name, node, given)
     if name in ("add", "sub", "mul", "div"):
-        known = [found.get(n) for n in node.all_input_nodes]
-        return None if None in known else max(known)
+        return _of_elementwise(node, found, dependent)
     return given if name else None
+
+
+def _of_elementwise(
+    node: fx.Node, found: dict[fx.Node, int], dependent: set[fx.Node]
+) -> int | None:
+    operands = [n for n in node.all_input_nodes if not is_size(n)]
+    tensors = [found.get(n) for n in operands if n in dependent] or [found.get(n) for n in operands]
+    if None in tensors or not tensors:
+        return None
+    constants = [found.get(n, 0) for n in operands if n not in dependent]
+    if max(constants, default=0) > max(tensors):
+        raise _ContradictionError  # a parameter would have more dimensions than images
+    return max(tensors)
 
 
 def _require(allowed: tuple[int, ...], given: int | None) -> int | None:

@@ -16,7 +16,7 @@ from resnoise.config.execution import ExecutionConfig
 from resnoise.conversion.activation import activations, noise_mode
 from resnoise.conversion.preparation import prepare
 from resnoise.datasets import Split, batches
-from resnoise.errors import ConfigError
+from resnoise.errors import ConfigError, ConversionError
 from resnoise.methods import Training
 from resnoise.metrics import (
     ActivityMeter,
@@ -37,6 +37,7 @@ from resnoise.training.job import Job
 from resnoise.utils.device import device_name, memory_format, resolve_device
 from resnoise.utils.progress import Progress, silent
 from resnoise.utils.seeding import generator_for
+from resnoise.utils.tensors import require_finite
 
 BATCH = 100
 REPEATS = 7
@@ -82,6 +83,7 @@ def evaluate(
         BackendError: the backend is not known, or not installed.
         ConfigError: there is no such device.
         DataError: an image cannot be read.
+        ConversionError: some weights of the network are infinite or NaN.
     """
     made_by = provenance()
     execution = execution or ExecutionConfig()
@@ -90,6 +92,7 @@ def evaluate(
     layout = memory_format(execution)
     info, network = job.restore(path)
     network.to(device, memory_format=layout)
+    require_finite(network.state_dict().items(), ConversionError)
     simulation = job.method.simulation(network, backend)
     if execution.compile:
         compile_neurons_(simulation.network)

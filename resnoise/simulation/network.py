@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 from torch.utils.checkpoint import checkpoint
 
 from resnoise.config.checks import require_positive_int
-from resnoise.errors import DataError
+from resnoise.errors import ConfigError, DataError
 from resnoise.simulation.neuron import IFState
 
 
@@ -62,7 +62,13 @@ class SpikingLayer(nn.Module):
         Returns:
             Output current θ·s(t), tensor of shape `[T·N, ...]` and the type of `current`, and the
             state after step T, in float32 at least.
+
+        Raises:
+            ConfigError: the state is of other images: of another shape, type or device.
         """
+        steps = 1 if self.constant_input else timesteps
+        shape = (current.shape[0] // steps, *current.shape[1:])
+        _require_state_of(current, shape, state)
         # Neurons are alone with themselves, so any order of memory will do. Flat, in the order they
         # lie in, they cost a library's stacking no copy, layers of all shapes share one compiled
         # kernel, and a compiler has no layout to change.
@@ -72,8 +78,7 @@ class SpikingLayer(nn.Module):
         if channels_last:
             current = current.permute(0, 2, 3, 1)
             state = _each(state, lambda x: x.permute(0, 2, 3, 1))
-        steps = 1 if self.constant_input else timesteps
-        shape = (current.shape[0] // steps, *current.shape[1:])
+            shape = (shape[0], *current.shape[1:])
         current = current.reshape(steps, -1).expand(timesteps, -1)
         output, state = self._simulate(current, _each(state, Tensor.flatten))
         output = output.view(-1, *shape[1:])
@@ -124,6 +129,25 @@ def _compiled_run() -> Callable[..., tuple[Tensor, IFState]]:
     return torch.compile(_run, dynamic=True, recompile_limit=256)
 
 
+def _require_state_of(current: Tensor, shape: tuple[int, ...], state: IFState | None) -> None:
+    """Raise `ConfigError` unless a state is one of neurons `shape` whose input is `current`.
+
+    Some libraries begin from zero where it is not, some broadcast it.
+    """
+    if state is None:
+        return
+    expected = (shape, torch.promote_types(current.dtype, torch.float32), current.device)
+    for tensor in filter(lambda x: x is not None, state):
+        got = (tuple(tensor.shape), tensor.dtype, tensor.device)
+        if got != expected:
+            raise ConfigError(
+                "expected the state of the same images, of shape {} in {} on {}, but got one of "
+                "shape {} in {} on {}; start other images from rest, without a state".format(
+                    *expected, *got
+                )
+            )
+
+
 def _each(state: IFState | None, change: Callable[[Tensor], Tensor]) -> IFState | None:
     if state is None:
         return None
@@ -144,7 +168,7 @@ class SpikingNetwork(nn.Module):
         self.body = body
         self.layers = layers
         self.backend = backend
-        self._bytes_per_image_step: dict[torch.Size, int] = {}
+        self._bytes_per_image_step: dict[tuple, int] = {}
         self.eval()
 
     @property
@@ -183,9 +207,13 @@ class SpikingNetwork(nn.Module):
             the largest of their mean over steps 1..T), and the states after step T.
 
         Raises:
-            ConfigError: `timesteps` is below 1.
+            ConfigError: `timesteps` is below 1, or the state is not of these images.
         """
         require_positive_int("timesteps", timesteps)
+        if state is not None and len(state) != len(self.layers):
+            raise ConfigError(
+                f"expected one state for each of {len(self.layers)} layers, but got {len(state)}"
+            )
         logits, state = self.body(images, timesteps, self.rest if state is None else state)
         return logits.unflatten(0, (timesteps, -1)), state
 
@@ -199,8 +227,8 @@ class SpikingNetwork(nn.Module):
         Raises:
             DataError: images of this shape cannot be simulated.
         """
-        shape = images.shape[1:]
-        if shape not in self._bytes_per_image_step:
+        kind = (images.shape[1:], images.dtype, images.device)
+        if kind not in self._bytes_per_image_step:
             sizes = []
             handles = [
                 layer.register_forward_hook(lambda layer, args, out: sizes.append(out[0].nbytes))
@@ -219,5 +247,5 @@ class SpikingNetwork(nn.Module):
             finally:
                 for handle in handles:
                     handle.remove()
-            self._bytes_per_image_step[shape] = max(sizes)
-        return self._bytes_per_image_step[shape]
+            self._bytes_per_image_step[kind] = max(sizes)
+        return self._bytes_per_image_step[kind]
