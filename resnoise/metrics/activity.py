@@ -35,8 +35,9 @@ class Activity(NamedTuple):
         acs: accumulates, one for every spike and every weight that reads it. Pools are folded
             into the layer after them, see `resnoise.metrics.synapses.synapses`; so several spikes
             in one window of a pool count here, but only once in `synops_effective`.
-        macs: multiply-accumulates, dense: the layers before the first spike, and those that read
-            another layer of weights with no neurons between, at every step.
+        macs: multiply-accumulates, dense: of what layers read before the first spike, which is the
+            same at every step, once; of what they read of another layer of weights with no neurons
+            between, at every step. A layer may read some of that beside spikes.
         energy_nj: `4.6 pJ · macs + 0.9 pJ · acs`, in nanojoules.
 
     Sources: Yik et al., Nature Communications 16, 1545 (2025) for NeuroBench; Horowitz, ISSCC 2014
@@ -148,7 +149,7 @@ class ActivityMeter:
         effective = self._totals.effective[:steps].sum() + self._totals.effective_once
         acs = self._totals.acs[:steps].sum().item() / self._images
         once, spiking, graded = (self._synapses.dense(drive) for drive in Drive)
-        macs = once + steps * graded
+        macs = self._synapses.macs(steps)
         return Activity(
             firing_rate=sum(spikes) / (chances * sum(neurons.values())),
             firing_rates=rates,
