@@ -73,6 +73,8 @@ def prepare(
     keep_dropout_(network)
     _synchronise_no_norm_(network)
     _leave_off_softmax_(network)
+    write_out_of_place_(network)
+    average_instead_of_maximum_(network)
     modules = dict(network.named_modules())
     relus = [node for node in network.graph.nodes if is_relu(node, modules)]
     if not relus:
@@ -82,9 +84,7 @@ def prepare(
             f"{reason}"
         )
     _require_images(network.graph, relus, modules)
-    write_out_of_place_(network)
     quantise_relus_(network, relus, config or ActivationConfig())
-    average_instead_of_maximum_(network)
     network.delete_all_unused_submodules()
     network.recompile()
     if reason := refused(network, facts(network)):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import operator
+import os
 import random
 import sys
 import warnings
@@ -27,7 +28,7 @@ from resnoise.conversion.dropout import FOLLOWS_MODE, without_mode
 from resnoise.conversion.operators import AFFINE_MODULES, describe
 from resnoise.errors import PreparationError
 
-_LIBRARY = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
+_LIBRARY = tuple(f"{Path(file).parent}{os.sep}" for file in (torch.__file__, __file__))
 _OF_TORCH = (
     *AFFINE_MODULES, nn.ReLU, nn.Hardtanh,
     nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d,
