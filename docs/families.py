@@ -34,7 +34,8 @@ FAMILIES = {
 _PAGE = """# torchvision's classification families
 
 Made by `python docs/families.py`: one small member of each family, with random weights, \
-in evaluation mode, BatchNorm having the statistics of the images. The difference is between the logits of the quantised network (L = {levels}) \
+in evaluation mode, BatchNorm having the statistics of the images. \
+The difference is between the logits of the quantised network (L = {levels}) \
 and the mean logits of its spiking network at T = {timesteps}, as a share of the largest logit of \
 the former, on {images} random images; λ is fitted to them. Maximum pools become average pools.
 

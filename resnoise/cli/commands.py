@@ -11,8 +11,7 @@ from resnoise.cli import options
 from resnoise.cli.application import app
 from resnoise.cli.option_groups import grouped
 from resnoise.config.execution import ExecutionConfig
-from resnoise.report.published_tables import published_figures
-from resnoise.training.defaults import default_architecture, default_seeds
+from resnoise.training.defaults import default_architecture, default_seeds, use_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +50,7 @@ def train(
         seeds=(seed,),
     )
     execution = running.execution()
-    options.use_threads(running.threads, dataset)
+    use_threads(running.threads, dataset)
     with progress_bars() as announce:
         for cell in grid.cells():
             job = grid.job(cell, grid.load(cell))
@@ -113,7 +112,7 @@ def evaluate(
 
     job = job_of(checkpoint, place.options(), method)
     training = training_of(job, backend, options.integers(timesteps, "--timesteps"))
-    options.use_threads(threads, job.data.name)
+    use_threads(threads, job.data.name)
     if out is not None:
         store = RecordStore(out)
         store.check()
@@ -146,7 +145,7 @@ def compare(
     timesteps: options.Timesteps = _DEFAULT_TIMESTEPS,
     seeds: Annotated[str | None, typer.Option(help="for digits: folds, default 0,1,2,3,4")] = None,
     reference: options.Reference = "nq",
-    jobs: Annotated[int, typer.Option(help="trainings at a time")] = 1,
+    jobs: Annotated[int, typer.Option(help="networks trained and simulated at a time")] = 1,
     place: options.DataPlace,
     changes: options.RecipeChanges,
     running: options.Running,
@@ -155,11 +154,11 @@ def compare(
     from resnoise import backends as all_backends
     from resnoise import methods as all_methods
     from resnoise.analysis.significance import Reference
-    from resnoise.cli.display import console, print_paths, print_table, progress_bars
+    from resnoise.cli.display import console, progress_bars
+    from resnoise.cli.findings import print_comparison
     from resnoise.compare.plan import Plan, RunOptions
     from resnoise.compare.runner import compare as run_comparison
-    from resnoise.records.store import RecordStore
-    from resnoise.report.terminal import summary_table
+    from resnoise.report.published_tables import published_figures
 
     steps = options.integers(timesteps, "--timesteps")
     simulators = all_backends.available() if backends is None else options.words(backends)
@@ -183,21 +182,17 @@ def compare(
         timesteps=steps,
         seeds=options.integers(seeds or default_seeds(dataset), "--seeds"),
     )
-    options.use_threads(running.threads, dataset)
+    use_threads(running.threads, dataset)
     workplace = RunOptions(out, running.runs, running.execution(), jobs)
     with progress_bars() as announce:
-        written = run_comparison(
+        found = run_comparison(
             grid,
             workplace,
             reference=tested_against,
             published=published_figures(),
             announce=announce,
         )
-    records = [record for record in RecordStore(out).load() if record.dataset == dataset]
-    summary = summary_table(records, reference=tested_against)
-    summary = summary.drop(columns="dataset")
-    print_table(_method_first(summary), f"{dataset}: accuracy in per cent at T time steps")
-    print_paths(written)
+    print_comparison(found.report, dataset, out)
 
 
 @app.command()
@@ -210,6 +205,7 @@ def report(
     """Write tables (Markdown, CSV, LaTeX) and one HTML page from the records of a comparison."""
     from resnoise.analysis.significance import Reference
     from resnoise.cli.display import print_paths
+    from resnoise.report.published_tables import published_figures
     from resnoise.report.writer import write_report
 
     written = write_report(

@@ -10,7 +10,7 @@ import typer
 from resnoise.cli import options
 from resnoise.cli.application import app
 from resnoise.cli.option_groups import grouped
-from resnoise.training.defaults import default_architecture
+from resnoise.training.defaults import default_architecture, use_threads
 
 
 @app.command()
@@ -52,7 +52,7 @@ def ablate(
         runs=running.runs,
         execution=running.execution(),
     )
-    options.use_threads(running.threads, dataset)
+    use_threads(running.threads, dataset)
     with progress_bars() as announce:
         written = run_ablation(ablation, out, announce)
     print_paths(written)
@@ -74,7 +74,7 @@ def selection(
     from resnoise.cli.display import print_paths, progress_bars
     from resnoise.studies.selection import compare_choices
 
-    options.use_threads(threads, "")
+    use_threads(threads, "")
     steps = options.integers(timesteps, "--timesteps")
     with progress_bars() as announce:
         written = compare_choices(trainings, place.options(), steps, out, announce)
@@ -95,7 +95,7 @@ def decompose(
     from resnoise.cli.display import print_paths, progress_bars
     from resnoise.studies.decomposition import compare_losses
 
-    options.use_threads(threads, "")
+    use_threads(threads, "")
     steps = options.integers(timesteps, "--timesteps")
     with progress_bars() as announce:
         written = compare_losses(checkpoints, place.options(), steps, out, announce)

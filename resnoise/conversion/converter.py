@@ -5,10 +5,12 @@ from __future__ import annotations
 import operator
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 from torch import Tensor, fx, nn
 
 from resnoise import backends
+from resnoise.config.checks import require_negative
 from resnoise.conversion.activation import QuantisedReLU, activations
 from resnoise.conversion.folding import folded
 from resnoise.conversion.operators import is_size
@@ -17,7 +19,12 @@ from resnoise.simulation.network import RepeatOverTime, SpikingLayer, SpikingNet
 from resnoise.utils.tensors import require_finite
 
 
-def convert(network: fx.GraphModule, backend: str = "reference") -> SpikingNetwork:
+def convert(
+    network: fx.GraphModule,
+    backend: str = "reference",
+    *,
+    negative_threshold: float | None = None,
+) -> SpikingNetwork:
     """Convert a source network to a spiking network of integrate-and-fire neurons.
 
     BatchNorm is folded into the layer before it; every `QuantisedReLU` becomes a layer of neurons
@@ -26,6 +33,7 @@ def convert(network: fx.GraphModule, backend: str = "reference") -> SpikingNetwo
     Args:
         network: source network from `resnoise.prepare`; it is copied, not changed.
         backend: whose neurons to use, a name from `resnoise.backends.names()`.
+        negative_threshold: θ₋/θ of signed neurons, which take spikes back; None for plain ones.
 
     Returns:
         The spiking network, in evaluation mode, on the device of the source network.
@@ -35,6 +43,7 @@ def convert(network: fx.GraphModule, backend: str = "reference") -> SpikingNetwo
             it takes a shape before the first one, or some of its weights, statistics or thresholds
             are infinite or NaN.
         BackendError: unknown backend, or one that is not installed.
+        ConfigError: `negative_threshold` is not smaller than 0.
 
     Warns of thresholds that were neither fitted, trained, loaded nor set.
 
@@ -45,7 +54,11 @@ def convert(network: fx.GraphModule, backend: str = "reference") -> SpikingNetwo
             "expected a source network made by resnoise.prepare(model), but got "
             f"{type(network).__name__} without quantised activations"
         )
-    neurons = backends.get(backend).integrate_and_fire
+    if negative_threshold is not None:
+        require_negative("negative_threshold", negative_threshold)
+    neurons = partial(
+        backends.get(backend).integrate_and_fire, negative_threshold=negative_threshold
+    )
     require_finite(network.state_dict().items(), ConversionError)
     _warn_of_waiting(network)
     body = spiking_graph(folded(network), neurons)

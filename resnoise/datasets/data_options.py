@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from resnoise.errors import DataError
+
 
 @dataclass(frozen=True)
 class DataOptions:
@@ -34,9 +36,9 @@ class DataOptions:
     image_size: int = 32
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "root", Path(self.root).expanduser())
+        object.__setattr__(self, "root", expanded(Path(self.root)))
         if self.kind == "imagefolder" and self.argument:
-            path, here = Path(self.argument).expanduser().absolute(), Path.cwd()
+            path, here = expanded(Path(self.argument)).absolute(), Path.cwd()
             path = Path(os.path.normpath(path))
             path = path.relative_to(here) if path.is_relative_to(here) else path
             object.__setattr__(self, "dataset", f"{self.kind}:{path}")
@@ -48,3 +50,15 @@ class DataOptions:
     @property
     def argument(self) -> str:
         return self.dataset.partition(":")[2]
+
+
+def expanded(path: Path) -> Path:
+    """`path` with the home folder that a `~` in front stands for.
+
+    Raises:
+        DataError: there is no such user.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise DataError(f"expected a folder of data, but got {path}: {error}") from error

@@ -18,6 +18,8 @@ from resnoise.datasets.images import LabelledImages, Normalisation
 from resnoise.datasets.splits import ImageData, deal
 from resnoise.datasets.torchvision_compat import import_torchvision
 from resnoise.errors import DataError
+from resnoise.utils.reading import require_regular
+from resnoise.utils.text import escaped, is_plain
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -78,6 +80,9 @@ def load(options: DataOptions, seed: int, augmentation: Sequence[str]) -> ImageD
     taken: set[tuple[int, int]] = set()
     test = list_images(folder / "test", taken)
     train = list_images(folder / "train", taken)  # nothing that is tested on
+    for part in (train, test):
+        _require_plain_names(part)
+        require_regular(path for path, _ in part.samples)
     if train.classes != test.classes:
         differing = sorted(set(train.classes) ^ set(test.classes))
         raise DataError(
@@ -137,6 +142,15 @@ def _digest(path: Path) -> str:
             return f"{file.tell()}\0{content}"
     except OSError as error:
         raise DataError(f"cannot read image {path}: {error}") from error
+
+
+def _require_plain_names(found: Listing) -> None:
+    for name in [*found.classes, *(path for path, _ in found.samples)]:
+        if not is_plain(name):
+            raise DataError(
+                f"expected names of images and classes in UTF-8 and without control characters, "
+                f"but got {escaped(name)}; rename it"
+            )
 
 
 def _hash_files(folder: Path, digests: dict[str, str], image_size: int) -> str:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from resnoise.datasets import Split, batches
+from resnoise.evaluation.calibration import calibrated_simulation
 from resnoise.simulation.simulator import predictions
 from resnoise.training.job import Job
 
@@ -21,8 +22,17 @@ def simulated_accuracies(job: Job, network: nn.Module, split: Split, timesteps: 
         network: its trained network.
         split: the images.
         timesteps: T.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from resnoise import DataOptions, job_of
+        >>> path = Path("results/check/digits/best.json")
+        >>> job = job_of(path, DataOptions("digits"))
+        >>> accuracies = simulated_accuracies(job, job.load(path), job.data.test, timesteps=4)
+        >>> len(accuracies), accuracies[3] > 0.9
+        (4, True)
     """
-    simulation = job.method.simulation(network, BACKEND)
+    simulation = calibrated_simulation(job, network, BACKEND, timesteps)
     right = torch.zeros(timesteps, dtype=torch.int64)
     for images, labels in batches(split, job.recipe.batch_size):
         right += (predictions(simulation(images, timesteps)) == labels).sum(1)

@@ -6,7 +6,8 @@ import ctypes
 import gc
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,6 +73,21 @@ def _peak_resident_bytes() -> int:
     return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) * 1024
 
 
+@contextmanager
+def without_old_garbage() -> Iterator[None]:
+    """Within the context, what is there now is never searched for garbage again.
+
+    Going through all objects of an imported PyTorch takes a tenth of a second, which every
+    `peak_memory_mib` would spend, and now and then a call whose latency is taken.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 class Footprint(NamedTuple):
     """Size of a converted network.
 
@@ -84,14 +100,20 @@ class Footprint(NamedTuple):
     bytes: int
 
 
-def footprint(network: SpikingNetwork) -> Footprint:
+def footprint(network: SpikingNetwork, timesteps: int | None = None) -> Footprint:
     """Count the parameters of a converted network, the same whatever its backend.
 
-    Weights, biases, one threshold a spiking layer, and the statistics of a BatchNorm that was not
-    folded. The state of the neurons, which depends on the batch, is left out.
+    Weights, biases (of every time step, if they change), one threshold a spiking layer, and the
+    statistics of a BatchNorm that was not folded. The state of the neurons, which depends on the
+    batch, is left out.
 
     Args:
         network: from `resnoise.convert`.
+        timesteps: T, where biases of later time steps are not to count.
     """
-    kept = [t for t in network.model_state.values() if t.is_floating_point()]
+    state = network.model_state
+    for name in network.layers:
+        if (bias := f"{name}.bias") in state:
+            state[bias] = state[bias][:timesteps]
+    kept = [t for t in state.values() if t.is_floating_point()]
     return Footprint(sum(t.numel() for t in kept), sum(t.numel() * t.element_size() for t in kept))

@@ -46,6 +46,7 @@ class Site(NamedTuple):
         drive: what its input is made of.
         dense: applications of a weight to an input for one image and step; those to padding are
             left out.
+        to_neurons: whether neurons come after it, or the logits are all that does.
         fan_out: how many of them read each input through a weight that is not zero, float64
             tensor of the shape of the input of one image.
         macs_once: those of them that read what depends on the images but not on time; a product
@@ -55,6 +56,7 @@ class Site(NamedTuple):
 
     drive: Drive
     dense: float
+    to_neurons: bool
     fan_out: Tensor
     macs_once: float
     macs_each_step: float
@@ -67,19 +69,32 @@ class Synapses(NamedTuple):
         sites: calls of every layer of weights by its name, in the order of computation.
         accumulates: by name of a spiking layer, how many accumulates one spike of each neuron
             causes, float64 tensor of the shape of the layer's output for one image.
+        accumulates_to_logits: the same, of those accumulates alone after which no neurons come.
     """
 
     sites: dict[str, list[Site]]
     accumulates: dict[str, Tensor]
+    accumulates_to_logits: dict[str, Tensor]
 
-    def macs(self, steps: int) -> float:
-        """Multiply-accumulates of one image in so many steps."""
+    def macs(self, steps: int, calibration: int = 0) -> float:
+        """Multiply-accumulates of one image in so many steps, and steps of calibration, in which
+        what leads to the logits alone does not run.
+        """
         sites = [site for sites in self.sites.values() for site in sites]
-        return sum(site.macs_once + steps * site.macs_each_step for site in sites)
+        return sum(
+            site.macs_once + (steps + calibration * site.to_neurons) * site.macs_each_step
+            for site in sites
+        )
 
-    def dense(self, drive: Drive) -> float:
-        """Dense operations of one image and step in the layers of this drive."""
-        return sum(s.dense for sites in self.sites.values() for s in sites if s.drive is drive)
+    def dense(self, drive: Drive, *, to_neurons: bool = False) -> float:
+        """Dense operations of one image and step in the layers of this drive.
+
+        Args:
+            drive: what the layers' input is made of.
+            to_neurons: leave out layers after which no neurons come.
+        """
+        sites = (site for sites in self.sites.values() for site in sites if site.drive is drive)
+        return sum(site.dense for site in sites if site.to_neurons or not to_neurons)
 
 
 def synapses(network: SpikingNetwork, images: Tensor) -> Synapses:
@@ -106,10 +121,16 @@ def synapses(network: SpikingNetwork, images: Tensor) -> Synapses:
         counting = _Counting(network)
         counting.run(torch.zeros(1, *images.shape[1:]).to(images), 1, network.rest)
         names, neurons = zip(*counting.neurons.items(), strict=True)
-        accumulates = torch.autograd.grad(counting.accumulates, neurons, materialize_grads=True)
-    # Whole numbers, but for the rounding of a pool's 1/k.
-    whole = (a[0].round().double() for a in accumulates)
-    return Synapses(dict(counting.sites), dict(zip(names, whole, strict=True)))
+        all_of_them, to_logits = (
+            torch.autograd.grad(total, neurons, materialize_grads=True, retain_graph=True)
+            for total in (counting.accumulates, counting.accumulates_to_logits)
+        )
+
+    def by_name(counts: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        # Whole numbers, but for the rounding of a pool's 1/k.
+        return {n: a[0].round().double() for n, a in zip(names, counts, strict=True)}
+
+    return Synapses(dict(counting.sites), by_name(all_of_them), by_name(to_logits))
 
 
 class _Parts(NamedTuple):
@@ -141,10 +162,12 @@ class _Counting(fx.Interpreter):
     def __init__(self, network: SpikingNetwork) -> None:
         super().__init__(network.body)
         self.spiking = network.spiking_layers
+        self.before_neurons = _before(network.body.graph, set(self.spiking))
         self.parts: dict[fx.Node, _Parts] = {}
         self.sites: defaultdict[str, list[Site]] = defaultdict(list)
         self.neurons: dict[str, Tensor] = {}
         self.accumulates = torch.zeros((), dtype=torch.float64, requires_grad=True)
+        self.accumulates_to_logits = torch.zeros((), dtype=torch.float64, requires_grad=True)
 
     def run_node(self, node: fx.Node) -> Any:
         args, _ = self.fetch_args_kwargs_from_env(node)
@@ -156,7 +179,7 @@ class _Counting(fx.Interpreter):
         if isinstance(module, SYNAPTIC):
             (source,) = node.all_input_nodes
             output = module(self.env[source])  # for its shape
-            drive = self._synaptic(node.target, module, source)
+            drive = self._synaptic(node, module, source)
             kind = "constant" if drive is Drive.CONSTANT else "graded"
             self.parts[node] = _Parts(**{kind: torch.ones_like(output)})
             return output
@@ -164,21 +187,31 @@ class _Counting(fx.Interpreter):
         self.parts[node] = self._parts(node, output)
         return output
 
-    def _synaptic(self, name: str, layer: nn.Module, source: fx.Node) -> Drive:
+    def _synaptic(self, node: fx.Node, layer: nn.Module, source: fx.Node) -> Drive:
         x, parts = self.env[source], self.parts[source]
         fan_out = _fan_out(layer, x, layer.weight != 0)
         dense = _fan_out(layer, x, torch.ones_like(layer.weight))
         constant, graded = (
-            torch.zeros_like(x[0]) if part is None else part[0].detach() != 0
+            torch.zeros_like(x[0], dtype=torch.bool) if part is None else part[0].detach() != 0
             for part in (parts.constant, parts.graded)
         )
-        every_step = (dense * graded).sum().item()
-        once = (dense * constant).sum().item() - (dense * constant * graded).sum().item()
-        self.sites[name].append(Site(parts.drive, dense.sum().item(), fan_out, once, every_step))
+        to_neurons = node in self.before_neurons
+        self.sites[node.target].append(
+            Site(
+                parts.drive,
+                dense.sum().item(),
+                to_neurons,
+                fan_out,
+                macs_once=(dense * (constant & ~graded)).sum().item(),
+                macs_each_step=(dense * graded).sum().item(),
+            )
+        )
         if parts.spikes is not None:
             # What a spike adds to a graded current is in its MAC.
-            alone = parts.spikes[0] * (graded == 0)
-            self.accumulates = self.accumulates + (alone * fan_out).sum()
+            caused = (parts.spikes[0] * ~graded * fan_out).sum()
+            self.accumulates = self.accumulates + caused
+            if not to_neurons:
+                self.accumulates_to_logits = self.accumulates_to_logits + caused
         return parts.drive
 
     def _parts(self, node: fx.Node, output: Any) -> _Parts:
@@ -214,6 +247,15 @@ class _Counting(fx.Interpreter):
     def _call(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
         args, kwargs = fx.map_arg((node.args, node.kwargs), values.__getitem__)
         return getattr(self, node.op)(node.target, args, kwargs)
+
+
+def _before(graph: fx.Graph, layers: set[str]) -> set[fx.Node]:
+    """The nodes from which one of the spiking `layers` is reached."""
+    found: set[fx.Node] = set()
+    for node in reversed(graph.nodes):
+        if any(user in found or user.target in layers for user in node.users):
+            found.add(node)
+    return found
 
 
 def _fan_out(layer: nn.Module, x: Tensor, weight: Tensor) -> Tensor:

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from resnoise import methods
 from resnoise.config.checks import require_positive_int
 from resnoise.config.recipe import Recipe
 from resnoise.errors import ConfigError
 
 _DIGITS = Recipe(epochs=15, batch_size=64)
+MOST_THREADS = 1024
 _PHOTOGRAPHS = Recipe(epochs=60, augmentation=("crop", "flip", "autoaugment", "cutout"))
 
 
@@ -41,6 +41,8 @@ def recipe_for(
     Raises:
         ConfigError: there is no such method, or papers train these architectures differently.
     """
+    from resnoise import methods  # and with it torch, which `--help` need not wait for
+
     chosen = methods.get(method)
     papers = [chosen.published(dataset, name) for name in architectures] if published else [None]
     if any(recipe != papers[0] for recipe in papers):
@@ -76,12 +78,12 @@ def use_threads(threads: int | None, dataset: str) -> None:
     """Set the number of torch's threads for this process.
 
     Raises:
-        ConfigError: it is below 1.
+        ConfigError: it is below 1, or more than a system starts.
     """
     if threads is None and dataset == "digits":
         threads = 1  # images this small cost less than handing them to a second thread
     if threads is not None:
         import torch
 
-        require_positive_int("threads", threads)
+        require_positive_int("threads", threads, at_most=MOST_THREADS)
         torch.set_num_threads(threads)

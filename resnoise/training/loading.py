@@ -15,6 +15,7 @@ from resnoise.methods import Method
 from resnoise.training import checkpoint
 from resnoise.training.checkpoint import CheckpointInfo
 from resnoise.training.job import Job
+from resnoise.training.weights import load_state_
 
 
 def restore(path: Path | str) -> tuple[CheckpointInfo, nn.Module]:
@@ -31,6 +32,11 @@ def restore(path: Path | str) -> tuple[CheckpointInfo, nn.Module]:
         CheckpointError: the checkpoint is damaged, or of a model that is not of this suite.
         ConfigError: its method is not installed.
         BackendError: it was trained directly on a backend that is not installed.
+
+    Example:
+        >>> info, network = restore("results/check/digits/best.json")
+        >>> info.method, info.job.architecture
+        ('nq', 'digits-cnn')
     """
     path = Path(path)
     info, tensors = checkpoint.read(path)
@@ -38,7 +44,7 @@ def restore(path: Path | str) -> tuple[CheckpointInfo, nn.Module]:
     require_of_suite(info, path)
     model = models.build(job.architecture, classes=len(job.classes), shape=job.shape, seed=job.seed)
     network = methods.get(info.method).network(model, job.training, recipe_of(info, path))
-    checkpoint.load_state_(network, tensors, path)
+    load_state_(network, tensors, path)
     return info, network.eval()
 
 
@@ -70,20 +76,28 @@ def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:
     Args:
         path: `best.json` or `last.json` of a training.
         data: where the data set is; its name and image size are taken from the checkpoint.
-        method: another method that uses the same training; default is the one that trained it.
+        method: another method that uses the same training, or can be applied to its network;
+            default is the one that trained it.
 
     Raises:
         CheckpointError: the checkpoint is damaged, or of a model that is not of this suite, or its
             recipe is not valid.
-        ConfigError: there is no such method.
+        ConfigError: there is no such method, or it cannot be applied to such a network.
         DataError: the data set is missing, incomplete or corrupt.
+
+    Example:
+        >>> job = job_of(Path("results/check/digits/best.json"), DataOptions("digits"))
+        >>> job.data.name, job.seed, job.recipe.epochs
+        ('digits', 0, 10)
     """
     info = checkpoint.read_info(path)
     require_of_suite(info, path)
     recipe = recipe_of(info, path)
+    trained_by = methods.get(info.method)
+    chosen = trained_by if method is None else methods.get(method).applied_to(trained_by)
     options = replace(data, dataset=info.job.dataset, image_size=info.job.shape[-1])
     return Job(
-        method=methods.get(method or info.method),
+        method=chosen,
         training=info.job.training,
         architecture=info.job.architecture,
         data=load(options, seed=info.job.seed, augmentation=recipe.augmentation),
