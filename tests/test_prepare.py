@@ -262,7 +262,7 @@ def test_affine_operations_are_taken(body):
 @pytest.mark.parametrize(
     ("body", "modules", "name"),
     [
-        (lambda m, h: m.act(F.relu(h)), {"act": nn.ReLU6()}, "ReLU6 `act`"),
+        (lambda m, h: m.act(F.relu(h)), {"act": nn.LeakyReLU()}, "LeakyReLU `act`"),
         (lambda m, h: m.act(F.relu(h)), {"act": nn.GELU()}, "GELU `act`"),
         (lambda m, h: m.act(F.relu(h)), {"act": nn.Sigmoid()}, "Sigmoid `act`"),
         (lambda m, h: m.norm(F.relu(h)), {"norm": nn.LayerNorm(4)}, "LayerNorm `norm`"),
@@ -293,7 +293,6 @@ def test_affine_operations_are_taken(body):
          "Unflatten `split`"),
         (lambda m, h: F.relu(h).mean((-4, 2), keepdim=True), {}, "mean"),
         (lambda m, h: F.relu(h) - F.relu(h).mean(()), {}, "mean"),
-        (lambda m, h: F.relu(h).mean((-2, -1)), {}, "mean.* from the front"),
         (lambda m, h: F.relu(h).view(h.size(1), -1), {}, "view"),
         (lambda m, h: F.relu(h).view(h.size(1) - 0, -1), {}, "view"),
         (lambda m, h: F.relu(h).mean(0, keepdim=True), {}, "mean"),
@@ -305,7 +304,7 @@ def test_affine_operations_are_taken(body):
         (lambda m, h: F.relu(h) + 2 * h.shape[0], {}, "mul"),
         (lambda m, h: F.relu(h)[1:], {}, "getitem"),
         (lambda m, h: F.relu(h).max(1, keepdim=True)[0], {}, "max"),
-        (lambda m, h: F.dropout(F.relu(h), training=m.training), {}, "dropout"),
+        (lambda m, h: F.dropout(F.relu(h)), {}, "dropout.*in evaluation, too"),
         (lambda m, h: m.pool(F.relu(h)), {"pool": nn.MaxPool2d(2, dilation=2)}, "`pool`.*dilated"),
         (lambda m, h: m.pool(F.relu(h))[0], {"pool": nn.MaxPool2d(2, return_indices=True)},
          "`pool`.*returns indices"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, fx, nn
@@ -18,7 +18,9 @@ from torch.nn import functional as F
 from resnoise.config.checks import require_number
 from resnoise.config.recipe import ActivationConfig
 from resnoise.conversion.operators import BATCH_NORMS
+from resnoise.errors import DataError, ResnoiseError
 from resnoise.noise import add_conditional_noise, add_noise, draw_seed
+from resnoise.utils.tensors import require_images
 
 # λ = softplus(ρ) with this sharpness: ρ itself to float32 precision above λ = 2 (so that published
 # learning rates and weight decay act on λ as they were meant to), and positive however far ρ falls:
@@ -82,6 +84,8 @@ class QuantisedReLU(nn.Module):
     Args:
         config: levels L and the start of λ. With `threshold="data"` λ starts at 1 and waits for
             `fit_thresholds_`.
+        ceiling: where the ReLU that it replaces clips, 6 for `nn.ReLU6`. λ starts at it at most:
+            the two are then the same function but for the rounding.
 
     Attributes:
         threshold: λ, tensor of shape `()`, always larger than 0.
@@ -93,6 +97,8 @@ class QuantisedReLU(nn.Module):
         error_counts: histogram of the residual error that the noise is distributed as, buffer of
             shape `[HISTOGRAM_BINS]`, or `[L + 1, HISTOGRAM_BINS]` for its distribution given the
             level; None if ε is Gaussian.
+        is_waiting: whether λ still is where it started to wait for data, neither fitted, nor
+            set, nor loaded, nor trained.
         noise: `"training"`, `"always"` or `"never"`.
         noise_seed: decides the noise of the next forward pass, which moves it on; int64 tensor of
             shape `()` on the CPU, or None until torch's default generator draws it. Not in
@@ -106,16 +112,19 @@ class QuantisedReLU(nn.Module):
     mean_error: Tensor | None
     error_counts: Tensor | None
 
-    def __init__(self, config: ActivationConfig) -> None:
+    def __init__(self, config: ActivationConfig, *, ceiling: float = math.inf) -> None:
         super().__init__()
         self.levels = config.levels
+        self.ceiling = ceiling
         self.noise: NoiseMode = "training"
         self.raw_threshold = nn.Parameter(torch.empty(()))
         self.register_buffer("sigma", torch.zeros(()))
         self.register_buffer("ramp", torch.ones(()), persistent=False)
         self.register_buffer("mean_error", None)
         self.register_buffer("error_counts", None)
-        self.set_threshold_(1.0 if config.threshold == "data" else config.threshold)
+        start = 1.0 if config.threshold == "data" else config.threshold
+        self.set_threshold_(min(start, ceiling))
+        self._waits_at = self.raw_threshold.item() if config.threshold == "data" else None
         self.noise_seed: Tensor | None = None
 
     @property
@@ -133,6 +142,15 @@ class QuantisedReLU(nn.Module):
         require_number("threshold", value, above=0)
         scaled = SOFTPLUS_SHARPNESS * value
         self.raw_threshold.fill_((scaled + math.log(-math.expm1(-scaled))) / SOFTPLUS_SHARPNESS)
+        self._waits_at = None
+
+    @property
+    def is_waiting(self) -> bool:
+        return self._waits_at is not None and self.raw_threshold.item() == self._waits_at
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        self._waits_at = None
 
     @torch.no_grad()
     def set_sigma_(self, value: float) -> None:
@@ -238,17 +256,20 @@ def fit_thresholds_(network: nn.Module, images: Tensor, *, quantile: float = 0.9
 
     Raises:
         ConfigError: `quantile` is not in (0, 1].
+        DataError: images are not a tensor of finite floating-point numbers, of a shape that the
+            network does not take, or too few for a BatchNorm.
 
     Where λ starts decides much of the accuracy at T = 1 and 2 of a short training, see
     `docs/method.md`.
     """
     require_number("quantile", quantile, above=0, at_most=1)
+    require_images(images)
 
     def fit(layer: QuantisedReLU, inputs: tuple[Tensor]) -> None:
         positive = inputs[0][inputs[0] > 0].float()
         if positive.numel():
             rank = max(1, math.ceil(quantile * positive.numel()))
-            layer.set_threshold_(positive.kthvalue(rank).values.item())
+            layer.set_threshold_(min(positive.kthvalue(rank).values.item(), layer.ceiling))
 
     statistics = {k: v.clone() for k, v in network.named_buffers()}
     handles = [m.register_forward_pre_hook(fit) for m in activations(network).values()]
@@ -257,6 +278,13 @@ def fit_thresholds_(network: nn.Module, images: Tensor, *, quantile: float = 0.9
             for module in network.modules():
                 module.training = isinstance(module, BATCH_NORMS)
             network(images)
+    except (torch.OutOfMemoryError, ResnoiseError):
+        raise
+    except (RuntimeError, ValueError) as error:  # what torch's modules raise of a shape
+        raise DataError(
+            "expected images to fit thresholds to, several and of the shape that the network was "
+            f"made for, but got {list(images.shape)}: {str(error).splitlines()[0]}"
+        ) from error
     finally:
         for handle in handles:
             handle.remove()

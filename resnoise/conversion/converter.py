@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Callable
 from functools import partial
 
@@ -15,6 +16,7 @@ from resnoise.conversion.folding import folded
 from resnoise.conversion.operators import is_size
 from resnoise.errors import ConversionError
 from resnoise.simulation.network import RepeatOverTime, SpikingLayer, SpikingNetwork
+from resnoise.utils.tensors import require_finite
 
 
 def convert(
@@ -37,10 +39,13 @@ def convert(
         The spiking network, in evaluation mode, on the device of the source network.
 
     Raises:
-        ConversionError: `network` is not a source network, its logits depend on no activation, or
-            it takes a shape before the first one.
+        ConversionError: `network` is not a source network, its logits depend on no activation,
+            it takes a shape before the first one, or some of its weights, statistics or thresholds
+            are infinite or NaN.
         BackendError: unknown backend, or one that is not installed.
         ConfigError: `negative_threshold` is not smaller than 0.
+
+    Warns of thresholds that were neither fitted, trained, loaded nor set.
 
     Source: Bu et al., ICLR 2022, arXiv 2303.04347, section 4; Huang et al., arXiv 2404.17456.
     """
@@ -54,8 +59,22 @@ def convert(
     neurons = partial(
         backends.get(backend).integrate_and_fire, negative_threshold=negative_threshold
     )
+    require_finite(network.state_dict().items(), ConversionError)
+    _warn_of_waiting(network)
     body = spiking_graph(folded(network), neurons)
-    return SpikingNetwork(body, tuple(activations(network)), backend)
+    spiking = SpikingNetwork(body, tuple(activations(network)), backend)
+    require_finite(spiking.model_state.items(), ConversionError)  # a fold may overflow
+    return spiking
+
+
+def _warn_of_waiting(network: fx.GraphModule) -> None:
+    waiting = [name for name, layer in activations(network).items() if layer.is_waiting]
+    if waiting:
+        warnings.warn(
+            f"thresholds of {', '.join(waiting)} were neither fitted nor trained and are 1: call "
+            "resnoise.fit_thresholds_(network, images) with training images before",
+            stacklevel=3,
+        )
 
 
 def spiking_graph(body: fx.GraphModule, neurons: Callable[[Tensor], nn.Module]) -> fx.GraphModule:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pandas as pd
 from safetensors.torch import save
 
+from resnoise.errors import ConversionError
 from resnoise.simulation.network import SpikingNetwork
 from resnoise.utils.files import exclusive, write_bytes
+from resnoise.utils.tensors import require_finite
 
 
 def export(network: SpikingNetwork, path: Path) -> None:
@@ -22,8 +24,10 @@ def export(network: SpikingNetwork, path: Path) -> None:
         path: file to write, replaced whole.
 
     Raises:
+        ConversionError: some weights or thresholds are infinite or NaN.
         StorageError: it cannot be written.
     """
+    require_finite(network.model_state.items(), ConversionError)
     # Copies, since what shares its memory with another, as tied weights do, is not saved.
     tensors = {name: t.contiguous().clone() for name, t in network.model_state.items()}
     with exclusive(path.parent):

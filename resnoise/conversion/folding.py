@@ -10,6 +10,7 @@ from torch import fx, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from resnoise.conversion.functional import with_layers
 from resnoise.conversion.operators import (
     AFFINE_MODULES,
     BATCH_NORMS,
@@ -30,13 +31,15 @@ def folded(network: fx.GraphModule) -> fx.GraphModule:
     where the layer may give more dimensions than `[N, features]`, of which the norm takes the
     second and the layer the last.
 
-    Weights that `torch.nn.utils.parametrizations` computes anew with every call become plain ones.
+    Weights that `torch.nn.utils.parametrizations` computes anew with every call become plain ones,
+    and layers that are called as functions become modules.
 
     Args:
         network: traced network.
     """
     network = copy.deepcopy(network).eval().requires_grad_(False)
     _compute_weights_(network)
+    network = with_layers(network)
     _fold_batch_norm_(network)
     return network
 

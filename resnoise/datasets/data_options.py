@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,8 @@ class DataOptions:
 
     Args:
         dataset: a key of `resnoise.datasets.DATASETS`, in `imagefolder:PATH` with the folder to
-            read for `PATH`.
+            read for `PATH`. However that is written, it is one data set: it becomes absolute, or
+            relative to the working directory if it is below it.
         root: folder with downloaded data, or where to put it.
         download: fetch what `root` lacks.
         image_size: side in pixels to which `imagefolder` resizes; the others have their own size.
@@ -24,8 +26,8 @@ class DataOptions:
         argument: what follows the colon; empty without one.
 
     Example:
-        >>> DataOptions("imagefolder:photos").argument
-        'photos'
+        >>> DataOptions("imagefolder:/data/photos/").argument
+        '/data/photos'
     """
 
     dataset: str
@@ -35,6 +37,11 @@ class DataOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", expanded(Path(self.root)))
+        if self.kind == "imagefolder" and self.argument:
+            path, here = expanded(Path(self.argument)).absolute(), Path.cwd()
+            path = Path(os.path.normpath(path))
+            path = path.relative_to(here) if path.is_relative_to(here) else path
+            object.__setattr__(self, "dataset", f"{self.kind}:{path}")
 
     @property
     def kind(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from resnoise.datasets.data_options import DataOptions, expanded
+from resnoise.datasets.data_options import DataOptions
+from resnoise.datasets.image_listing import Listing, describe, list_images, require_folder
 from resnoise.datasets.images import LabelledImages, Normalisation
 from resnoise.datasets.splits import ImageData, deal
 from resnoise.datasets.torchvision_compat import import_torchvision
@@ -21,7 +23,6 @@ from resnoise.utils.text import escaped, is_plain
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from torchvision.datasets import ImageFolder
 
 # Mean and standard deviation of ImageNet's pixels / 255, the usual choice for natural images.
 NORMALISE = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -72,8 +73,16 @@ def load(options: DataOptions, seed: int, augmentation: Sequence[str]) -> ImageD
 
     Test images are read once now: mending one after a training would make it one of other data.
     """
-    folder = expanded(Path(options.argument))
-    train, test = _list_images(folder / "train"), _list_images(folder / "test")
+    import_torchvision()
+    folder = Path(options.argument)
+    for part in ("train", "test"):
+        require_folder(folder / part)
+    taken: set[tuple[int, int]] = set()
+    test = list_images(folder / "test", taken)
+    train = list_images(folder / "train", taken)  # nothing that is tested on
+    for part in (train, test):
+        _require_plain_names(part)
+        require_regular(path for path, _ in part.samples)
     if train.classes != test.classes:
         differing = sorted(set(train.classes) ^ set(test.classes))
         raise DataError(
@@ -83,26 +92,38 @@ def load(options: DataOptions, seed: int, augmentation: Sequence[str]) -> ImageD
     development, held_out = (
         LabelledImages(
             pixels=ImageFiles([path for path, _ in part.samples], options.image_size),
-            labels=np.array(part.targets, dtype=np.int64),
-            classes=tuple(part.classes),
+            labels=np.array([label for _, label in part.samples], dtype=np.int64),
+            classes=part.classes,
             normalise=NORMALISE,
         )
         for part in (train, test)
     )
     held_out.pixels.require_readable()
+    digests = {path: _digest(Path(path)) for part in (train, test) for path, _ in part.samples}
+    _tell(folder, train, test, digests)
     return deal(
         options,
         seed,
         augmentation,
         development,
         held_out,
-        development_positions=np.arange(len(train)),
-        test_positions=np.arange(len(test)),
+        development_positions=np.arange(len(train.samples)),
+        test_positions=np.arange(len(test.samples)),
         shape=(3, options.image_size, options.image_size),
-        sha256=_hash_files(
-            folder, [path for part in (train, test) for path, _ in part.samples], options.image_size
-        ),
+        sha256=_hash_files(folder, digests, options.image_size),
     )
+
+
+def _tell(folder: Path, train: Listing, test: Listing, digests: dict[str, str]) -> None:
+    """Say in one line what is not as the folder looks."""
+    told = []
+    if left_out := train.left_out + test.left_out:
+        told.append(f"left out {describe(left_out)}")
+    tested = {digests[path] for path, _ in test.samples}
+    if same := sum(digests[path] in tested for path, _ in train.samples):
+        told.append(f"{same} training images are copies of test images")
+    if told:
+        warnings.warn(f"{folder}: {'; '.join(told)}", stacklevel=4)
 
 
 def _rgb(image: Image) -> Image:
@@ -113,26 +134,17 @@ def _rgb(image: Image) -> Image:
     return ImageOps.exif_transpose(image).convert("RGB")
 
 
-def _list_images(folder: Path) -> ImageFolder:
-    import_torchvision()
-    from torchvision.datasets import ImageFolder
-
-    if not folder.is_dir():
-        raise DataError(
-            f"expected a folder {folder} with one folder of images per class, but there is none"
-        )
+def _digest(path: Path) -> str:
+    """Size and SHA-256 of a file's bytes."""
     try:
-        found = ImageFolder(str(folder))
-        _require_plain_names(found)
-        require_regular(path for path, _ in found.samples)
-        return found
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+            return f"{file.tell()}\0{content}"
     except OSError as error:
-        raise DataError(
-            f"expected {folder} to hold one folder of images per class: {error}"
-        ) from error
+        raise DataError(f"cannot read image {path}: {error}") from error
 
 
-def _require_plain_names(found: ImageFolder) -> None:
+def _require_plain_names(found: Listing) -> None:
     for name in [*found.classes, *(path for path, _ in found.samples)]:
         if not is_plain(name):
             raise DataError(
@@ -141,17 +153,11 @@ def _require_plain_names(found: ImageFolder) -> None:
             )
 
 
-def _hash_files(folder: Path, paths: list[str], image_size: int) -> str:
+def _hash_files(folder: Path, digests: dict[str, str], image_size: int) -> str:
     """SHA-256 of what is made of the files: how and to what side they are turned and scaled, and of
     each file its path below `folder`, which gives the class, its size and its bytes.
     """
     digest = hashlib.sha256(f"upright, {image_size}\n".encode())
-    for path in map(Path, paths):
-        try:
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-                size = file.tell()
-        except OSError as error:
-            raise DataError(f"cannot read image {path}: {error}") from error
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0{content}\n".encode())
+    for path, content in digests.items():
+        digest.update(f"{Path(path).relative_to(folder).as_posix()}\0{content}\n".encode())
     return digest.hexdigest()

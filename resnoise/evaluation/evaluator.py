@@ -46,6 +46,7 @@ def evaluate(
         BackendError: the backend is not known, or not installed.
         ConfigError: there is no such device.
         DataError: an image cannot be read, or one that calibrates is a test image.
+        ConversionError: some weights of the network are infinite or NaN.
 
     Example:
         >>> from resnoise import DataOptions, job_of

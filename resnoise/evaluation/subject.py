@@ -10,10 +10,12 @@ from torch import Tensor
 
 from resnoise.config.execution import ExecutionConfig
 from resnoise.datasets import batches
+from resnoise.errors import ConversionError
 from resnoise.evaluation.calibration import calibrated_simulation
 from resnoise.simulation.network import compile_neurons_
 from resnoise.training.job import Job
 from resnoise.utils.device import memory_format, resolve_device
+from resnoise.utils.tensors import require_finite
 
 BATCH = 100
 
@@ -41,6 +43,7 @@ class Subject:
         BackendError: the backend is not known, or not installed.
         ConfigError: there is no such device.
         DataError: an image that calibrates is a test image.
+        ConversionError: some weights are infinite or NaN.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Subject:
         self.device = resolve_device(execution.device)
         self.layout = memory_format(execution)
         self.info, network = job.restore(path)
+        require_finite(network.state_dict().items(), ConversionError)
         self.network = network.to(self.device, memory_format=self.layout)
         self.simulation = calibrated_simulation(job, self.network, backend, timesteps, self.layout)
         if self.compiled:

@@ -44,9 +44,9 @@ class ConversionMethod(Method):
         return network
 
     def start_(self, network: fx.GraphModule, recipe: Recipe, calibration: Tensor) -> None:
-        convert(network)  # what cannot be is found here, not after an epoch of training
         if recipe.activation.threshold == "data":
             fit_thresholds_(network, calibration, quantile=recipe.activation.quantile)
+        convert(network)  # what cannot be is found here, not after an epoch of training
 
     def validate_(
         self, network: fx.GraphModule, batches: Iterable[tuple[Tensor, Tensor]], recipe: Recipe

@@ -36,8 +36,9 @@ class Activity(NamedTuple):
         acs: accumulates, one for every spike and every weight that reads it. Pools are folded
             into the layer after them, see `resnoise.metrics.synapses.synapses`; so several spikes
             in one window of a pool count here, but only once in `synops_effective`.
-        macs: multiply-accumulates, dense: the layers before the first spike, and those that read
-            another layer of weights with no neurons between, at every step.
+        macs: multiply-accumulates, dense: of what layers read before the first spike, which is the
+            same at every step, once; of what they read of another layer of weights with no neurons
+            between, at every step. A layer may read some of that beside spikes.
         energy_nj: `4.6 pJ · macs + 0.9 pJ · acs`, in nanojoules.
 
     Sources: Yik et al., Nature Communications 16, 1545 (2025) for NeuroBench; Horowitz, ISSCC 2014
@@ -172,14 +173,12 @@ class ActivityMeter:
         acs = total.acs[:steps].sum() + (total.acs - total.acs_to_logits)[:calibration].sum()
         acs = acs.item() / self._images
         once, spiking, graded = (self._synapses.dense(drive) for drive in Drive)
-        _, calibrating, calibrating_graded = (
-            self._synapses.dense(drive, to_neurons=True) for drive in Drive
-        )
-        macs = once + steps * graded + calibration * calibrating_graded
+        _, *calibrating = (self._synapses.dense(drive, to_neurons=True) for drive in Drive)
+        macs = self._synapses.macs(steps, calibration)
         return Activity(
             firing_rate=sum(spikes) / (chances * sum(neurons.values())),
             firing_rates=rates,
-            synops_dense=macs + steps * spiking + calibration * calibrating,
+            synops_dense=once + steps * (spiking + graded) + calibration * sum(calibrating),
             synops_effective=effective.item() / self._images,
             acs=acs,
             macs=macs,

@@ -6,36 +6,26 @@ them with the spikes of a simulation.
 
 from __future__ import annotations
 
-import operator
 from collections import defaultdict
 from enum import IntEnum
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
 from torch.func import functional_call
-from torch.nn import functional as F
 
 from resnoise.conversion.operators import (
     BATCH_NORMS,
     CONVOLUTIONS,
     SCALINGS,
     TRANSPOSED_CONVOLUTIONS,
+    call_name,
 )
+from resnoise.metrics.linear_maps import counted, zeros_like
 from resnoise.simulation.network import SpikingNetwork
 
 SYNAPTIC = (*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, nn.Linear)
-_AVERAGES = (
-    nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d,
-    nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
-)  # fmt: skip
-_AVERAGE_CALLS = {
-    F.avg_pool1d, F.avg_pool2d, F.avg_pool3d,
-    F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d, torch.mean, "mean",
-}  # fmt: skip
-_SUMS = {
-    operator.add, torch.add, "add", operator.sub, torch.sub, "sub",
-}  # fmt: skip
 
 
 class Drive(IntEnum):
@@ -59,12 +49,17 @@ class Site(NamedTuple):
         to_neurons: whether neurons come after it, or the logits are all that does.
         fan_out: how many of them read each input through a weight that is not zero, float64
             tensor of the shape of the input of one image.
+        macs_once: those of them that read what depends on the images but not on time; a product
+            that is the same at every step is computed once.
+        macs_each_step: those that read the output of other weights, which varies.
     """
 
     drive: Drive
     dense: float
     to_neurons: bool
     fan_out: Tensor
+    macs_once: float
+    macs_each_step: float
 
 
 class Synapses(NamedTuple):
@@ -80,6 +75,16 @@ class Synapses(NamedTuple):
     sites: dict[str, list[Site]]
     accumulates: dict[str, Tensor]
     accumulates_to_logits: dict[str, Tensor]
+
+    def macs(self, steps: int, calibration: int = 0) -> float:
+        """Multiply-accumulates of one image in so many steps, and steps of calibration, in which
+        what leads to the logits alone does not run.
+        """
+        sites = [site for sites in self.sites.values() for site in sites]
+        return sum(
+            site.macs_once + (steps + calibration * site.to_neurons) * site.macs_each_step
+            for site in sites
+        )
 
     def dense(self, drive: Drive, *, to_neurons: bool = False) -> float:
         """Dense operations of one image and step in the layers of this drive.
@@ -99,8 +104,10 @@ def synapses(network: SpikingNetwork, images: Tensor) -> Synapses:
     after them, as on chips where a sum pool merges addresses (SynSense DYNAP-CNN): a spike costs
     the fan-out of every pooled position whose window it lies in, whether or not other spikes lie
     there too. Counting pooled values instead would call an accumulate what is a product of a
-    weight and a graded number. Scalings and BatchNorm fold into weights and cost nothing; nor do
-    biases, and sums of branches, which add currents on the same membrane.
+    weight and a graded number; so with the taps of a bilinear interpolation. A layer that reads
+    spikes and analogue values costs what two layers would, one for each. Scalings and BatchNorm
+    fold into weights and cost nothing; nor do biases, and sums of branches, which add currents on
+    the same membrane.
 
     Args:
         network: from `resnoise.convert`.
@@ -126,68 +133,120 @@ def synapses(network: SpikingNetwork, images: Tensor) -> Synapses:
     return Synapses(dict(counting.sites), by_name(all_of_them), by_name(to_logits))
 
 
+class _Parts(NamedTuple):
+    """What a tensor of one image is made of: parts of its shape, or None where there is none.
+
+    Attributes:
+        constant: not 0 where the tensor depends on the images, the same at every step.
+        spikes: how many spikes each element receives if every neuron fires.
+        graded: not 0 where the tensor depends on a layer of weights whose output varies in time.
+    """
+
+    constant: Any = None
+    spikes: Any = None
+    graded: Any = None
+
+    @property
+    def drive(self) -> Drive:
+        return max((d for d in Drive if self[d] is not None), default=Drive.CONSTANT)
+
+
 class _Counting(fx.Interpreter):
     """Run one image for one step in which every neuron fires.
 
-    Between neurons and weights flow numbers of spikes instead of currents, so the derivative of
-    `accumulates` in `neurons` is what one spike costs.
+    Beside the tensors flow the parts that they are made of, each through the same operations with
+    all else zero, since what is affine may be taken apart. Of spikes these are numbers, so the
+    derivative of `accumulates` in `neurons` is what one spike costs.
     """
 
     def __init__(self, network: SpikingNetwork) -> None:
         super().__init__(network.body)
         self.spiking = network.spiking_layers
         self.before_neurons = _before(network.body.graph, set(self.spiking))
-        self.drives: dict[fx.Node, Drive] = {}
+        self.parts: dict[fx.Node, _Parts] = {}
         self.sites: defaultdict[str, list[Site]] = defaultdict(list)
         self.neurons: dict[str, Tensor] = {}
         self.accumulates = torch.zeros((), dtype=torch.float64, requires_grad=True)
         self.accumulates_to_logits = torch.zeros((), dtype=torch.float64, requires_grad=True)
 
     def run_node(self, node: fx.Node) -> Any:
-        drive = max((self.drives[n] for n in node.all_input_nodes), default=Drive.CONSTANT)
-        args, kwargs = self.fetch_args_kwargs_from_env(node)
-        tensors = [x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]
+        args, _ = self.fetch_args_kwargs_from_env(node)
         module = self.fetch_attr(node.target) if node.op == "call_module" else None
-        self.drives[node] = drive
         if module is not None and node.target in self.spiking:
-            self.drives[node] = Drive.SPIKES
-            self.neurons[node.target] = torch.ones_like(tensors[0]).requires_grad_()
-            return self.neurons[node.target], None
+            self.neurons[node.target] = torch.ones_like(args[0]).requires_grad_()
+            self.parts[node] = _Parts(spikes=self.neurons[node.target])
+            return torch.ones_like(args[0]), None
         if isinstance(module, SYNAPTIC):
-            if drive is not Drive.CONSTANT:
-                self.drives[node] = Drive.GRADED
-            return self._synaptic(node, module, tensors[0], drive)
-        if drive is not Drive.SPIKES or not tensors:  # none in arithmetic with sizes
-            return super().run_node(node)
-        return self._between(node, module, tensors)
+            (source,) = node.all_input_nodes
+            output = module(self.env[source])  # for its shape
+            drive = self._synaptic(node, module, source)
+            kind = "constant" if drive is Drive.CONSTANT else "graded"
+            self.parts[node] = _Parts(**{kind: torch.ones_like(output)})
+            return output
+        output = super().run_node(node)
+        self.parts[node] = self._parts(node, output)
+        return output
 
-    def _synaptic(self, node: fx.Node, layer: nn.Module, x: Tensor, drive: Drive) -> Tensor:
+    def _synaptic(self, node: fx.Node, layer: nn.Module, source: fx.Node) -> Drive:
+        x, parts = self.env[source], self.parts[source]
         fan_out = _fan_out(layer, x, layer.weight != 0)
-        dense = _fan_out(layer, x, torch.ones_like(layer.weight)).sum().item()
+        dense = _fan_out(layer, x, torch.ones_like(layer.weight))
+        constant, graded = (
+            torch.zeros_like(x[0], dtype=torch.bool) if part is None else part[0].detach() != 0
+            for part in (parts.constant, parts.graded)
+        )
         to_neurons = node in self.before_neurons
-        self.sites[node.target].append(Site(drive, dense, to_neurons, fan_out))
-        if drive is Drive.SPIKES:
-            caused = (x[0] * fan_out).sum()
+        self.sites[node.target].append(
+            Site(
+                parts.drive,
+                dense.sum().item(),
+                to_neurons,
+                fan_out,
+                macs_once=(dense * (constant & ~graded)).sum().item(),
+                macs_each_step=(dense * graded).sum().item(),
+            )
+        )
+        if parts.spikes is not None:
+            # What a spike adds to a graded current is in its MAC.
+            caused = (parts.spikes[0] * ~graded * fan_out).sum()
             self.accumulates = self.accumulates + caused
             if not to_neurons:
                 self.accumulates_to_logits = self.accumulates_to_logits + caused
-        return layer(x.detach())  # for its shape
+        return parts.drive
 
-    def _between(self, node: fx.Node, module: nn.Module | None, tensors: list[Tensor]) -> Any:
-        """The number of spikes that each output of an operation receives."""
-        if isinstance(module, BATCH_NORMS) or node.target is operator.neg:
-            return tensors[0]
-        if node.target in SCALINGS:
-            (driven,) = (n for n in node.all_input_nodes if self.drives[n] is Drive.SPIKES)
-            return self.env[driven].expand(torch.broadcast_shapes(*(x.shape for x in tensors)))
-        if module is None and node.target in _SUMS:  # a module may have the name of a method
-            return sum(tensors)  # signs and `alpha` fold into weights; what is a number is a bias
-        output = super().run_node(node)
-        if isinstance(module, _AVERAGES) or node.target in _AVERAGE_CALLS:
-            centre = output[tuple(size // 2 for size in output.shape)]
-            (shares,) = torch.autograd.grad(centre, tensors[0], retain_graph=True)
-            return output / shares.max()  # an average over k inputs takes 1/k of each
-        return output
+    def _parts(self, node: fx.Node, output: Any) -> _Parts:
+        if node.op == "placeholder":
+            return _Parts(torch.ones_like(output)) if node.name == "images" else _Parts()
+        first = node.all_input_nodes[0] if node.all_input_nodes else None
+        if first is not None and first.op == "call_module" and first.target in self.spiking:
+            return self.parts[first]  # which of its two outputs: the spikes, or a state
+        if node.op in ("get_attr", "output") or not isinstance(output, Tensor | tuple | list):
+            return _Parts()
+        return _Parts(*(self._part(node, drive, output) for drive in Drive))
+
+    def _part(self, node: fx.Node, drive: Drive, output: Any) -> Any:
+        """What an operation makes of one part of its inputs."""
+        given = {n: self.parts[n][drive] for n in node.all_input_nodes}
+        present = [part for part in given.values() if part is not None]
+        if not present:
+            return None
+        module = self.fetch_attr(node.target) if node.op == "call_module" else None
+        name = call_name(node)
+        if isinstance(module, BATCH_NORMS) or name in ("neg", *SCALINGS):
+            return present[0].expand(output.shape)
+        if name in ("add", "sub"):  # signs and `alpha` fold into weights; numbers are biases
+            return sum(present).expand(output.shape)
+        values = {
+            n: zeros_like(self.env[n]) if part is None and any(
+                other is not None for other in self.parts[n]
+            ) else self.env[n] if part is None else part
+            for n, part in given.items()
+        }  # fmt: skip
+        return counted(partial(self._call, node), name, module, values)
+
+    def _call(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
+        args, kwargs = fx.map_arg((node.args, node.kwargs), values.__getitem__)
+        return getattr(self, node.op)(node.target, args, kwargs)
 
 
 def _before(graph: fx.Graph, layers: set[str]) -> set[fx.Node]:

@@ -14,10 +14,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from resnoise.errors import ConfigError, DataError
+from resnoise.errors import ConfigError
 from resnoise.simulation.network import SpikingNetwork
 from resnoise.simulation.neuron import IFState
 from resnoise.simulation.threads import Simulate, simulate_parts, threads_for
+from resnoise.utils.tensors import require_images
 
 
 class Limits(NamedTuple):
@@ -97,16 +98,9 @@ def over_images(
             "expected a network in evaluation mode, but got one in training mode, in which dropout "
             "is random; call its `eval()` first"
         )
+    require_images(images)
     if len(images) == 0:
         raise ConfigError(f"expected at least one image, but got shape {tuple(images.shape)}")
-    if not images.is_floating_point():
-        raise DataError(
-            f"expected images of floating-point numbers, but got {images.dtype}; normalise them as "
-            "the network's training images were"
-        )
-    # Spikes would hide them: whether NaN reaches a threshold is each library's own affair.
-    if not images.isfinite().all():
-        raise DataError("expected images of finite numbers, but some pixels are infinite or NaN")
     count = math.ceil(len(images) / portion(network, images, timesteps).images)
     # A whole number of rounds, so that no thread waits while another has the last part.
     threads = threads_for(images)

@@ -72,12 +72,16 @@ class SpikingLayer(nn.Module):
             state after step T, in float32 at least.
 
         Raises:
-            ConfigError: the bias is of other channels, or of fewer steps.
+            ConfigError: the bias is of other channels, or of fewer steps; the state is of other
+                images: of another shape, type or device.
         """
         before = state.steps if isinstance(state, IFState) else 0
         constant = self.constant_input and self.bias is None
         if self.bias is not None:
             current = self._with_bias(current, timesteps, before)
+        steps = 1 if constant else timesteps
+        shape = (current.shape[0] // steps, *current.shape[1:])
+        _require_state_of(current, shape, state)
         # Neurons are alone with themselves, so any order of memory will do. Flat, in the order they
         # lie in, they cost a library's stacking no copy, layers of all shapes share one compiled
         # kernel, and a compiler has no layout to change.
@@ -87,8 +91,7 @@ class SpikingLayer(nn.Module):
         if channels_last:
             current = current.permute(0, 2, 3, 1)
             state = _each(state, lambda x: x.permute(0, 2, 3, 1))
-        steps = 1 if constant else timesteps
-        shape = (current.shape[0] // steps, *current.shape[1:])
+            shape = (shape[0], *current.shape[1:])
         current = current.reshape(steps, -1).expand(timesteps, -1)
         if callable(state):
             full = torch.promote_types(current.dtype, torch.float32)
@@ -159,6 +162,29 @@ def _compiled_run() -> Callable[..., tuple[Tensor, IFState]]:
     return torch.compile(_run, dynamic=True, recompile_limit=256)
 
 
+def _require_state_of(
+    current: Tensor, shape: tuple[int, ...], state: IFState | Start | None
+) -> None:
+    """Raise `ConfigError` unless a state is one of neurons `shape` whose input is `current`.
+
+    Some libraries begin from zero where it is not, some broadcast it.
+    """
+    if not isinstance(state, IFState):
+        return
+    expected = (shape, torch.promote_types(current.dtype, torch.float32), current.device)
+    for tensor in (state.v, state.gate, state.sent):
+        if tensor is None:
+            continue
+        got = (tuple(tensor.shape), tensor.dtype, tensor.device)
+        if got != expected:
+            raise ConfigError(
+                "expected the state of the same images, of shape {} in {} on {}, but got one of "
+                "shape {} in {} on {}; start other images from rest, without a state".format(
+                    *expected, *got
+                )
+            )
+
+
 def _each(
     state: IFState | Start | None, change: Callable[[Tensor], Tensor]
 ) -> IFState | Start | None:
@@ -183,7 +209,7 @@ class SpikingNetwork(nn.Module):
         self.body = body
         self.layers = layers
         self.backend = backend
-        self._bytes_per_image_step: dict[torch.Size, int] = {}
+        self._bytes_per_image_step: dict[tuple, int] = {}
         self.eval()
 
     @property
@@ -242,9 +268,13 @@ class SpikingNetwork(nn.Module):
             the largest of their mean over steps 1..T), and the states after step T.
 
         Raises:
-            ConfigError: `timesteps` is below 1.
+            ConfigError: `timesteps` is below 1, or the state is not of these images.
         """
         require_positive_int("timesteps", timesteps)
+        if state is not None and len(state) != len(self.layers):
+            raise ConfigError(
+                f"expected one state for each of {len(self.layers)} layers, but got {len(state)}"
+            )
         logits, state = self.body(images, timesteps, self.rest if state is None else state)
         return logits.unflatten(0, (timesteps, -1)), state
 
@@ -258,8 +288,8 @@ class SpikingNetwork(nn.Module):
         Raises:
             DataError: images of this shape cannot be simulated.
         """
-        shape = images.shape[1:]
-        if shape not in self._bytes_per_image_step:
+        kind = (images.shape[1:], images.dtype, images.device)
+        if kind not in self._bytes_per_image_step:
             sizes = []
             handles = [
                 layer.register_forward_hook(lambda layer, args, out: sizes.append(out[0].nbytes))
@@ -278,5 +308,5 @@ class SpikingNetwork(nn.Module):
             finally:
                 for handle in handles:
                     handle.remove()
-            self._bytes_per_image_step[shape] = max(sizes)
-        return self._bytes_per_image_step[shape]
+            self._bytes_per_image_step[kind] = max(sizes)
+        return self._bytes_per_image_step[kind]

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from resnoise import methods, models
 from resnoise.config.nested import sha256_of
 from resnoise.config.recipe import Extensions, InductionConfig, Recipe
 from resnoise.conversion.activation import evaluating
+from resnoise.conversion.identity import computation
 from resnoise.conversion.preparation import prepare
 from resnoise.datasets import ImageData
 from resnoise.errors import ConfigError, DataError
@@ -40,7 +41,8 @@ class Job:
         own_model: any module with ReLUs, to train that instead of an architecture of the suite.
 
     Raises:
-        ConfigError: the data set was dealt out to its splits by another seed.
+        ConfigError: the architecture has no name, the seed is no integer, or the data set was dealt
+            out to its splits by another seed.
 
     Example:
         >>> from resnoise import Recipe, datasets, methods
@@ -59,6 +61,15 @@ class Job:
     own_model: nn.Module | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.architecture, str) or not self.architecture.strip():
+            raise ConfigError(
+                f"expected argument `architecture` to be a name, but got {self.architecture!r}; "
+                "records and folders of an `own_model` go by the name that you give it"
+            )
+        if not isinstance(self.seed, int):  # NumPy's integers are none in JSON
+            raise ConfigError(
+                f"expected argument `seed` to be an integer, but got {self.seed!r}; int() makes one"
+            )
         # A checkpoint names the seed alone: with other splits its network would be tested on images
         # that it was trained on.
         if self.data.seed not in (None, self.seed):
@@ -211,24 +222,3 @@ def _require_fit(model: nn.Module, architecture: str, data: ImageData) -> None:
             f"expected architecture {architecture} to give logits of shape "
             f"(1, {len(data.classes)}) for one image of {data.name}, but got {shape}"
         )
-
-
-def computation(network: fx.GraphModule) -> list[str]:
-    """A line for each operation: what it is, its settings, and the operations that it reads.
-
-    Names that tracing makes up are left out, which may be others in another version of PyTorch.
-
-    Args:
-        network: from `resnoise.prepare`.
-    """
-    places = {node: f"%{place}" for place, node in enumerate(network.graph.nodes)}
-    lines = []
-    for node in network.graph.nodes:
-        target = node.target if isinstance(node.target, str) else node.target.__name__
-        if node.op == "call_module":
-            target = f"{target}: {network.get_submodule(target)!r}"
-        elif node.op in ("placeholder", "output"):
-            target = ""
-        read = fx.map_arg((node.args, node.kwargs), places.__getitem__)
-        lines.append(f"{node.op} {target} {read}")
-    return lines
