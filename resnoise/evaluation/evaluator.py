@@ -182,7 +182,7 @@ def _evaluate_source(network: nn.Module | None, images: _Images, seed: int) -> _
     predicted = torch.cat([network(batch).argmax(-1).cpu() for batch in images])
     accuracy = (predicted == images.labels).double().mean().item()
     layers = activations(network).values()
-    if not any(layer.sigma > 0 for layer in layers):
+    if not any(layer.has_noise for layer in layers):
         return _Source(accuracy, None, predicted)
     noise = generator_for(seed, "evaluation noise")
     for layer in layers:

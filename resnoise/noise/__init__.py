@@ -1,4 +1,4 @@
-"""Random draws that stand for the residual error: of one distribution a layer, or one a level."""
+"""Random draws for the noise in training, of one distribution a layer or one a level."""
 
 from __future__ import annotations
 
