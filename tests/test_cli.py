@@ -98,14 +98,14 @@ def test_compare_leaves_out_methods_that_have_no_network_for_the_timesteps(tmp_p
 
 def test_compare_refuses_another_recipe_in_the_same_folder(compared):
     folder, _, arguments = compared
-    done = resnoise(*arguments, "--learning-rate", "0.01", cwd=folder, status=1)
+    done = resnoise(*arguments, "--set", "learning_rate=0.01", cwd=folder, status=1)
     assert "learning_rate is 0.05, now 0.01; use another --out" in done.stderr
 
 
 def test_compare_refuses_another_recipe_for_other_cells_of_the_same_rows(compared):
     folder, _, arguments = compared
     for change in (["--seeds", "1"], ["--timesteps", "3"], ["--methods", "nq"]):
-        done = resnoise(*arguments, *change, "--learning-rate", "0.01", cwd=folder, status=1)
+        done = resnoise(*arguments, *change, "--set", "learning_rate=0.01", cwd=folder, status=1)
         assert "learning_rate is 0.05, now 0.01; use another --out" in done.stderr
 
 
@@ -209,8 +209,11 @@ def test_report_with_another_reference_goes_elsewhere(compared):
         (["compare", "--out", "o", "--timesteps", "0"], "larger than 0, but got 0"),
         (["compare", "--out", "o", "--timesteps", "two"], "integers with commas"),
         (["compare", "--out", "o", "--levels", "0"], "larger than 0, but got 0"),
-        (["compare", "--out", "o", "--threshold", "-1"], "larger than 0, but got -1"),
-        (["compare", "--out", "o", "--threshold", "high"], "a number or `data`"),
+        (
+            ["compare", "--out", "o", "--set", "activation.threshold=-1"],
+            "larger than 0, but got -1",
+        ),
+        (["compare", "--out", "o", "--set", "activation.threshold=high"], 'or "data"'),
         (["compare", "--out", "o", "--threads", "0"], "larger than 0, but got 0"),
         (["compare", "--out", "o", "--jobs", "0"], "larger than 0, but got 0"),
         (["compare", "--out", "o", "--seeds", "1,1"], "each of one or more once"),
@@ -223,8 +226,11 @@ def test_report_with_another_reference_goes_elsewhere(compared):
             "direct trains",
         ),
         (["train", "--method", "direct", "--timesteps", "1,3"], "(2, 4, 6), which method direct"),
-        (["train", "--start-from", "direct"], "without spikes, but got direct"),
-        (["train", "--method", "direct", "--start-from", "qcfs"], "leave direct or `start_from`"),
+        (["train", "--set", "extensions.start_from=direct"], "without spikes, but got direct"),
+        (
+            ["train", "--method", "direct", "--set", "extensions.start_from=qcfs"],
+            "leave direct or `start_from`",
+        ),
         (["ablate", "--methods", ",", "--out", "o"], "each of one or more once"),
         (["train", "--augmentation", "mixup"], "unknown augmentation 'mixup'"),
         (["train", "--device", "tpu"], "auto, cpu, cuda or cuda:N"),
@@ -327,9 +333,9 @@ def test_ablate_writes_a_row_for_each_change(tmp_path):
 
 
 SWITCHES = [
-    "--induction-timesteps", "2", "--no-threshold-weight-decay", "--start-from", "qcfs",
-    "--start-epochs", "2", "--start-learning-rate", "0.2", "--ramp", "0.5", "--averaging", "0.5",
-    "--residual", "local", "--distribution", "measured", "--compensate",
+    "--set", "induction.timesteps=2", "--set", "extensions.threshold_weight_decay=false", "--set", "extensions.start_from=qcfs",
+    "--set", "extensions.start_epochs=2", "--set", "extensions.start_learning_rate=0.2", "--set", "extensions.ramp=0.5", "--set", "extensions.averaging=0.5",
+    "--set", "extensions.residual=local", "--set", "extensions.distribution=measured", "--set", "extensions.compensate=true",
 ]  # fmt: skip
 
 
@@ -353,7 +359,7 @@ def test_switches_reach_the_recipe(tmp_path):
 
 
 def test_a_switch_of_another_value(tmp_path):
-    done = resnoise("train", "--distribution", "cauchy", cwd=tmp_path, status=1)
+    done = resnoise("train", "--set", "extensions.distribution=cauchy", cwd=tmp_path, status=1)
     assert "one of gaussian, measured, conditional, but got 'cauchy'" in done.stderr
 
 
@@ -385,7 +391,7 @@ def test_a_shared_training_is_of_the_method_that_it_is_named_after(tmp_path):
 
 def test_recorded_errors_are_after_the_same_steps_whatever_the_noise_is_measured_at(tmp_path):
     arguments = [
-        "compare", "--out", "out", "--methods", "nq", "--induction-timesteps", "2", "--seeds", "0",
+        "compare", "--out", "out", "--methods", "nq", "--set", "induction.timesteps=2", "--seeds", "0",
         "--timesteps", "1", "--backends", "reference", "--epochs",
     ]  # fmt: skip
     resnoise(*arguments, "1", cwd=tmp_path)

@@ -44,7 +44,8 @@ def test_positive_integers(config, name, value):
     ("config", "name"), [(Recipe, "learning_rate"), (ActivationConfig, "threshold")]
 )
 def test_positive_numbers(config, name, value):
-    message = f"expected argument `{name}` to be a number larger than 0, but got {value!r}"
+    also = ', or "data"' if name == "threshold" else ""
+    message = f"expected argument `{name}` to be a number larger than 0{also}, but got {value!r}"
     with pytest.raises(ConfigError, match=re.escape(message)):
         config(**{name: value})
     assert getattr(config(**{name: 0.1}), name) == 0.1

@@ -11,8 +11,7 @@ from resnoise.cli import options
 from resnoise.cli.application import app
 from resnoise.cli.option_groups import grouped
 from resnoise.config.execution import ExecutionConfig
-from resnoise.report.published_tables import published_figures
-from resnoise.training.defaults import default_architecture, default_seeds
+from resnoise.training.defaults import default_architecture, default_seeds, use_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +50,7 @@ def train(
         seeds=(seed,),
     )
     execution = running.execution()
-    options.use_threads(running.threads, dataset)
+    use_threads(running.threads, dataset)
     with progress_bars() as announce:
         for cell in grid.cells():
             job = grid.job(cell, grid.load(cell))
@@ -95,7 +94,7 @@ def evaluate(
     method: Annotated[
         str | None, typer.Option(help="another method of the same training, such as srp of qcfs")
     ] = None,
-    place: options.DataRoot,
+    place: options.DataPlace,
     device: options.Device = "auto",
     threads: options.Threads = None,
     compile: options.Compile = False,
@@ -113,7 +112,7 @@ def evaluate(
 
     job = job_of(checkpoint, place.options(), method)
     training = training_of(job, backend, options.integers(timesteps, "--timesteps"))
-    options.use_threads(threads, job.data.name)
+    use_threads(threads, job.data.name)
     if out is not None:
         store = RecordStore(out)
         store.check()
@@ -159,6 +158,7 @@ def compare(
     from resnoise.compare.plan import Plan, RunOptions
     from resnoise.compare.runner import compare as run_comparison
     from resnoise.records.store import RecordStore
+    from resnoise.report.published_tables import published_figures
     from resnoise.report.terminal import summary_table
 
     steps = options.integers(timesteps, "--timesteps")
@@ -183,7 +183,7 @@ def compare(
         timesteps=steps,
         seeds=options.integers(seeds or default_seeds(dataset), "--seeds"),
     )
-    options.use_threads(running.threads, dataset)
+    use_threads(running.threads, dataset)
     workplace = RunOptions(out, running.runs, running.execution(), jobs)
     with progress_bars() as announce:
         written = run_comparison(
@@ -210,6 +210,7 @@ def report(
     """Write tables (Markdown, CSV, LaTeX) and one HTML page from the records of a comparison."""
     from resnoise.analysis.significance import Reference
     from resnoise.cli.display import print_paths
+    from resnoise.report.published_tables import published_figures
     from resnoise.report.writer import write_report
 
     written = write_report(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resnoise.config.execution import ExecutionConfig
-from resnoise.config.recipe import AUGMENTATIONS, DISTRIBUTIONS, RESIDUALS, Extensions, Recipe
+from resnoise.config import AUGMENTATIONS, ExecutionConfig, Recipe
+from resnoise.config.changes import changed, setting_names
 from resnoise.errors import ConfigError
 
+if TYPE_CHECKING:
+    from resnoise.datasets import DataOptions
+
 _DATA, _RECIPE, _RUN = "Data", "Recipe (default: that of the data set)", "Execution"
-_BEYOND = "Beyond the paper (default: off, unless a method switches it on)"
 
 Dataset = Annotated[
     str,
@@ -38,7 +40,7 @@ Compile = Annotated[
 
 
 @dataclass(frozen=True)
-class DataRoot:
+class DataPlace:
     """Where data sets are."""
 
     data_root: Annotated[
@@ -48,30 +50,20 @@ class DataRoot:
         bool,
         typer.Option("--download/--no-download", help="fetch missing data", rich_help_panel=_DATA),
     ] = True
-
-    def options(self, dataset: str = "") -> Any:
-        """The `resnoise.grid.DataOptions` of a data set; by default of one that a file names."""
-        from resnoise.datasets import DataOptions
-
-        return DataOptions(dataset, self.data_root, self.download)
-
-
-@dataclass(frozen=True)
-class DataPlace(DataRoot):
-    """Where data sets are, and the size of images that can be had in any."""
-
     image_size: Annotated[
         int, typer.Option(help="side to which imagefolder resizes", rich_help_panel=_DATA)
     ] = 32
 
-    def options(self, dataset: str = "") -> Any:
-        """See `DataRoot.options`."""
-        return replace(super().options(dataset), image_size=self.image_size)
+    def options(self, dataset: str = "") -> DataOptions:
+        """Of a data set; by default of one that a checkpoint names."""
+        from resnoise.datasets import DataOptions
+
+        return DataOptions(dataset, self.data_root, self.download, self.image_size)
 
 
 @dataclass(frozen=True)
 class RecipeChanges:
-    """What the user sets of a recipe; None keeps what the recipe says."""
+    """What the user sets of a recipe; the rest is as the data set's or the paper's recipe says."""
 
     published: Annotated[
         bool,
@@ -79,7 +71,6 @@ class RecipeChanges:
             "--published", help="each method's own published recipe", rich_help_panel=_RECIPE
         ),
     ] = False
-
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -87,70 +78,20 @@ class RecipeChanges:
             rich_help_panel=_RECIPE,
         ),
     ] = None
-    batch_size: Annotated[
-        int | None, typer.Option(help="images a step", rich_help_panel=_RECIPE)
-    ] = None
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(
-            help="peak of the cosine; of the plus methods, that of the fine-tuning",
-            rich_help_panel=_RECIPE,
-        ),
-    ] = None
     levels: Annotated[
-        int | None, typer.Option(help="quantisation levels L", rich_help_panel=_RECIPE)
-    ] = None
-    threshold: Annotated[
-        str | None, typer.Option(help="start of λ: a number, or data", rich_help_panel=_RECIPE)
+        int | None,
+        typer.Option(help="quantisation levels L: activation.levels", rich_help_panel=_RECIPE),
     ] = None
     augmentation: Annotated[
         str | None,
         typer.Option(help=f"of {','.join(AUGMENTATIONS)}, or none", rich_help_panel=_RECIPE),
     ] = None
-    induction_timesteps: Annotated[
-        int | None, typer.Option(help="T at which noise is measured", rich_help_panel=_RECIPE)
-    ] = None
-    threshold_weight_decay: Annotated[
-        bool | None,
+    set: Annotated[
+        list[str] | None,
         typer.Option(
-            "--threshold-weight-decay/--no-threshold-weight-decay",
-            help="of λ",
-            rich_help_panel=_BEYOND,
-        ),
-    ] = None
-    start_from: Annotated[
-        str | None,
-        typer.Option(help="method whose network is fine-tuned", rich_help_panel=_BEYOND),
-    ] = None
-    start_epochs: Annotated[
-        int | None,
-        typer.Option(help="epochs of its training; 0: as many", rich_help_panel=_BEYOND),
-    ] = None
-    start_learning_rate: Annotated[
-        float | None,
-        typer.Option(help="peak of its cosine; 0: that of this one", rich_help_panel=_BEYOND),
-    ] = None
-    ramp: Annotated[
-        float | None,
-        typer.Option(help="share of epochs until the noise is whole", rich_help_panel=_BEYOND),
-    ] = None
-    averaging: Annotated[
-        float | None, typer.Option(help="share of the old σ² in the new", rich_help_panel=_BEYOND)
-    ] = None
-    residual: Annotated[
-        str | None,
-        typer.Option(help=f"error: {' or '.join(RESIDUALS)}", rich_help_panel=_BEYOND),
-    ] = None
-    distribution: Annotated[
-        str | None,
-        typer.Option(help=f"of the noise: {', '.join(DISTRIBUTIONS)}", rich_help_panel=_BEYOND),
-    ] = None
-    compensate: Annotated[
-        bool | None,
-        typer.Option(
-            "--compensate/--no-compensate",
-            help="take the mean error off",
-            rich_help_panel=_BEYOND,
+            metavar="NAME=VALUE",
+            help=f"any setting of the recipe: {', '.join(setting_names(Recipe()))}",
+            rich_help_panel=_RECIPE,
         ),
     ] = None
 
@@ -158,31 +99,16 @@ class RecipeChanges:
         """The recipe of a method on a data set, with what the user set.
 
         Raises:
-            ConfigError: unknown method, or a value is outside what is allowed.
+            ConfigError: unknown method or setting, or a value is outside what is allowed.
         """
         from resnoise.training.defaults import recipe_for
 
         base = recipe_for(
             method, dataset, architectures, published=self.published, epochs=self.epochs
         )
-        schedule: dict[str, Any] = {
-            "batch_size": self.batch_size,
-            "learning_rate": self.learning_rate,
-        }
-        if self.augmentation is not None:
-            named = "" if self.augmentation == "none" else self.augmentation
-            schedule["augmentation"] = words(named)
-        activation: dict[str, Any] = {"levels": self.levels}
-        if self.threshold is not None:
-            activation["threshold"] = _threshold(self.threshold)
-        extensions = {field.name: getattr(self, field.name) for field in fields(Extensions)}
-        return replace(
-            base,
-            activation=replace(base.activation, **_given(activation)),
-            induction=replace(base.induction, **_given({"timesteps": self.induction_timesteps})),
-            extensions=replace(base.extensions, **_given(extensions)),
-            **_given(schedule),
-        )
+        short = {"activation.levels": self.levels, "augmentation": self.augmentation}
+        given = {name: value for name, value in short.items() if value is not None}
+        return changed(base, given | dict(_assignment(text) for text in self.set or ()))
 
 
 @dataclass(frozen=True)
@@ -247,16 +173,10 @@ def integers(text: str, option: str) -> tuple[int, ...]:
         ) from error
 
 
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _threshold(text: str) -> Any:
-    if text == "data":
-        return text
-    try:
-        return float(text)
-    except ValueError as error:
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
         raise ConfigError(
-            f"expected --threshold to be a number or `data`, but got {text!r}"
-        ) from error
+            f"expected --set NAME=VALUE, such as --set activation.levels=2, but got {text!r}"
+        )
+    return name.strip(), value.strip()

@@ -10,7 +10,7 @@ import typer
 from resnoise.cli import options
 from resnoise.cli.application import app
 from resnoise.cli.option_groups import grouped
-from resnoise.training.defaults import default_architecture
+from resnoise.training.defaults import default_architecture, use_threads
 
 
 @app.command()
@@ -52,7 +52,7 @@ def ablate(
         runs=running.runs,
         execution=running.execution(),
     )
-    options.use_threads(running.threads, dataset)
+    use_threads(running.threads, dataset)
     with progress_bars() as announce:
         written = run_ablation(ablation, out, announce)
     print_paths(written)
@@ -67,14 +67,14 @@ def selection(
     ],
     out: Annotated[Path, typer.Option(help="folder for selection.md and selection.csv")],
     timesteps: options.Timesteps = "1,2,4",
-    place: options.DataRoot,
+    place: options.DataPlace,
     threads: options.Threads = None,
 ) -> None:
     """Tell what choosing the epoch by test accuracy, as published code does, would report."""
     from resnoise.cli.display import print_paths, progress_bars
     from resnoise.studies.selection import compare_choices
 
-    options.use_threads(threads, "")
+    use_threads(threads, "")
     steps = options.integers(timesteps, "--timesteps")
     with progress_bars() as announce:
         written = compare_choices(trainings, place.options(), steps, out, announce)
@@ -88,14 +88,14 @@ def decompose(
     checkpoints: Annotated[list[Path], typer.Argument(help="best.json of trainings")],
     out: Annotated[Path, typer.Option(help="folder for decomposition.md and decomposition.csv")],
     timesteps: options.Timesteps = "1,2,4,8",
-    place: options.DataRoot,
+    place: options.DataPlace,
     threads: options.Threads = None,
 ) -> None:
     """Tell what conversion loses to the levels that T steps have, and what to uneven input."""
     from resnoise.cli.display import print_paths, progress_bars
     from resnoise.studies.decomposition import compare_losses
 
-    options.use_threads(threads, "")
+    use_threads(threads, "")
     steps = options.integers(timesteps, "--timesteps")
     with progress_bars() as announce:
         written = compare_losses(checkpoints, place.options(), steps, out, announce)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from typing import Annotated
 
-from resnoise.errors import ConfigError
+from pydantic import Field
+
+from resnoise.config.settings import Device, Switch, settings
 
 
-@dataclass(frozen=True)
+@settings
 class ExecutionConfig:
     """How a run is executed; apart from rounding it does not change results.
 
@@ -24,21 +25,10 @@ class ExecutionConfig:
         workers: processes that load data; 0 loads in the training process.
     """
 
-    device: str = "auto"
-    bf16: bool = False
-    channels_last: bool = True
-    compile: bool = False
-    checkpoint_time: bool = False
-    keep_epochs: bool = False
-    workers: int = 0
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
-            raise ConfigError(
-                "expected argument `device` to be auto, cpu, cuda or cuda:N, "
-                f"but got {self.device!r}"
-            )
-        if self.workers < 0:
-            raise ConfigError(
-                f"expected argument `workers` to be not negative, but got {self.workers}"
-            )
+    device: Device = "auto"
+    bf16: Switch = False
+    channels_last: Switch = True
+    compile: Switch = False
+    checkpoint_time: Switch = False
+    keep_epochs: Switch = False
+    workers: Annotated[int, Field(ge=0, description="not negative")] = 0

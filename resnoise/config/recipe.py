@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from dataclasses import asdict, fields
+from typing import Annotated, Any, Literal
 
-from resnoise.config.checks import (
-    require_positive_int,
-    settle_number,
+from pydantic import Field
+
+from resnoise.config.settings import (
+    IntOrZero,
+    MethodName,
+    NotNegativeNumber,
+    PositiveInt,
+    PositiveNumber,
+    PositiveShare,
+    Share,
+    ShareBelowOne,
+    Switch,
+    one_of,
+    settings,
 )
 from resnoise.errors import ConfigError
 
@@ -18,8 +29,12 @@ RESIDUALS = ("end-to-end", "local")
 VALIDATION_FRACTION = 0.1
 """Share of the training images that is held out to choose epochs and to measure noise on."""
 
+Threshold = Annotated[
+    PositiveNumber | Literal["data"], Field(description='a number larger than 0, or "data"')
+]
 
-@dataclass(frozen=True)
+
+@settings
 class ActivationConfig:
     """The quantised activation of a source network.
 
@@ -31,18 +46,12 @@ class ActivationConfig:
             not clipped at first, in (0, 1].
     """
 
-    levels: int = 4
-    threshold: float | Literal["data"] = "data"
-    quantile: float = 0.9
-
-    def __post_init__(self) -> None:
-        require_positive_int("levels", self.levels)
-        if self.threshold != "data":
-            settle_number(self, "threshold", above=0)
-        settle_number(self, "quantile", above=0, at_most=1)
+    levels: PositiveInt = 4
+    threshold: Threshold = "data"
+    quantile: PositiveShare = 0.9
 
 
-@dataclass(frozen=True)
+@settings
 class InductionConfig:
     """How the residual error is measured that becomes the training noise.
 
@@ -50,13 +59,10 @@ class InductionConfig:
         timesteps: simulation time steps T of the spiking network, 4 in the paper.
     """
 
-    timesteps: int = 4
-
-    def __post_init__(self) -> None:
-        require_positive_int("timesteps", self.timesteps)
+    timesteps: PositiveInt = 4
 
 
-@dataclass(frozen=True)
+@settings
 class Extensions:
     """What goes beyond the published methods, each a switch of its own; by default all are off.
 
@@ -78,41 +84,22 @@ class Extensions:
         compensate: whether the mean residual error is taken off the activation in training.
     """
 
-    threshold_weight_decay: bool = True
-    start_from: str = ""
-    start_epochs: int = 0
-    start_learning_rate: float = 0.0
-    ramp: float = 0.0
-    averaging: float = 0.0
-    residual: Literal["end-to-end", "local"] = "end-to-end"
-    distribution: Literal["gaussian", "measured", "conditional"] = "gaussian"
-    compensate: bool = False
+    threshold_weight_decay: Switch = True
+    start_from: MethodName = ""
+    start_epochs: IntOrZero = 0
+    start_learning_rate: NotNegativeNumber = 0.0
+    ramp: Share = 0.0
+    averaging: ShareBelowOne = 0.0
+    residual: Annotated[Literal[RESIDUALS], one_of(*RESIDUALS)] = "end-to-end"
+    distribution: Annotated[Literal[DISTRIBUTIONS], one_of(*DISTRIBUTIONS)] = "gaussian"
+    compensate: Switch = False
 
     def __post_init__(self) -> None:
-        for name, kind, what in (
-            ("threshold_weight_decay", bool, "True or False"),
-            ("compensate", bool, "True or False"),
-            ("start_from", str, "the name of a method, or empty"),
-        ):
-            value = getattr(self, name)
-            if not isinstance(value, kind):
-                raise ConfigError(f"expected argument `{name}` to be {what}, but got {value!r}")
-        if self.start_epochs != 0:
-            require_positive_int("start_epochs", self.start_epochs)
-        settle_number(self, "start_learning_rate")
         for name in ("start_epochs", "start_learning_rate"):
             if getattr(self, name) and not self.start_from:
                 raise ConfigError(
                     f"expected argument `start_from` to name a method where `{name}` is "
                     f"{getattr(self, name)}, but got none"
-                )
-        settle_number(self, "ramp", at_most=1)
-        settle_number(self, "averaging", below=1)
-        for name, known in (("residual", RESIDUALS), ("distribution", DISTRIBUTIONS)):
-            value = getattr(self, name)
-            if value not in known:
-                raise ConfigError(
-                    f"expected argument `{name}` to be one of {', '.join(known)}, but got {value!r}"
                 )
         if self.distribution == "conditional" and (self.compensate or self.averaging):
             raise ConfigError(
@@ -127,7 +114,7 @@ class Extensions:
         return {field.name: value for field, value in values.items() if value != field.default}
 
 
-@dataclass(frozen=True)
+@settings
 class Recipe:
     """Everything that decides the outcome of a training, apart from method, data and seed.
 
@@ -145,23 +132,22 @@ class Recipe:
         extensions: what goes beyond the published methods.
     """
 
-    epochs: int = 60
-    batch_size: int = 128
-    learning_rate: float = 0.05
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    warmup_epochs: float = 1.0
-    augmentation: tuple[str, ...] = ()
-    activation: ActivationConfig = ActivationConfig()
-    induction: InductionConfig = InductionConfig()
-    extensions: Extensions = Extensions()
+    epochs: PositiveInt = 60
+    batch_size: PositiveInt = 128
+    learning_rate: PositiveNumber = 0.05
+    momentum: NotNegativeNumber = 0.9
+    weight_decay: NotNegativeNumber = 5e-4
+    warmup_epochs: NotNegativeNumber = 1.0
+    augmentation: Annotated[tuple[str, ...], Field(description="names, as a tuple")] = ()
+    activation: Annotated[ActivationConfig, Field(description="an ActivationConfig")] = (
+        ActivationConfig()
+    )
+    induction: Annotated[InductionConfig, Field(description="an InductionConfig")] = (
+        InductionConfig()
+    )
+    extensions: Annotated[Extensions, Field(description="Extensions")] = Extensions()
 
     def __post_init__(self) -> None:
-        require_positive_int("epochs", self.epochs)
-        require_positive_int("batch_size", self.batch_size)
-        settle_number(self, "learning_rate", above=0)
-        for name in ("momentum", "weight_decay", "warmup_epochs"):
-            settle_number(self, name)
         unknown = [name for name in self.augmentation if name not in AUGMENTATIONS]
         if unknown:
             raise ConfigError(

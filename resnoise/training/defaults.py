@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from resnoise import methods
 from resnoise.config.checks import require_positive_int
 from resnoise.config.recipe import Recipe
 from resnoise.errors import ConfigError
@@ -41,6 +40,8 @@ def recipe_for(
     Raises:
         ConfigError: there is no such method, or papers train these architectures differently.
     """
+    from resnoise import methods  # and with it torch, which `--help` need not wait for
+
     chosen = methods.get(method)
     papers = [chosen.published(dataset, name) for name in architectures] if published else [None]
     if any(recipe != papers[0] for recipe in papers):
