@@ -98,6 +98,8 @@ class QuantisedReLU(nn.Module):
     Args:
         config: levels L and the start of λ. With `threshold="data"` λ starts at 1 and waits for
             `fit_thresholds_`.
+        ceiling: where the ReLU that it replaces clips, 6 for `nn.ReLU6`. λ starts at it at most:
+            the two are then the same function but for the rounding.
 
     Attributes:
         threshold: λ, tensor of shape `()`, always larger than 0.
@@ -123,9 +125,10 @@ class QuantisedReLU(nn.Module):
     mean_error: Tensor | None
     error_counts: Tensor | None
 
-    def __init__(self, config: ActivationConfig) -> None:
+    def __init__(self, config: ActivationConfig, *, ceiling: float = math.inf) -> None:
         super().__init__()
         self.levels = config.levels
+        self.ceiling = ceiling
         self.noise: NoiseMode = "training"
         self.dither = False
         self.raw_threshold = nn.Parameter(torch.empty(()))
@@ -133,7 +136,8 @@ class QuantisedReLU(nn.Module):
         self.register_buffer("ramp", torch.ones(()), persistent=False)
         self.register_buffer("mean_error", None)
         self.register_buffer("error_counts", None)
-        self.set_threshold_(1.0 if config.threshold == "data" else config.threshold)
+        start = 1.0 if config.threshold == "data" else config.threshold
+        self.set_threshold_(min(start, ceiling))
         self.noise_seed: Tensor | None = None
 
     @property
@@ -275,7 +279,7 @@ def fit_thresholds_(network: nn.Module, images: Tensor, *, quantile: float = 0.9
         positive = inputs[0][inputs[0] > 0].float()
         if positive.numel():
             rank = max(1, math.ceil(quantile * positive.numel()))
-            layer.set_threshold_(positive.kthvalue(rank).values.item())
+            layer.set_threshold_(min(positive.kthvalue(rank).values.item(), layer.ceiling))
 
     statistics = {k: v.clone() for k, v in network.named_buffers()}
     handles = [m.register_forward_pre_hook(fit) for m in activations(network).values()]
