@@ -262,7 +262,7 @@ def test_affine_operations_are_taken(body):
 @pytest.mark.parametrize(
     ("body", "modules", "name"),
     [
-        (lambda m, h: m.act(F.relu(h)), {"act": nn.ReLU6()}, "ReLU6 `act`"),
+        (lambda m, h: m.act(F.relu(h)), {"act": nn.LeakyReLU()}, "LeakyReLU `act`"),
         (lambda m, h: m.act(F.relu(h)), {"act": nn.GELU()}, "GELU `act`"),
         (lambda m, h: m.act(F.relu(h)), {"act": nn.Sigmoid()}, "Sigmoid `act`"),
         (lambda m, h: m.norm(F.relu(h)), {"norm": nn.LayerNorm(4)}, "LayerNorm `norm`"),

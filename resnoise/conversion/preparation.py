@@ -14,10 +14,8 @@ from torch.nn import functional as F
 from resnoise.config.recipe import ActivationConfig
 from resnoise.conversion.activation import QuantisedReLU, is_activation
 from resnoise.conversion.operators import describe, is_affine, is_size, is_view
+from resnoise.conversion.rectifiers import free_name, is_relu, quantise_relus_, replace
 from resnoise.errors import PreparationError
-
-_RELU_FUNCTIONS = {F.relu, F.relu_, torch.relu, torch.relu_}
-_RELU_METHODS = {"relu", "relu_"}
 
 # What writes over its input would also write over what others keep of it, such as spike counts.
 _OUT_OF_PLACE = {
@@ -75,7 +73,7 @@ def prepare(model: nn.Module, config: ActivationConfig | None = None) -> fx.Grap
     modules = dict(network.named_modules())
     if any(isinstance(module, QuantisedReLU) for module in modules.values()):
         raise PreparationError("expected a model with ReLUs, but got one that is prepared already")
-    relus = [node for node in network.graph.nodes if _is_relu(node, modules)]
+    relus = [node for node in network.graph.nodes if is_relu(node, modules)]
     if not relus:
         raise PreparationError(
             "expected a model with at least one nn.ReLU, torch.relu or F.relu, but found none: "
@@ -88,8 +86,7 @@ def prepare(model: nn.Module, config: ActivationConfig | None = None) -> fx.Grap
             _hand_result_to_later_readers(node, modules)
         if node.op in ("call_function", "call_method"):
             node.target = _OUT_OF_PLACE.get(node.target, node.target)
-    for node in relus:
-        _replace(network, node, QuantisedReLU(config), _free_name(network, node))
+    quantise_relus_(network, relus, config)
     for node in list(network.graph.nodes):
         _average_instead_of_maximum(network, node, modules)
         if node.op == "call_method" and node.target == "view":
@@ -174,13 +171,6 @@ def _trace(model: nn.Module) -> fx.GraphModule:
     return fx.GraphModule(tracer.root, graph, type(model).__name__)
 
 
-def _is_relu(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
-    if node.op == "call_module":
-        return type(modules[node.target]) is nn.ReLU
-    known = {"call_function": _RELU_FUNCTIONS, "call_method": _RELU_METHODS}
-    return node.target in known.get(node.op, ())
-
-
 def _require_images(
     graph: fx.Graph, relus: Iterable[fx.Node], modules: dict[str, nn.Module]
 ) -> None:
@@ -200,16 +190,14 @@ def _require_images(
 
 def _is_in_place(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     """Whether a traced operation writes over its input; nobody can write over a size."""
-    if not _is_relu(node, modules):
+    if not is_relu(node, modules):
         known = node.op in ("call_function", "call_method") and node.target in _OUT_OF_PLACE
         return known and not is_size(node.all_input_nodes[0])
     if node.op == "call_module":
         return modules[node.target].inplace
-    return (
-        node.target in (F.relu_, torch.relu_, "relu_")
-        or True in node.args[1:]
-        or node.kwargs.get("inplace", False)
-    )
+    name = node.target if isinstance(node.target, str) else node.target.__name__
+    given = (*node.args[1:], node.kwargs.get("inplace"))
+    return name.endswith("_") or any(x is True for x in given)  # 1.0 is no flag, though == True
 
 
 def _hand_result_to_later_readers(in_place: fx.Node, modules: dict[str, nn.Module]) -> None:
@@ -239,25 +227,6 @@ def _views_of_the_same(tensor: fx.Node, modules: dict[str, nn.Module]) -> set[fx
     return found - {tensor}
 
 
-def _free_name(network: fx.GraphModule, node: fx.Node) -> str:
-    """The module's own name for its first call, the node's for functions and further calls."""
-    if node.op == "call_module" and isinstance(network.get_submodule(node.target), nn.ReLU):
-        return node.target
-    taken = dict(network.named_modules())
-    name = node.name
-    while name in taken:
-        name += "_"
-    return name
-
-
-def _replace(network: fx.GraphModule, node: fx.Node, module: nn.Module, name: str) -> None:
-    network.add_submodule(name, module.train(network.training))
-    with network.graph.inserting_after(node):
-        new = network.graph.call_module(name, (node.all_input_nodes[0],))
-    node.replace_all_uses_with(new)
-    network.graph.erase_node(node)
-
-
 def _average_instead_of_maximum(
     network: fx.GraphModule, node: fx.Node, modules: dict[str, nn.Module]
 ) -> None:
@@ -267,10 +236,10 @@ def _average_instead_of_maximum(
     elif node.op == "call_function" and node.target in _MAX_FUNCTIONS:
         given = dict(zip(_POOL_ARGUMENTS, node.args[1:], strict=False))
         pool = _MAX_FUNCTIONS[node.target](**given, **node.kwargs)
-        name = _free_name(network, node)
+        name = free_name(network, node)
     else:
         return
-    _replace(network, node, _average_pool(pool, name), name)
+    replace(network, node, _average_pool(pool, name), name)
     warnings.warn(
         f"{type(pool).__name__} `{name}` is replaced by an average pool: spiking neurons have no "
         "maximum over time",
