@@ -8,7 +8,8 @@ differ so much that one threshold a layer leaves most of them a level or two (Na
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, fx
@@ -90,77 +91,82 @@ def calibrate_thresholds_(
         raise DataError("expected images to calibrate thresholds on, but got none")
 
     layers = activations(network)
-    largest = _collected(network, images, lambda name, x: x.amax(1), torch.maximum)
+    largest = _collected(network, images, _largest, torch.maximum)
     for name, values in largest.items():
         if not values.isfinite().all():
             raise DataError(f"expected finite activations, but layer `{name}` has infinite or NaN")
     if per == "layer":
-        largest = {name: values.amax(0, keepdim=True).expand_as(values)
-                   for name, values in largest.items()}  # fmt: skip
+        largest = {name: values.amax().expand_as(values) for name, values in largest.items()}
     counts = _collected(
-        network, images, lambda name, x: _histogram(x, largest[name]), torch.add
+        network, images, lambda name, x: _histogram(x, largest[name].flatten()), torch.add
     )
     thresholds = {}
     for name, layer in layers.items():
-        activity = _Activity(largest[name], counts[name])
+        bounds, of_layer = largest[name].flatten(), counts[name]
         if per == "layer":
-            activity = _Activity(activity.largest[:1], activity.counts.sum(0, keepdim=True))
-        chosen = _threshold(activity, by, percentile, layer.levels)
-        chosen[activity.largest == 0] = chosen.amax() if chosen.any() else 1.0
+            bounds, of_layer = bounds[:1], of_layer.sum(0, keepdim=True)
+        chosen = _threshold(bounds, of_layer, by, percentile, layer.levels)
+        chosen[bounds == 0] = chosen.amax() if chosen.any() else 1.0
         thresholds[name] = chosen[0] if per == "layer" else chosen
-    if per == "channel":
-        rescale_channels_(network, thresholds)
-    for name, layer in layers.items():
         layer.set_threshold_(thresholds[name].item() if per == "layer" else 1.0)
+    if per == "channel":
+        rescale_channels_(
+            network, {name: theta.view_as(largest[name]) for name, theta in thresholds.items()}
+        )
     return thresholds
 
 
-class _Activity(NamedTuple):
-    """Activations of one layer.
-
-    Attributes:
-        largest: by channel, tensor of shape `[C]`, 0 where none is positive.
-        counts: of positive ones, in `_BINS` equal bins from 0 to `largest`, `[C, _BINS]`.
+def _threshold(largest: Tensor, counts: Tensor, by: str, percentile: float, levels: int) -> Tensor:
+    """θ of every channel, tensor of shape `[C]`, from the largest activation of each `[C]` and the
+    counts of its positive ones in equal bins from 0 to that, `[C, _BINS]`; 0 where there are none.
     """
-
-    largest: Tensor
-    counts: Tensor
-
-
-def _threshold(activity: _Activity, by: str, percentile: float, levels: int) -> Tensor:
-    """θ of every channel, tensor of shape `[C]`; 0 where no activation is positive."""
     if by == "max":
-        return activity.largest.clone()
+        return largest.clone()
     if by == "percentile":
-        cumulative = activity.counts.cumsum(1).double()
+        cumulative = counts.cumsum(1).double()
         wanted = cumulative[:, -1:] * (percentile / 100)
         bins = torch.searchsorted(cumulative, wanted).squeeze(1).clamp_max(_BINS - 1)
-        return activity.largest * (bins + 1) / _BINS
-    # All in units of the largest; a threshold scales with it.
-    x = (torch.arange(_BINS) + 0.5) / _BINS
-    candidates = torch.arange(1, _CANDIDATES + 1) / _CANDIDATES
+        return largest * (bins + 1) / _BINS
+    # All in units of the largest: a threshold scales with it.
+    x = (torch.arange(_BINS, dtype=torch.float64) + 0.5) / _BINS
+    candidates = torch.arange(1, _CANDIDATES + 1, dtype=torch.float64) / _CANDIDATES
     step = candidates[:, None] / levels
     quantised = (x / step + 0.5).floor_().clamp_(max=levels) * step
-    errors = activity.counts.double() @ (quantised - x).square_().double().T
-    return activity.largest * candidates[errors.argmin(1)]
+    errors = counts.cpu().double() @ (quantised - x).square_().T
+    return largest * candidates[errors.argmin(1)].to(largest)
+
+
+def _largest(name: str, x: Tensor) -> Tensor:
+    """The largest of every channel of `x` [N, C, ...], tensor of shape `[C, 1, ...]`."""
+    return x.amax((0, *range(2, x.dim())), keepdim=True)[0]
 
 
 def _histogram(x: Tensor, largest: Tensor) -> Tensor:
-    """Counts of the positive of `x` [C, M], in `_BINS` bins from 0 to `largest` [C]."""
+    """Counts of the positive of `x` [N, C, ...], by channel in `_BINS` bins from 0 to `largest`
+    [C], int64 tensor of shape `[C, _BINS]`.
+    """
+    rows = x.transpose(0, 1).flatten(1)
     scale = torch.where(largest > 0, _BINS / largest, 0)
-    bins = (x * scale[:, None]).to(torch.int64).clamp_(max=_BINS - 1)
-    bins += torch.arange(len(x), device=x.device)[:, None] * _BINS
-    return torch.bincount(bins[x > 0], minlength=len(x) * _BINS).view(len(x), _BINS)
+    bins = (rows * scale[:, None]).to(torch.int64).clamp_(max=_BINS - 1)
+    bins += torch.arange(len(rows), device=rows.device)[:, None] * _BINS
+    return torch.bincount(bins[rows > 0], minlength=len(rows) * _BINS).view(len(rows), _BINS)
 
 
-def _collected(network: fx.GraphModule, images: Tensor, measure, combine) -> dict[str, Tensor]:
-    """`measure(name, x)` of every layer's plain activations x `[C, M]`, combined over images."""
+def _collected(
+    network: fx.GraphModule,
+    images: Tensor,
+    measure: Callable[[str, Tensor], Tensor],
+    combine: Callable[[Tensor, Tensor], Tensor],
+) -> dict[str, Tensor]:
+    """What `measure(name, x)` gives of every layer's plain activations x `[N, C, ...]`, combined
+    over the images.
+    """
     found: dict[str, Tensor] = {}
 
     def hook(name: str):
         def plain(layer: QuantisedReLU, inputs: tuple[Tensor], output: Tensor) -> Tensor:
             x = inputs[0].clamp(0, layer.ceiling)
-            measured = measure(name, x.transpose(0, 1).flatten(1))
+            measured = measure(name, x)
             found[name] = combine(found[name], measured) if name in found else measured
             return x
 
