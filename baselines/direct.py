@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from resnoise import backends
 from resnoise.backends import LeakyConfig
 from resnoise.config.recipe import ActivationConfig, Recipe
+from resnoise.config.requirements import Requirements
 from resnoise.conversion.activation import activations
 from resnoise.conversion.converter import spiking_graph
 from resnoise.conversion.folding import folded
@@ -129,6 +130,7 @@ class Direct(Method):
     """Training through time on the cross-entropy of the mean logits."""
 
     name = "direct"
+    requirements = Requirements(neuron="leaky integrate-and-fire")
     trained_timesteps = (2, 4, 6)
     objective: ClassVar[str] = "ce"
 

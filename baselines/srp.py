@@ -5,65 +5,39 @@ Hao et al., AAAI 2023, arXiv 2302.02091, published for networks of QCFS.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
-
 import torch
-from resnoise_baselines.qcfs import QCFS, QCFSPlus
+from resnoise_baselines.qcfs import QCFS
 from torch import Tensor, fx
 
+from resnoise.config.requirements import Requirements
 from resnoise.conversion.converter import convert
-from resnoise.methods import Training
-from resnoise.methods.conversion_method import ConversionMethod
-from resnoise.methods.plus import NQPlus
+from resnoise.methods.post_training import PostTraining
 from resnoise.simulation.batching import over_images, over_time
 from resnoise.simulation.network import SpikingNetwork
 from resnoise.simulation.neuron import IFState, initial_state
-from resnoise.simulation.simulator import Simulation
+from resnoise.simulation.simulator import FromRest, Simulation, Spent
 
 RESIDUAL_TOLERANCE = 1e-3
 """Residual potential in units of θ up to which the authors' code takes it for none."""
 
 
-class Presimulated(ConversionMethod):
-    """SRP on the network of another method, simulated for τ = 4 steps more than papers report as T.
-
-    Attributes:
-        trained_as: the method whose network it is.
-    """
-
-    presimulation_steps = 4
-    trained_as: ClassVar[type[ConversionMethod]]
-
-    def trainings(self, backend: str, timesteps: Sequence[int]) -> tuple[Training, ...]:
-        return self.trained_as().trainings(backend, timesteps)
-
-    def simulation(self, network: fx.GraphModule, backend: str) -> Simulation:
-        return AfterPresimulation(convert(network, backend), self.presimulation_steps)
-
-
-class SRP(Presimulated, QCFS):
-    """SRP as published, on the network of QCFS."""
+class SRP(PostTraining):
+    """SRP, simulated for τ = 4 steps more than papers report as T."""
 
     name = "srp"
-    trained_as = QCFS
+    published_on = QCFS
+    requirements = Requirements(
+        neuron="gated integrate-and-fire",
+        calibration_steps=4,
+        looks_at_test_image=True,
+        state_values=2,
+    )
+
+    def simulation(self, network: fx.GraphModule, backend: str) -> Simulation:
+        return AfterPresimulation(convert(network, backend), self.requirements.calibration_steps)
 
 
-class SRPPlus(Presimulated, QCFSPlus):
-    """SRP on the network of `qcfs-plus`."""
-
-    name = "srp-plus"
-    trained_as = QCFSPlus
-
-
-class SRPOnNQPlus(Presimulated, NQPlus):
-    """SRP on the network of `nq-plus`."""
-
-    name = "srp-nq-plus"
-    trained_as = NQPlus
-
-
-class AfterPresimulation:
+class AfterPresimulation(FromRest):
     """Simulation in two phases, of which only the second counts.
 
     Args:
@@ -72,8 +46,11 @@ class AfterPresimulation:
     """
 
     def __init__(self, network: SpikingNetwork, presimulation_steps: int) -> None:
-        self.network = network
+        super().__init__(network)
         self.presimulation_steps = presimulation_steps
+
+    def spent(self, timesteps: int) -> Spent:
+        return Spent(self.presimulation_steps + timesteps)
 
     @torch.inference_mode()
     def __call__(self, images: Tensor, timesteps: int) -> Tensor:

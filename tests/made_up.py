@@ -23,6 +23,7 @@ def make_record(*, correct=(1, 1, 1, 0), test_ids=None, **changes) -> Record:
         "levels": 4,
         "seed": 0,
         "total_steps": total,
+        **_declared(changes),
         "accuracy": correct.mean().item(),
         "ann_accuracy": 0.99,
         "ann_noisy_accuracy": 0.98,
@@ -64,6 +65,13 @@ def make_record(*, correct=(1, 1, 1, 0), test_ids=None, **changes) -> Record:
         "created": "2026-01-02T03:04:05+00:00",
     }
     return Record(**(fields | changes))
+
+
+def _declared(changes: dict) -> dict:
+    """What a record of these fields says of its method."""
+    calibrated = changes["presimulation_steps"] > 0
+    neuron = "gated integrate-and-fire" if calibrated else "integrate-and-fire"
+    return {"neuron": neuron, "looks_at_test_image": calibrated}
 
 
 def make_training(method: str = "nq", seed: int = 0, layers: int = 3) -> TrainingRecord:

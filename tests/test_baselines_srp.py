@@ -3,50 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from resnoise_baselines.qcfs import QCFS, QCFSPlus
-from resnoise_baselines.srp import SRP, SRPOnNQPlus, SRPPlus, gated_start
-from torch import nn
+from eighths import THETA, convolutional, fully_connected, grid_images, grid_network, layers_of
+from resnoise_baselines.srp import SRP, gated_start
 
 from resnoise import backends
-from resnoise.config.recipe import ActivationConfig, Recipe
 from resnoise.conversion.converter import convert
-from resnoise.methods.plus import NQPlus
 from resnoise.simulation.neuron import IFState
-
-THETA = 4.0
-RECIPE = Recipe(activation=ActivationConfig(levels=4, threshold=THETA))
-
-
-@torch.no_grad()
-def grid_network(model, seed=0):
-    """QCFS source network with weights in eighths, on which sums do not depend on their order."""
-    generator = torch.Generator().manual_seed(seed)
-    for parameter in model.parameters():
-        parameter.copy_(torch.randint(-8, 9, parameter.shape, generator=generator) / 8)
-    return QCFS().network(model, "qcfs", RECIPE).eval()
-
-
-def fully_connected():
-    return nn.Sequential(
-        nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3)
-    )
-
-
-def convolutional():
-    return nn.Sequential(
-        nn.Conv2d(2, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 4, 3), nn.ReLU(),
-        nn.AvgPool2d(2), nn.Flatten(), nn.Linear(16, 3),
-    )  # fmt: skip
-
-
-def grid_images(*shape, seed=1):
-    return torch.randint(-4, 9, shape, generator=torch.Generator().manual_seed(seed)) / 4
 
 
 def srp_by_hand(network, images, presimulation_steps, timesteps):
     """SRP neuron by neuron as the paper's text has it, in float64; logits and gates a layer."""
-    weights = [p.detach().double().numpy() for p in network.parameters() if p.dim()]
-    layers = list(zip(weights[::2], weights[1::2], strict=True))
+    layers = layers_of(network)
     hidden = [len(b) for _, b in layers[:-1]]
     logits = np.zeros((timesteps, len(images), len(layers[-1][1])))
     gates = [np.ones((len(images), width)) for width in hidden]
@@ -128,14 +95,3 @@ def test_gate_is_open_above_the_tolerance():
     start = gated_start(IFState(v), torch.tensor(THETA))
     assert start.gate.tolist() == [0, 0, 0, 1, 1]
     assert start.v.tolist() == [THETA / 2] * 5
-
-
-@pytest.mark.parametrize(
-    ("srp", "trained"), [(SRP, QCFS), (SRPPlus, QCFSPlus), (SRPOnNQPlus, NQPlus)]
-)
-def test_shares_the_training_of_its_source(srp, trained):
-    assert srp().trainings("norse", (1, 4)) == trained().trainings("snntorch", (1, 4))
-    assert srp().recipe(RECIPE) == trained().recipe(RECIPE)
-    assert srp().induces_noise == trained().induces_noise
-    assert srp().presimulation_steps == 4
-    assert trained().presimulation_steps == 0

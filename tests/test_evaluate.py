@@ -110,6 +110,10 @@ def test_costs_are_those_of_all_steps_calibration_too(evaluated, tmp_path, monke
     (record,) = evaluate(srp, path, "reference", Training("qcfs", (4,)))
 
     assert (record.timesteps, record.presimulation_steps, record.total_steps) == (4, 4, 8)
+    assert (record.neuron, record.looks_at_test_image) == ("gated integrate-and-fire", True)
+    assert (record.requirements.division, eight.requirements.division) == ("open", "plain")
+    neurons = 4 * 36 + 6 * 16
+    assert (record.state_bytes, eight.state_bytes) == (8 * neurons, 4 * neurons)
     assert record.synops_dense == eight.synops_dense
     simulation = srp.method.simulation(job.load(path), "reference")
     meter = ActivityMeter(simulation.network)

@@ -166,4 +166,4 @@ def test_page_adds_a_baseline_of_another_package(tmp_path):
 def test_page_explains_all_that_can_be_overridden():
     described = set(re.findall(r"^\| `(\w+)` \|", PAGE.read_text("utf-8"), re.MULTILINE))
     members = {name for name in vars(methods.Method) if not name.startswith("_")}
-    assert described == members - {"presimulation_steps"} | {"name"}
+    assert described == members | {"name"}

@@ -83,6 +83,25 @@ def test_invalid_records_are_refused(changes, message):
         Record(**(make_record().model_dump() | changes))
 
 
+@pytest.mark.parametrize(
+    ("older", "expected"),
+    [
+        ({}, ("integrate-and-fire", False, "plain")),
+        ({"presimulation_steps": 4, "total_steps": 6}, ("gated integrate-and-fire", True, "open")),
+        ({"levels": None}, ("leaky integrate-and-fire", False, "plain")),
+    ],
+)
+def test_older_records_say_what_their_method_asks_for(older, expected):
+    fields = make_record().model_dump() | older
+    new = (
+        "neuron", "looks_at_test_image", "calibration_images", "spike_levels", "state_bytes"
+    )  # fmt: skip
+    record = Record(**{name: value for name, value in fields.items() if name not in new})
+    found = record.neuron, record.looks_at_test_image, record.requirements.division
+    assert found == expected
+    assert (record.calibration_images, record.spike_levels, record.state_bytes) == (0, 1, None)
+
+
 def test_key_names_the_evaluation():
     key = make_record(method="srp", training="qcfs", seed=3, timesteps=4).key
     assert key == ("qcfs", "srp", "norse", "digits", "smallnet", 4, 3, 4)

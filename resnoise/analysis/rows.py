@@ -184,7 +184,11 @@ def _median(records: Sequence[Record], name: str) -> float:
 
 
 def _ann_energy(by_timesteps: dict[int, list[Record]]) -> float:
-    """Not a number where simulations of one length alone cannot tell."""
+    """Not a number where older records, of simulations of one length alone, cannot tell."""
+    for records in by_timesteps.values():
+        for record in records:
+            if record.ann_macs is not None:
+                return energy_nj(record.ann_macs)
     dense = {r.total_steps: r.synops_dense for records in by_timesteps.values() for r in records}
     macs = ann_macs(dense)
     return np.nan if macs is None else energy_nj(macs)

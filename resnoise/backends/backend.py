@@ -27,8 +27,8 @@ class Neuron(Protocol):
             state: state before the first step; None is the resting state.
 
         Returns:
-            Spikes of 0 and 1, a tensor of the shape of `current` that the caller may overwrite,
-            and the state after the last step.
+            Spikes of 0 and 1 (and -1 of signed neurons), a tensor of the shape of `current` that
+            the caller may overwrite, and the state after the last step.
         """
 
 
@@ -64,12 +64,13 @@ class Backend:
     Args:
         name: as it stands in tables and on the command line.
         version: of the library.
-        integrate_and_fire: from a threshold θ, tensor of shape `()`, to a `Neuron` with the
-            semantics of `resnoise.neuron.if_step`, bit for bit.
+        integrate_and_fire: from a threshold θ, tensor of shape `()`, and the ratio θ₋/θ of signed
+            neurons, or None for plain ones, to a `Neuron` with the semantics of
+            `resnoise.simulation.neuron.if_step`, bit for bit.
         leaky: from a `LeakyConfig` to a trainable `Neuron` that starts at rest with v(0) = 0.
     """
 
     name: str
     version: str
-    integrate_and_fire: Callable[[Tensor], nn.Module]
+    integrate_and_fire: Callable[[Tensor, float | None], nn.Module]
     leaky: Callable[[LeakyConfig], nn.Module]

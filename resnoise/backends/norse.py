@@ -23,23 +23,29 @@ from torch import Tensor, nn
 
 from resnoise.backends.backend import Backend, LeakyConfig
 from resnoise.errors import ConfigError
-from resnoise.simulation.neuron import IFState, initial_state
+from resnoise.simulation.neuron import IFState, absolute, initial_state, sent_so_far
 
 
-class Threshold(nn.Module):
-    """Neuron parameters as a module, so that they follow the network to its device."""
+class Thresholds(nn.Module):
+    """Neuron parameters as a module, so that they follow the network to its device.
+
+    Args:
+        v_th: θ, tensor of shape `()`.
+        negative: θ₋/θ of signed neurons; None for plain ones.
+    """
 
     v_th: Tensor
 
-    def __init__(self, v_th: Tensor) -> None:
+    def __init__(self, v_th: Tensor, negative: float | None) -> None:
         super().__init__()
         self.register_buffer("v_th", v_th)
+        self.negative = negative
 
 
 def soft_reset_iaf_step(
-    input_tensor: Tensor, state: IFState, p: Threshold, dt: float
+    input_tensor: Tensor, state: IFState, p: Thresholds, dt: float
 ) -> tuple[Tensor, IFState]:
-    """`resnoise.neuron.if_step` in Norse's terms; `dt` is not used, as in Norse's own IAF.
+    """`if_step` of `resnoise.simulation` in Norse's terms; `dt` is not used, as in Norse's own IAF.
 
     Norse's step is strict, `heaviside(x) = [x > 0]`; `1 − heaviside(θ − u)` is `[u ≥ θ]`.
     """
@@ -47,15 +53,26 @@ def soft_reset_iaf_step(
     z = 1 - heaviside(p.v_th - u)
     if state.gate is not None:
         z = z * state.gate
-    return z, IFState(reset_subtract(z, u, reset=None, th=p.v_th), state.gate)
+    v = reset_subtract(z, u, reset=None, th=p.v_th)
+    if p.negative is None:
+        return z, IFState(v, state.gate)
+    sent = sent_so_far(state)
+    negative = (1 - heaviside(u - absolute(p.negative, p.v_th))) * heaviside(sent)
+    if state.gate is not None:
+        negative = negative * state.gate
+    # A reset of its own: Norse's `(1 − z) u + z (u − θ)` is exact for 0 and 1, but not for −1.
+    v = reset_subtract(negative, v, reset=None, th=-p.v_th)
+    z = z - negative
+    return z, IFState(v, state.gate, sent + z)
 
 
 class IntegrateAndFire(nn.Module):
-    """Soft-reset integrate-and-fire neurons of threshold θ, tensor of shape `()`."""
+    """Soft-reset integrate-and-fire neurons; for the arguments see `resnoise.backends.Backend`."""
 
-    def __init__(self, threshold: Tensor) -> None:
+    def __init__(self, threshold: Tensor, negative_threshold: float | None = None) -> None:
         super().__init__()
-        self.neurons = SNN(soft_reset_iaf_step, state_fallback=None, p=Threshold(threshold))
+        thresholds = Thresholds(threshold, negative_threshold)
+        self.neurons = SNN(soft_reset_iaf_step, state_fallback=None, p=thresholds)
 
     def forward(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
         """See `resnoise.backends.Neuron`."""

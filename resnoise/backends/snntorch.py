@@ -16,7 +16,7 @@ from snntorch import surrogate
 from torch import Tensor, nn
 
 from resnoise.backends.backend import Backend, LeakyConfig
-from resnoise.simulation.neuron import IFState, initial_state
+from resnoise.simulation.neuron import IFState, absolute, initial_state, sent_so_far
 
 
 def fire_at_threshold(x: Tensor) -> Tensor:
@@ -43,6 +43,8 @@ class SoftReset(nn.Module):
         threshold: θ, tensor of shape `()`.
         spike_grad: snnTorch's extension point for step function and surrogate gradient.
         start: resting state from the first step's current `[N, ...]` and θ.
+        negative_threshold: θ₋/θ of signed neurons, whose negative spikes come of the same step
+            function; None for plain ones.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class SoftReset(nn.Module):
         threshold: Tensor,
         spike_grad: Callable[[Tensor], Tensor],
         start: Callable[[Tensor, Tensor], IFState],
+        negative_threshold: float | None = None,
     ) -> None:
         super().__init__()
         self.neurons = _WithoutReset(
@@ -60,18 +63,27 @@ class SoftReset(nn.Module):
         # is not used here; without this line a discarded network would never be freed.
         SnnTorchLeaky.instances.remove(self.neurons)
         self.start = start
+        self.negative_threshold = negative_threshold
 
     def forward(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
         """See `resnoise.backends.Neuron`."""
         threshold = self.neurons.threshold
         at_rest = self.neurons.mem
-        v, gate = state or self.start(current[0], threshold)
+        negative_threshold = absolute(self.negative_threshold, threshold)
+        state = state or self.start(current[0], threshold)
+        v, gate = state.v, state.gate
+        sent = None if negative_threshold is None else sent_so_far(state)
         spikes = []
         try:
             for now in current:
                 spike, u = self.neurons(now, v)
+                if sent is not None:
+                    taken_back = self.neurons.spike_grad(negative_threshold - u)
+                    spike = spike - taken_back * (sent > 0)
                 if gate is not None:
                     spike = spike * gate
+                if sent is not None:
+                    sent = sent + spike
                 v = u - threshold * spike
                 spikes.append(spike)
         finally:
@@ -79,16 +91,16 @@ class SoftReset(nn.Module):
             # even after the exception by which a checkpoint ends a second run early.
             self.neurons.mem = at_rest
             self.neurons.reset = None
-        return torch.stack(spikes), IFState(v, gate)
+        return torch.stack(spikes), IFState(v, gate, sent)
 
 
 def _at_zero(current: Tensor, threshold: Tensor) -> IFState:
     return IFState(torch.zeros_like(current))
 
 
-def integrate_and_fire(threshold: Tensor) -> SoftReset:
-    """Soft-reset integrate-and-fire neurons of threshold θ, tensor of shape `()`."""
-    return SoftReset(1.0, threshold, fire_at_threshold, initial_state)
+def integrate_and_fire(threshold: Tensor, negative_threshold: float | None = None) -> SoftReset:
+    """Soft-reset integrate-and-fire neurons; for the arguments see `resnoise.backends.Backend`."""
+    return SoftReset(1.0, threshold, fire_at_threshold, initial_state, negative_threshold)
 
 
 def leaky(config: LeakyConfig) -> SoftReset:

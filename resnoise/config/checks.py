@@ -36,6 +36,15 @@ def require_number(
         raise ConfigError(f"expected argument `{name}` to be a number {bound}, but got {value!r}")
 
 
+def require_negative(name: str, value: object) -> None:
+    """Raise `ConfigError` unless `value` is a finite number smaller than 0."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if not number or value >= 0:
+        raise ConfigError(
+            f"expected argument `{name}` to be a number smaller than 0, but got {value!r}"
+        )
+
+
 def settle_number(config: object, name: str, **bounds: float) -> None:
     """Check a number of a frozen `config`, see `require_number`, and make it a float: 8 and 8.0 are
     to be one recipe, whose checkpoints are in one folder.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from functools import partial
 
 from torch import Tensor, fx, nn
 
 from resnoise import backends
+from resnoise.config.checks import require_negative
 from resnoise.conversion.activation import QuantisedReLU, activations
 from resnoise.conversion.folding import folded
 from resnoise.conversion.operators import is_size
@@ -15,7 +17,12 @@ from resnoise.errors import ConversionError
 from resnoise.simulation.network import RepeatOverTime, SpikingLayer, SpikingNetwork
 
 
-def convert(network: fx.GraphModule, backend: str = "reference") -> SpikingNetwork:
+def convert(
+    network: fx.GraphModule,
+    backend: str = "reference",
+    *,
+    negative_threshold: float | None = None,
+) -> SpikingNetwork:
     """Convert a source network to a spiking network of integrate-and-fire neurons.
 
     BatchNorm is folded into the layer before it; every `QuantisedReLU` becomes a layer of neurons
@@ -24,6 +31,7 @@ def convert(network: fx.GraphModule, backend: str = "reference") -> SpikingNetwo
     Args:
         network: source network from `resnoise.prepare`; it is copied, not changed.
         backend: whose neurons to use, a name from `resnoise.backends.names()`.
+        negative_threshold: θ₋/θ of signed neurons, which take spikes back; None for plain ones.
 
     Returns:
         The spiking network, in evaluation mode, on the device of the source network.
@@ -32,6 +40,7 @@ def convert(network: fx.GraphModule, backend: str = "reference") -> SpikingNetwo
         ConversionError: `network` is not a source network, its logits depend on no activation, or
             it takes a shape before the first one.
         BackendError: unknown backend, or one that is not installed.
+        ConfigError: `negative_threshold` is not smaller than 0.
 
     Source: Bu et al., ICLR 2022, arXiv 2303.04347, section 4; Huang et al., arXiv 2404.17456.
     """
@@ -40,7 +49,11 @@ def convert(network: fx.GraphModule, backend: str = "reference") -> SpikingNetwo
             "expected a source network made by resnoise.prepare(model), but got "
             f"{type(network).__name__} without quantised activations"
         )
-    neurons = backends.get(backend).integrate_and_fire
+    if negative_threshold is not None:
+        require_negative("negative_threshold", negative_threshold)
+    neurons = partial(
+        backends.get(backend).integrate_and_fire, negative_threshold=negative_threshold
+    )
     body = spiking_graph(folded(network), neurons)
     return SpikingNetwork(body, tuple(activations(network)), backend)
 

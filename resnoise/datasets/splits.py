@@ -123,6 +123,10 @@ class Split(Dataset):
     def __len__(self) -> int:
         return len(self.positions)
 
+    def shares_images_with(self, other: Split) -> bool:
+        """Whether both pick from the same images, so that equal positions are one image."""
+        return self._pixels is other._pixels
+
     def batch(
         self, indices: Sequence[int], generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from resnoise.datasets import Split, batches
+from resnoise.evaluation.calibration import calibrated_simulation
 from resnoise.simulation.simulator import predictions
 from resnoise.training.job import Job
 
@@ -22,7 +23,7 @@ def simulated_accuracies(job: Job, network: nn.Module, split: Split, timesteps: 
         split: the images.
         timesteps: T.
     """
-    simulation = job.method.simulation(network, BACKEND)
+    simulation = calibrated_simulation(job, network, BACKEND, timesteps)
     right = torch.zeros(timesteps, dtype=torch.int64)
     for images, labels in batches(split, job.recipe.batch_size):
         right += (predictions(simulation(images, timesteps)) == labels).sum(1)

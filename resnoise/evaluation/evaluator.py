@@ -17,6 +17,7 @@ from resnoise.conversion.activation import activations, noise_mode
 from resnoise.conversion.preparation import prepare
 from resnoise.datasets import Split, batches
 from resnoise.errors import ConfigError
+from resnoise.evaluation.calibration import calibrated_simulation
 from resnoise.methods import Training
 from resnoise.metrics import (
     ActivityMeter,
@@ -41,6 +42,7 @@ from resnoise.utils.seeding import generator_for
 BATCH = 100
 REPEATS = 7
 WARMUP = 2
+STATE_BYTES = 4  # of one number of a neuron's state
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def evaluate(
         CheckpointError: the checkpoint is damaged, or of another job.
         BackendError: the backend is not known, or not installed.
         ConfigError: there is no such device.
-        DataError: an image cannot be read.
+        DataError: an image cannot be read, or one that calibrates is a test image.
     """
     made_by = provenance()
     execution = execution or ExecutionConfig()
@@ -90,33 +92,39 @@ def evaluate(
     layout = memory_format(execution)
     info, network = job.restore(path)
     network.to(device, memory_format=layout)
-    simulation = job.method.simulation(network, backend)
+    longest = max(training.timesteps)
+    simulation = calibrated_simulation(job, network, backend, longest, layout)
     if execution.compile:
         compile_neurons_(simulation.network)
     images = _Images(job.data.test, device, layout)
 
     source = _evaluate_source(job.method.source(network), images, job.seed)
-    predicted, meter = _predict(simulation, images, max(training.timesteps), progress)
+    predicted, meter = _predict(simulation, images, longest, progress)
     right = predicted == images.labels
     first = images.first()
     plain = plain_network(prepare(job.model())).to(device, memory_format=layout)
     if execution.compile:
         plain = torch.compile(plain)
 
-    presimulation = job.method.presimulation_steps
-    size = footprint(simulation.network)
+    asked = job.method.requirements
     records = []
     for timesteps in training.timesteps:
-        total = presimulation + timesteps
+        total = asked.calibration_steps + timesteps
         correct = right[timesteps - 1].numpy()
         batch_time, plain_time = _latencies(simulation, plain, first, timesteps)
         single_time, _ = _latencies(simulation, plain, first[:1], timesteps)
-        activity = meter.activity(total)
+        activity = meter.activity(*simulation.spent(timesteps))
+        size = footprint(simulation.network, timesteps)
         records.append(
             Record(
                 **job.key(backend, timesteps)._asdict(),
-                presimulation_steps=presimulation,
+                presimulation_steps=asked.calibration_steps,
                 total_steps=total,
+                neuron=asked.neuron,
+                calibration_images=asked.calibration_images,
+                spike_levels=asked.spike_levels,
+                looks_at_test_image=asked.looks_at_test_image,
+                state_bytes=STATE_BYTES * asked.state_values * meter.neurons,
                 accuracy=float(correct.mean()),
                 ann_accuracy=source.accuracy,
                 ann_noisy_accuracy=source.noisy_accuracy,
@@ -135,6 +143,7 @@ def evaluate(
                 compiled=execution.compile,
                 peak_memory_mib=peak_memory_mib(lambda t=timesteps: simulation(first, t), device),
                 **activity._asdict(),
+                ann_macs=meter.ann_macs,
                 parameters=size.parameters,
                 parameter_bytes=size.bytes,
                 **made_by._asdict(),

@@ -30,4 +30,4 @@ def get(name: str) -> Method:
     found = entry_points(group=GROUP, name=name)
     if not found:
         raise ConfigError(f"unknown method {name!r}; known: {', '.join(names())}")
-    return next(iter(found)).load()()
+    return next(iter(found)).load().named(name)

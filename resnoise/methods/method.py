@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from resnoise.config.recipe import Recipe
+from resnoise.config.requirements import Requirements
 from resnoise.noise.residual import LayerError
 from resnoise.simulation.simulator import Simulation
 
@@ -42,10 +43,23 @@ class Method(ABC):
     """A method under comparison. Its instances hold no state."""
 
     name: ClassVar[str]
-    presimulation_steps: ClassVar[int] = 0
-    """Steps τ that every simulation spends before its T steps count."""
+    requirements: ClassVar[Requirements] = Requirements()
+    """What it asks of the hardware and of the moment."""
     trained_timesteps: ClassVar[tuple[int, ...] | None] = None
     """The T that there can be a network for; None if every T will do."""
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """The method that is declared under `name`; a class may serve several."""
+        return cls()
+
+    def applied_to(self, trained: Method) -> Method:
+        """What this method is on a network that `trained` trained; by default itself.
+
+        Raises:
+            ConfigError: it cannot be applied to such a network.
+        """
+        return self
 
     @abstractmethod
     def trainings(self, backend: str, timesteps: Sequence[int]) -> tuple[Training, ...]:

@@ -16,6 +16,7 @@ from resnoise.errors import ConfigError
 from resnoise.metrics.energy import energy_nj
 from resnoise.metrics.synapses import SYNAPTIC, Drive, Site, Synapses, synapses
 from resnoise.simulation.network import SpikingLayer, SpikingNetwork
+from resnoise.simulation.neuron import IFState
 from resnoise.simulation.threads import any_thread
 
 
@@ -55,17 +56,20 @@ class Activity(NamedTuple):
 class _Counts(NamedTuple):
     """Sums over images: spikes `[layers, T]`, ACs `[T]`, effective operations `[T]` and once `[]`.
 
-    All are float64, which counts exactly up to 2⁵³.
+    Of ACs and effective operations those are given apart after which no neurons come. All are
+    float64, which counts exactly up to 2⁵³.
     """
 
     spikes: Tensor
     acs: Tensor
+    acs_to_logits: Tensor
     effective: Tensor
+    effective_to_logits: Tensor
     effective_once: Tensor
 
     @classmethod
     def zeros(cls, layers: int, timesteps: int, device: torch.device) -> _Counts:
-        shapes = ((layers, timesteps), (timesteps,), (timesteps,), ())
+        shapes = ((layers, timesteps), *[(timesteps,)] * 4, ())
         return cls(*(torch.zeros(s, dtype=torch.float64, device=device) for s in shapes))
 
 
@@ -90,7 +94,7 @@ class ActivityMeter:
     def __init__(self, network: SpikingNetwork) -> None:
         self.network = network
         self._shape: torch.Size | None = None
-        self._synapses = Synapses({}, {})
+        self._synapses = Synapses({}, {}, {})
         self._totals: _Counts | None = None
         self._images = 0
         self._lock = threading.Lock()
@@ -124,8 +128,24 @@ class ActivityMeter:
             )
         return self._synapses
 
-    def activity(self, steps: int) -> Activity:
+    @property
+    def neurons(self) -> int:
+        """Number of neurons, known once something was simulated."""
+        return sum(a.numel() for a in self._synapses.accumulates.values())
+
+    @property
+    def ann_macs(self) -> float:
+        """Multiply-accumulates of one pass of the network without spikes, dense."""
+        return sum(self._synapses.dense(drive) for drive in Drive)
+
+    def activity(self, steps: int, calibration: int = 0) -> Activity:
         """The activity of the first `steps` steps, averaged over all images so far.
+
+        Args:
+            steps: of the whole network.
+            calibration: so many of the first steps were also sent beforehand, to every layer of
+                neurons but not to the logits, see `resnoise.simulation.simulator.Spent`. Their
+                operations count; firing rates are those of `steps` alone.
 
         Raises:
             ConfigError: nothing was simulated yet, or fewer steps.
@@ -135,24 +155,31 @@ class ActivityMeter:
                 "expected simulations within `meter.counting()` before `activity`, but got none"
             )
         simulated = self._totals.acs.numel()
-        if not 1 <= steps <= simulated:
-            raise ConfigError(
-                f"expected argument `steps` to be in 1..{simulated}, the steps that were "
-                f"simulated, but got {steps}"
-            )
+        for name, value, least in (("steps", steps, 1), ("calibration", calibration, 0)):
+            if not least <= value <= simulated:
+                raise ConfigError(
+                    f"expected argument `{name}` to be in {least}..{simulated}, the steps that "
+                    f"were simulated, but got {value}"
+                )
         # Division by the number of images comes last, so that whole numbers stay whole.
         neurons = {name: a.numel() for name, a in self._synapses.accumulates.items()}
         spikes = self._totals.spikes[:, :steps].sum(1).tolist()
         chances = self._images * steps
         rates = {n: s / (chances * neurons[n]) for n, s in zip(neurons, spikes, strict=True)}
-        effective = self._totals.effective[:steps].sum() + self._totals.effective_once
-        acs = self._totals.acs[:steps].sum().item() / self._images
+        total = self._totals
+        effective = total.effective[:steps].sum() + total.effective_once
+        effective += (total.effective - total.effective_to_logits)[:calibration].sum()
+        acs = total.acs[:steps].sum() + (total.acs - total.acs_to_logits)[:calibration].sum()
+        acs = acs.item() / self._images
         once, spiking, graded = (self._synapses.dense(drive) for drive in Drive)
-        macs = once + steps * graded
+        _, calibrating, calibrating_graded = (
+            self._synapses.dense(drive, to_neurons=True) for drive in Drive
+        )
+        macs = once + steps * graded + calibration * calibrating_graded
         return Activity(
             firing_rate=sum(spikes) / (chances * sum(neurons.values())),
             firing_rates=rates,
-            synops_dense=once + steps * (spiking + graded),
+            synops_dense=macs + steps * spiking + calibration * calibrating,
             synops_effective=effective.item() / self._images,
             acs=acs,
             macs=macs,
@@ -241,7 +268,7 @@ class _Recording:
         """Before a call of the network."""
         arguments = inspect.signature(network.forward).bind(*args, **kwargs).arguments
         images, self.timesteps = arguments["images"], arguments["timesteps"]
-        if arguments.get("state") is None:
+        if not any(isinstance(state, IFState) for state in arguments.get("state") or ()):
             self.finish()
         self.connections = self.meter.synapses(images)
         if not self.calls:
@@ -274,6 +301,9 @@ class _Recording:
             self.calls[-1].spikes[index] += spikes.sum(1)
             accumulates = self.connections.accumulates[name]
             self.calls[-1].acs.add_(spikes @ _flat_as(output, accumulates))
+            to_logits = self.connections.accumulates_to_logits[name]
+            if to_logits.any():
+                self.calls[-1].acs_to_logits.add_(spikes @ _flat_as(output, to_logits))
 
     def count_operations(self, name: str, given: Tensor) -> None:
         """Before a layer of weights, which is given `[T·N, ...]`, or `[N, ...]` if constant."""
@@ -287,6 +317,8 @@ class _Recording:
             self.calls[-1].effective_once.add_(effective[0])
         else:
             self.calls[-1].effective.add_(effective)
+            if not site.to_neurons:
+                self.calls[-1].effective_to_logits.add_(effective)
 
     def _active_images(self, x: Tensor, timesteps: int) -> Tensor:
         """In how many images each element is not zero, from `[T·N, ...]` to float64 `[T, ...]`.

@@ -84,14 +84,20 @@ class Footprint(NamedTuple):
     bytes: int
 
 
-def footprint(network: SpikingNetwork) -> Footprint:
+def footprint(network: SpikingNetwork, timesteps: int | None = None) -> Footprint:
     """Count the parameters of a converted network, the same whatever its backend.
 
-    Weights, biases, one threshold a spiking layer, and the statistics of a BatchNorm that was not
-    folded. The state of the neurons, which depends on the batch, is left out.
+    Weights, biases (of every time step, if they change), one threshold a spiking layer, and the
+    statistics of a BatchNorm that was not folded. The state of the neurons, which depends on the
+    batch, is left out.
 
     Args:
         network: from `resnoise.convert`.
+        timesteps: T, where biases of later time steps are not to count.
     """
-    kept = [t for t in network.model_state.values() if t.is_floating_point()]
+    state = network.model_state
+    for name in network.layers:
+        if (bias := f"{name}.bias") in state:
+            state[bias] = state[bias][:timesteps]
+    kept = [t for t in state.values() if t.is_floating_point()]
     return Footprint(sum(t.numel() for t in kept), sum(t.numel() * t.element_size() for t in kept))

@@ -56,12 +56,14 @@ class Site(NamedTuple):
         drive: what its input is made of.
         dense: applications of a weight to an input for one image and step; those to padding are
             left out.
+        to_neurons: whether neurons come after it, or the logits are all that does.
         fan_out: how many of them read each input through a weight that is not zero, float64
             tensor of the shape of the input of one image.
     """
 
     drive: Drive
     dense: float
+    to_neurons: bool
     fan_out: Tensor
 
 
@@ -72,14 +74,22 @@ class Synapses(NamedTuple):
         sites: calls of every layer of weights by its name, in the order of computation.
         accumulates: by name of a spiking layer, how many accumulates one spike of each neuron
             causes, float64 tensor of the shape of the layer's output for one image.
+        accumulates_to_logits: the same, of those accumulates alone after which no neurons come.
     """
 
     sites: dict[str, list[Site]]
     accumulates: dict[str, Tensor]
+    accumulates_to_logits: dict[str, Tensor]
 
-    def dense(self, drive: Drive) -> float:
-        """Dense operations of one image and step in the layers of this drive."""
-        return sum(s.dense for sites in self.sites.values() for s in sites if s.drive is drive)
+    def dense(self, drive: Drive, *, to_neurons: bool = False) -> float:
+        """Dense operations of one image and step in the layers of this drive.
+
+        Args:
+            drive: what the layers' input is made of.
+            to_neurons: leave out layers after which no neurons come.
+        """
+        sites = (site for sites in self.sites.values() for site in sites if site.drive is drive)
+        return sum(site.dense for site in sites if site.to_neurons or not to_neurons)
 
 
 def synapses(network: SpikingNetwork, images: Tensor) -> Synapses:
@@ -104,10 +114,16 @@ def synapses(network: SpikingNetwork, images: Tensor) -> Synapses:
         counting = _Counting(network)
         counting.run(torch.zeros(1, *images.shape[1:]).to(images), 1, network.rest)
         names, neurons = zip(*counting.neurons.items(), strict=True)
-        accumulates = torch.autograd.grad(counting.accumulates, neurons, materialize_grads=True)
-    # Whole numbers, but for the rounding of a pool's 1/k.
-    whole = (a[0].round().double() for a in accumulates)
-    return Synapses(dict(counting.sites), dict(zip(names, whole, strict=True)))
+        all_of_them, to_logits = (
+            torch.autograd.grad(total, neurons, materialize_grads=True, retain_graph=True)
+            for total in (counting.accumulates, counting.accumulates_to_logits)
+        )
+
+    def by_name(counts: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        # Whole numbers, but for the rounding of a pool's 1/k.
+        return {n: a[0].round().double() for n, a in zip(names, counts, strict=True)}
+
+    return Synapses(dict(counting.sites), by_name(all_of_them), by_name(to_logits))
 
 
 class _Counting(fx.Interpreter):
@@ -120,10 +136,12 @@ class _Counting(fx.Interpreter):
     def __init__(self, network: SpikingNetwork) -> None:
         super().__init__(network.body)
         self.spiking = network.spiking_layers
+        self.before_neurons = _before(network.body.graph, set(self.spiking))
         self.drives: dict[fx.Node, Drive] = {}
         self.sites: defaultdict[str, list[Site]] = defaultdict(list)
         self.neurons: dict[str, Tensor] = {}
         self.accumulates = torch.zeros((), dtype=torch.float64, requires_grad=True)
+        self.accumulates_to_logits = torch.zeros((), dtype=torch.float64, requires_grad=True)
 
     def run_node(self, node: fx.Node) -> Any:
         drive = max((self.drives[n] for n in node.all_input_nodes), default=Drive.CONSTANT)
@@ -138,17 +156,21 @@ class _Counting(fx.Interpreter):
         if isinstance(module, SYNAPTIC):
             if drive is not Drive.CONSTANT:
                 self.drives[node] = Drive.GRADED
-            return self._synaptic(node.target, module, tensors[0], drive)
+            return self._synaptic(node, module, tensors[0], drive)
         if drive is not Drive.SPIKES or not tensors:  # none in arithmetic with sizes
             return super().run_node(node)
         return self._between(node, module, tensors)
 
-    def _synaptic(self, name: str, layer: nn.Module, x: Tensor, drive: Drive) -> Tensor:
+    def _synaptic(self, node: fx.Node, layer: nn.Module, x: Tensor, drive: Drive) -> Tensor:
         fan_out = _fan_out(layer, x, layer.weight != 0)
         dense = _fan_out(layer, x, torch.ones_like(layer.weight)).sum().item()
-        self.sites[name].append(Site(drive, dense, fan_out))
+        to_neurons = node in self.before_neurons
+        self.sites[node.target].append(Site(drive, dense, to_neurons, fan_out))
         if drive is Drive.SPIKES:
-            self.accumulates = self.accumulates + (x[0] * fan_out).sum()
+            caused = (x[0] * fan_out).sum()
+            self.accumulates = self.accumulates + caused
+            if not to_neurons:
+                self.accumulates_to_logits = self.accumulates_to_logits + caused
         return layer(x.detach())  # for its shape
 
     def _between(self, node: fx.Node, module: nn.Module | None, tensors: list[Tensor]) -> Any:
@@ -166,6 +188,15 @@ class _Counting(fx.Interpreter):
             (shares,) = torch.autograd.grad(centre, tensors[0], retain_graph=True)
             return output / shares.max()  # an average over k inputs takes 1/k of each
         return output
+
+
+def _before(graph: fx.Graph, layers: set[str]) -> set[fx.Node]:
+    """The nodes from which one of the spiking `layers` is reached."""
+    found: set[fx.Node] = set()
+    for node in reversed(graph.nodes):
+        if any(user in found or user.target in layers for user in node.users):
+            found.add(node)
+    return found
 
 
 def _fan_out(layer: nn.Module, x: Tensor, weight: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, JsonValue, field_validator, model_validator
 
+from resnoise.config.requirements import INTEGRATE_AND_FIRE, Requirements
 from resnoise.records.packing import unpack_correct, unpack_test_ids
 from resnoise.records.schema import (
     SCHEMA_VERSION,
@@ -60,8 +61,23 @@ class Record(Schema):
     levels: Positive | None = Field(description="quantisation levels L; None if not quantised")
     seed: Count = Field(description="seed of the training, or fold of a cross-validation")
     timesteps: Positive = Field(description="simulation time steps T that the prediction uses")
-    presimulation_steps: Count = Field(default=0, description="time steps τ spent before those T")
-    total_steps: Positive = Field(description="τ + T")
+    presimulation_steps: Count = Field(
+        default=0, description="calibration steps τ or ρ of every image, before those T"
+    )
+    total_steps: Positive = Field(description="τ + T, or ρ + T")
+
+    # What the method asks of the hardware and of the moment, see `Requirements`
+    neuron: Name = Field(description="kind of neuron")
+    calibration_images: Count = Field(
+        default=0, description="training images looked at before any prediction"
+    )
+    spike_levels: Positive = Field(default=1, description="different values of a spike")
+    looks_at_test_image: bool = Field(
+        description="whether the network is adapted to the very image before it predicts it"
+    )
+    state_bytes: Count | None = Field(
+        None, description="bytes that all neurons keep between time steps, for one image"
+    )
 
     # Results
     accuracy: Fraction = Field(description="share of test images classified correctly")
@@ -101,6 +117,9 @@ class Record(Schema):
     synops_effective: NotNegative = Field(description="synaptic operations on non-zero input")
     acs: NotNegative = Field(description="accumulate operations, spikes in")
     macs: NotNegative = Field(description="multiply-accumulate operations, real numbers in")
+    ann_macs: NotNegative | None = Field(
+        None, description="multiply-accumulates of one pass of the network without spikes"
+    )
     energy_nj: NotNegative = Field(description="nanojoules at 4.6 pJ a MAC and 0.9 pJ an AC")
     parameters: Count = Field(description="parameters of the converted network")
     parameter_bytes: Count = Field(description="bytes of these parameters")
@@ -124,6 +143,24 @@ class Record(Schema):
     train_seconds: NotNegative
     train_segments: list[Session] = Field([], description="where it trained; empty if not noted")
     created: str = Field(description="ISO 8601 time of the evaluation")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_older_code(cls, fields: object) -> object:
+        """Say of records from before there was a `neuron` what only one kind of method fits.
+
+        Those with steps before T were of SRP, those without levels of direct training.
+        """
+        if not isinstance(fields, dict) or "neuron" in fields:
+            return fields
+        calibrated = fields.get("presimulation_steps", 0) != 0
+        if calibrated:
+            neuron = "gated integrate-and-fire"
+        elif fields.get("levels") is None:
+            neuron = "leaky integrate-and-fire"
+        else:
+            neuron = INTEGRATE_AND_FIRE
+        return {"neuron": neuron, "looks_at_test_image": calibrated, **fields}
 
     @field_validator("recipe", mode="before")
     @classmethod
@@ -157,6 +194,20 @@ class Record(Schema):
     def key(self) -> RecordKey:
         """What this record is about."""
         return RecordKey(*(getattr(self, name) for name in RecordKey._fields))
+
+    @property
+    def requirements(self) -> Requirements:
+        """What the method asks of the hardware and of the moment; its `division` follows.
+
+        `state_values` is left at its default: `state_bytes` says it of the network at hand.
+        """
+        return Requirements(
+            neuron=self.neuron,
+            calibration_steps=self.presimulation_steps,
+            calibration_images=self.calibration_images,
+            spike_levels=self.spike_levels,
+            looks_at_test_image=self.looks_at_test_image,
+        )
 
     def correct_array(self) -> NDArray[np.bool_]:
         """Whether each test image was classified correctly, booleans of shape `(n_test,)`."""

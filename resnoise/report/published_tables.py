@@ -39,7 +39,7 @@ def published_tables(
 
 
 def _beside(chosen: pd.DataFrame, frame: pd.DataFrame, sources: list[str]) -> Table:
-    """Rows of `frame` whose method a source reports, of the same L or τ or without saying which."""
+    """Rows of `frame` whose method a source reports, of the same L, τ or ρ or without saying which."""
     steps = sorted(frame["timesteps"].unique())
     rows = []
     by_row = frame.groupby(["label", "backend", "levels"], sort=False, dropna=False)
@@ -65,7 +65,7 @@ def _beside(chosen: pd.DataFrame, frame: pd.DataFrame, sources: list[str]) -> Ta
         labels=2,
         notes=[
             "In small print: measured less published, of the source named in the next table; where "
-            "that table gives no L, or τ in its place, the source gives none.",
+            "that table gives no L, or τ or ρ in its place, the source gives none.",
             *([_PLUS_NOTE] if frame["method"].str.endswith(_PLUS).any() else []),
         ],
         latex=False,
@@ -73,9 +73,9 @@ def _beside(chosen: pd.DataFrame, frame: pd.DataFrame, sources: list[str]) -> Ta
 
 
 def _settings(line: pd.Series) -> set[str]:
-    """What a source writes in its column L: L, or for SRP τ, whose L is then not known."""
-    tau = line["presimulation_steps"]
-    return {f"tau={tau}"} if tau else {str(line["levels"])}
+    """What a source writes in its column L: L, or calibration steps, and L is then not known."""
+    steps = line["presimulation_steps"]
+    return {f"tau={steps}", f"rho={steps}"} if steps else {str(line["levels"])}
 
 
 def _difference(measured: float | None, published: float | None) -> Cell | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import torch
@@ -10,8 +10,12 @@ from torch import Tensor, fx, nn
 from torch.utils.checkpoint import checkpoint
 
 from resnoise.config.checks import require_positive_int
-from resnoise.errors import DataError
+from resnoise.errors import ConfigError, DataError
 from resnoise.simulation.neuron import IFState
+
+Start = Callable[[nn.Module, Tensor, Tensor], IFState]
+"""What a layer may be given in place of a state: a function from its neurons, the current `[T, n]`
+that all of them receive in a simulation, and θ to the state, tensors `[n]`, to start from."""
 
 
 class RepeatOverTime(nn.Module):
@@ -34,35 +38,46 @@ class SpikingLayer(nn.Module):
         constant_input: whether the input current is the same at every step, and so comes once.
 
     Attributes:
+        bias: b, current that is added at each step, tensor of shape `[steps, C]`; None for none.
         checkpointed: whether a backward pass runs the loop over time again instead of keeping what
             it computed.
         compiled: whether the neurons run through `torch.compile`, see `compile_neurons_`.
     """
 
     threshold: Tensor
+    bias: Tensor | None
 
     def __init__(self, neurons: nn.Module, threshold: Tensor, *, constant_input: bool) -> None:
         super().__init__()
         self.neurons = neurons
         self.register_buffer("threshold", threshold)
+        self.register_buffer("bias", None)
         self.constant_input = constant_input
         self.checkpointed = False
         self.compiled = False
 
     def forward(
-        self, current: Tensor, timesteps: int, state: IFState | None
+        self, current: Tensor, timesteps: int, state: IFState | Start | None
     ) -> tuple[Tensor, IFState]:
         """Simulate `T` steps.
 
         Args:
             current: I, tensor of shape `[T·N, ...]`, or `[N, ...]` if it is constant.
             timesteps: T.
-            state: state before the first step, tensors of shape `[N, ...]`, or None for rest.
+            state: state before the first step, tensors of shape `[N, ...]`, or what gives it, see
+                `Start`, or None for rest.
 
         Returns:
             Output current θ·s(t), tensor of shape `[T·N, ...]` and the type of `current`, and the
             state after step T, in float32 at least.
+
+        Raises:
+            ConfigError: the bias is of other channels, or of fewer steps.
         """
+        before = state.steps if isinstance(state, IFState) else 0
+        constant = self.constant_input and self.bias is None
+        if self.bias is not None:
+            current = self._with_bias(current, timesteps, before)
         # Neurons are alone with themselves, so any order of memory will do. Flat, in the order they
         # lie in, they cost a library's stacking no copy, layers of all shapes share one compiled
         # kernel, and a compiler has no layout to change.
@@ -72,16 +87,36 @@ class SpikingLayer(nn.Module):
         if channels_last:
             current = current.permute(0, 2, 3, 1)
             state = _each(state, lambda x: x.permute(0, 2, 3, 1))
-        steps = 1 if self.constant_input else timesteps
+        steps = 1 if constant else timesteps
         shape = (current.shape[0] // steps, *current.shape[1:])
         current = current.reshape(steps, -1).expand(timesteps, -1)
+        if callable(state):
+            full = torch.promote_types(current.dtype, torch.float32)
+            state = state(self.neurons, current.to(full), self.threshold)
         output, state = self._simulate(current, _each(state, Tensor.flatten))
         output = output.view(-1, *shape[1:])
         state = _each(state, lambda x: x.view(shape))
         if channels_last:
             output = output.permute(0, 3, 1, 2)
             state = _each(state, lambda x: x.permute(0, 3, 1, 2))
-        return output, state
+        return output, state._replace(steps=before + timesteps)
+
+    def _with_bias(self, current: Tensor, timesteps: int, before: int) -> Tensor:
+        """`I + b(t)`, tensor of shape `[T·N, ...]`, for the T steps that follow those `before`."""
+        if before + timesteps > len(self.bias):
+            raise ConfigError(
+                f"expected at most {len(self.bias)} time steps, which there are biases for, but "
+                f"got {before + timesteps}; calibrate for more"
+            )
+        if self.bias.shape[1] != current.shape[1]:
+            raise ConfigError(
+                f"expected biases of {current.shape[1]} channels, but got {self.bias.shape[1]}; "
+                "calibrate this network"
+            )
+        steps = 1 if self.constant_input else timesteps
+        bias = self.bias[before : before + timesteps]
+        bias = bias.view(timesteps, 1, -1, *[1] * (current.dim() - 2))
+        return (current.unflatten(0, (steps, -1)) + bias.to(current.dtype)).flatten(0, 1)
 
     def _simulate(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
         arguments = (self.neurons, current, state, self.threshold)
@@ -124,10 +159,14 @@ def _compiled_run() -> Callable[..., tuple[Tensor, IFState]]:
     return torch.compile(_run, dynamic=True, recompile_limit=256)
 
 
-def _each(state: IFState | None, change: Callable[[Tensor], Tensor]) -> IFState | None:
-    if state is None:
-        return None
-    return IFState(*(None if x is None else change(x) for x in state))
+def _each(
+    state: IFState | Start | None, change: Callable[[Tensor], Tensor]
+) -> IFState | Start | None:
+    """What the neurons keep of a state, each tensor changed; anything else as it is."""
+    if not isinstance(state, IFState):
+        return state
+    kept = (state.v, state.gate, state.sent)
+    return IFState(*(None if x is None else change(x) for x in kept))
 
 
 class SpikingNetwork(nn.Module):
@@ -152,6 +191,25 @@ class SpikingNetwork(nn.Module):
         """The layers of neurons by name, in the order of computation."""
         return {name: self.body.get_submodule(name) for name in self.layers}
 
+    def set_bias_(self, bias: Mapping[str, Tensor]) -> None:
+        """Add a current of its own to every channel at every time step.
+
+        Args:
+            bias: b by name of a spiking layer, tensors of shape `[steps, C]` in the unit of θ.
+
+        Raises:
+            ConfigError: these are not the layers of this network, or they differ in steps.
+        """
+        if list(bias) != list(self.layers):
+            raise ConfigError(
+                f"expected biases of the layers {', '.join(self.layers)}, but got those of "
+                f"{', '.join(bias) or 'none'}; calibrate this network"
+            )
+        if len({len(of_layer) for of_layer in bias.values()}) != 1:
+            raise ConfigError("expected biases of all layers for the same number of time steps")
+        for name, layer in self.spiking_layers.items():
+            layer.bias = bias[name].to(layer.threshold)
+
     @property
     def rest(self) -> tuple[None, ...]:
         """The state of `body` before the first step: every layer is at rest."""
@@ -169,14 +227,15 @@ class SpikingNetwork(nn.Module):
         return {name: x for name, x in state.items() if not name.startswith(inside_neurons)}
 
     def forward(
-        self, images: Tensor, timesteps: int, state: tuple[IFState, ...] | None = None
+        self, images: Tensor, timesteps: int, state: tuple[IFState | Start, ...] | None = None
     ) -> tuple[Tensor, tuple[IFState, ...]]:
         """Simulate `T` steps with the same images at every step.
 
         Args:
             images: tensor of shape `[N, C, H, W]`.
             timesteps: T, at least 1.
-            state: one state a layer before the first step; None is rest, v(0) = θ/2.
+            state: one state a layer before the first step, or what gives it from the current that
+                the layer receives, see `Start`; None is rest, v(0) = θ/2.
 
         Returns:
             Logits of every single step, tensor of shape `[T, N, classes]` (the prediction at T is

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -10,6 +10,19 @@ from torch import Tensor
 from resnoise.config.checks import require_positive_int
 from resnoise.simulation.batching import over_images, over_time
 from resnoise.simulation.network import SpikingNetwork
+
+
+class Spent(NamedTuple):
+    """Time steps that a prediction takes of every image.
+
+    Attributes:
+        steps: of the whole network, those of a first phase included.
+        calibration: that every layer of neurons receives beforehand, to calibrate itself: layer
+            after layer, each sends these steps to the next, and sends them again when it predicts.
+    """
+
+    steps: int
+    calibration: int = 0
 
 
 class Simulation(Protocol):
@@ -24,6 +37,9 @@ class Simulation(Protocol):
     def __call__(self, images: Tensor, timesteps: int) -> Tensor:
         """From images `[N, C, H, W]` to the logits of every step that counts, `[T, N, classes]`."""
 
+    def spent(self, timesteps: int) -> Spent:
+        """What a prediction at T takes, to be counted as its cost."""
+
 
 class FromRest:
     """Simulation from rest, v(0) = θ/2: every step counts."""
@@ -33,6 +49,9 @@ class FromRest:
 
     def __call__(self, images: Tensor, timesteps: int) -> Tensor:
         return simulate(self.network, images, timesteps)
+
+    def spent(self, timesteps: int) -> Spent:
+        return Spent(timesteps)
 
 
 @torch.inference_mode()

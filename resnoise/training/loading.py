@@ -70,20 +70,23 @@ def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:
     Args:
         path: `best.json` or `last.json` of a training.
         data: where the data set is; its name and image size are taken from the checkpoint.
-        method: another method that uses the same training; default is the one that trained it.
+        method: another method that uses the same training, or can be applied to its network;
+            default is the one that trained it.
 
     Raises:
         CheckpointError: the checkpoint is damaged, or of a model that is not of this suite, or its
             recipe is not valid.
-        ConfigError: there is no such method.
+        ConfigError: there is no such method, or it cannot be applied to such a network.
         DataError: the data set is missing, incomplete or corrupt.
     """
     info = checkpoint.read_info(path)
     require_of_suite(info, path)
     recipe = recipe_of(info, path)
+    trained_by = methods.get(info.method)
+    chosen = trained_by if method is None else methods.get(method).applied_to(trained_by)
     options = replace(data, dataset=info.job.dataset, image_size=info.job.shape[-1])
     return Job(
-        method=methods.get(method or info.method),
+        method=chosen,
         training=info.job.training,
         architecture=info.job.architecture,
         data=load(options, seed=info.job.seed, augmentation=recipe.augmentation),

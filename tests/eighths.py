@@ -1,0 +1,45 @@
+"""Source networks with weights in eighths, on which float32 sums do not depend on their order."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from resnoise_baselines.qcfs import QCFS
+from torch import fx, nn
+
+from resnoise.config.recipe import ActivationConfig, Recipe
+
+THETA = 4.0
+RECIPE = Recipe(activation=ActivationConfig(levels=4, threshold=THETA))
+
+
+@torch.no_grad()
+def grid_network(model, seed=0):
+    """QCFS source network with weights in eighths, on which sums do not depend on their order."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        parameter.copy_(torch.randint(-8, 9, parameter.shape, generator=generator) / 8)
+    return QCFS().network(model, "qcfs", RECIPE).eval()
+
+
+def fully_connected():
+    return nn.Sequential(
+        nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3)
+    )
+
+
+def convolutional():
+    return nn.Sequential(
+        nn.Conv2d(2, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 4, 3), nn.ReLU(),
+        nn.AvgPool2d(2), nn.Flatten(), nn.Linear(16, 3),
+    )  # fmt: skip
+
+
+def grid_images(*shape, seed=1):
+    return torch.randint(-4, 9, shape, generator=torch.Generator().manual_seed(seed)) / 4
+
+
+def layers_of(network: fx.GraphModule) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Weights and bias of every layer of a fully connected network, in float64."""
+    weights = [p.detach().double().numpy() for p in network.parameters() if p.dim()]
+    return list(zip(weights[::2], weights[1::2], strict=True))
