@@ -47,7 +47,7 @@ def provenance() -> Provenance:
 
 def _git(*arguments: str) -> str:
     # The checkout the code is in, not the one the user stands in.
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return ""
     command = ["git", "-C", str(root), *arguments]
