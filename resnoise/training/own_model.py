@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import fx, nn
 
+from resnoise.config.checks import require_positive_int
 from resnoise.config.recipe import ActivationConfig, Recipe
 from resnoise.conversion.calibration import calibrate_thresholds_
 from resnoise.conversion.preparation import prepare
@@ -91,6 +92,9 @@ class Calibration:
     per: Literal["layer", "channel"] = "channel"
     by: Literal["max", "percentile", "mse"] = "mse"
     percentile: float = 99.9
+
+    def __post_init__(self) -> None:
+        require_positive_int("images", self.images)
 
 
 def calibrated_job(
