@@ -4,42 +4,52 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= runs/comparison
 METHODS ?= nq,qcfs,srp,direct
+# On digits a deep network shows what the methods differ in; other data sets have settings of their own.
+DIGITS := --architectures resnet20 --seeds 0,1,2 --timesteps 1,2,4 --backends norse
 JOBS   ?= $(shell getconf _NPROCESSORS_ONLN)
 ARGS   ?=
+# What asv is to call this machine, instead of its host's name; and the commits that it measures.
+MACHINE ?=
+COMMITS ?= HEAD^!
+ASV_RUN := $(BIN)/python -m benchmarks.runner $(if $(MACHINE),--machine $(MACHINE)) --show-stderr
 
-.PHONY: help compare test lint bench bench-pair smoke bench-check peers html check clean-tree clean
+.PHONY: help compare test docs docs-tables lint bench bench-pair smoke bench-check peers pages html check clean-tree clean
 
 help: ## Say what each target does.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 compare: $(VENV)/installed ## Train, convert, evaluate and compare on digits; tables in OUT.
-	$(BIN)/resnoise compare --methods $(METHODS) --jobs $(JOBS) --out $(OUT) $(ARGS)
+	$(BIN)/resnoise compare --methods $(METHODS) --jobs $(JOBS) --out $(OUT) \
+	$(if $(findstring --dataset,$(ARGS)),,$(DIGITS)) $(ARGS)
 
 test: $(VENV)/installed ## Run the tests, a file at a time on each processor, on eight at most.
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile $(ARGS)
+
+docs-tables: $(VENV)/installed ## Write the tables of the documents from the results, and check their numbers.
+	$(BIN)/python -m docs.tables
+
+docs: $(VENV)/installed ## Build the documentation as a site in .site/.
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
 
 lint: $(VENV)/installed ## Check style and formatting.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-bench: $(VENV)/installed clean-tree ## Run the asv suite on this commit, as asv installs it.
-	$(BIN)/asv machine --yes
-	$(BIN)/asv run --show-stderr $(ARGS) HEAD^!
+bench: $(VENV)/installed clean-tree ## Run the asv suite on this commit, or on COMMITS=RANGE, as asv installs it.
+	$(ASV_RUN) $(ARGS) $(COMMITS)
 
 bench-pair: $(VENV)/installed clean-tree ## Run the asv suite on BASE=COMMIT and on this commit.
 	@git rev-parse --verify --quiet "$(BASE)^{commit}" > /dev/null || { echo "error: expected \
 	BASE=COMMIT to compare with, but got '$(BASE)'" >&2; exit 1; }
-	$(BIN)/asv machine --yes
 # A benchmark that fails on one commit must not cost the figures of the other.
-	$(BIN)/asv run --show-stderr $(ARGS) $(BASE)^!; before=$$?; \
-	$(BIN)/asv run --show-stderr $(ARGS) HEAD^! && exit $$before
+	$(ASV_RUN) $(ARGS) $(BASE)^!; before=$$?; \
+	$(ASV_RUN) $(ARGS) HEAD^! && exit $$before
 
 smoke: $(VENV)/installed ## Run every benchmark once, briefly, in this environment; keep nothing.
-	$(BIN)/asv machine --yes
-	RESNOISE_SMOKE=1 $(BIN)/asv run --config asv.smoke.json --python=same --quick --dry-run --show-stderr $(ARGS)
+	RESNOISE_SMOKE=1 $(ASV_RUN) --config asv.smoke.json --python=same --quick --dry-run $(ARGS)
 
 bench-check: $(VENV)/installed ## Check that asv can read the suite.
-	$(BIN)/asv machine --yes
 	$(BIN)/asv check --python=same
 
 peers: $(VENV)/installed ## Time this package beside its peers; needs a quiet machine.
@@ -48,6 +58,10 @@ peers: $(VENV)/installed ## Time this package beside its peers; needs a quiet ma
 
 html: $(VENV)/installed ## Write the curves over commits to .asv/html; `asv preview` shows them.
 	$(BIN)/asv publish
+
+pages: $(VENV)/installed ## Write the page of each committed comparison to .pages/.
+	tail -n +2 results/tables/references.csv | while IFS=, read -r table reference; do \
+	$(BIN)/resnoise report results/tables/$$table --reference $$reference --out .pages/$$table || exit 1; done
 
 check: $(VENV)/installed ## Compare with the reference, BASE=COMMIT or LIBRARY=REQUIREMENT; fail if worse.
 	$(if $(LIBRARY),rm -rf .asv/library && $(BIN)/python -m pip install --quiet --no-deps --target .asv/library "$(LIBRARY)")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
@@ -36,30 +36,28 @@ class Spec(NamedTuple):
     """What sets one direct training apart from another; its name says all of it.
 
     Attributes:
-        loss: `"ce"` or `"tet"`.
         backend: whose neurons are trained.
         timesteps: T.
     """
 
-    loss: str
     backend: str
     timesteps: int
 
     @property
     def name(self) -> str:
-        """Name of the training, such as `direct-ce-norse-T2`."""
-        return f"direct-{self.loss}-{self.backend}-T{self.timesteps}"
+        """Name of the training, such as `direct-ce-norse-T2`; ce is for its cross-entropy."""
+        return f"direct-ce-{self.backend}-T{self.timesteps}"
 
     @classmethod
     def parse(cls, name: str) -> Spec:
         """The spec whose name this is."""
-        match = re.fullmatch(r"direct-(ce|tet)-(\w+)-T([1-9]\d*)", name)
+        match = re.fullmatch(r"direct-ce-(\w+)-T([1-9]\d*)", name)
         if match is None:
             raise ConfigError(
                 "expected the name of a direct training, such as direct-ce-norse-T2, "
                 f"but got {name!r}"
             )
-        return cls(match[1], match[2], int(match[3]))
+        return cls(match[1], int(match[2]))
 
 
 class DirectNetwork(SpikingNetwork):
@@ -109,36 +107,16 @@ def cross_entropy_of_mean(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(logits.mean(0), labels)
 
 
-def temporal_efficient_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    r"""Cross-entropy at every step, averaged, :math:`\frac1T \sum_t CE(o(t), y)`.
-
-    The paper's optional regulariser, which draws the logits to a constant, is left out (λ = 0).
-
-    Args:
-        logits: o(t) of every step, tensor of shape `[T, N, classes]`.
-        labels: y, int64 tensor of shape `[N]`.
-
-    Source: Deng et al., ICLR 2022, arXiv 2202.11946.
-    """
-    return F.cross_entropy(logits.flatten(0, 1), labels.repeat(len(logits)))
-
-
-LOSSES = {"ce": cross_entropy_of_mean, "tet": temporal_efficient_loss}
-
-
 class Direct(Method):
     """Training through time on the cross-entropy of the mean logits."""
 
     name = "direct"
     requirements = Requirements(neuron="leaky integrate-and-fire")
     trained_timesteps = (2, 4, 6)
-    objective: ClassVar[str] = "ce"
 
     def trainings(self, backend: str, timesteps: Sequence[int]) -> tuple[Training, ...]:
         return tuple(
-            Training(Spec(self.objective, backend, t).name, (t,))
-            for t in self.trained_timesteps
-            if t in timesteps
+            Training(Spec(backend, t).name, (t,)) for t in self.trained_timesteps if t in timesteps
         )
 
     def network(self, model: nn.Module, training: str, recipe: Recipe) -> DirectNetwork:
@@ -151,7 +129,7 @@ class Direct(Method):
 
     def loss(self, network: DirectNetwork, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         logits, _ = network(images, network.timesteps)
-        return LOSSES[self.objective](logits, labels), logits.mean(0)
+        return cross_entropy_of_mean(logits, labels), logits.mean(0)
 
     def validate_(
         self, network: DirectNetwork, batches: Iterable[tuple[Tensor, Tensor]], recipe: Recipe
@@ -171,10 +149,3 @@ class Direct(Method):
                 f"trained with, but got {backend!r}; train another network for it"
             )
         return AtTrainedTimesteps(network.folded(), network.timesteps)
-
-
-class DirectTET(Direct):
-    """Training through time on the cross-entropy of every step (TET)."""
-
-    name = "direct-tet"
-    objective = "tet"

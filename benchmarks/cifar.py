@@ -8,7 +8,7 @@ from pathlib import Path
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from .common import CONVERTED, OLDER, PLUS, ROOT, sweep
+from .common import CONVERTED, OLDER, PLUS, ROOT, NotAskedFor, public, sweep
 
 CHECKPOINTS = ROOT / "results" / "checkpoints"
 DATASETS = sweep(["cifar100", "cifar10"])
@@ -27,16 +27,12 @@ class CifarErrorRate:
         folder = os.environ.get("RESNOISE_DATA")
         if folder is None:
             return {}
-        try:
-            from resnoise.errors import ResnoiseError
-        except OLDER:
-            return {}
         error_rates = {}
         for dataset, method in product(DATASETS, METHODS):
             try:
                 accuracies = _accuracies(dataset, method, Path(folder))
             # An older commit may know neither the method nor what its checkpoint says.
-            except (*OLDER, ResnoiseError):
+            except (*OLDER, public("ResnoiseError")):
                 continue
             for timesteps in TIMESTEPS:
                 error_rates[dataset, method, timesteps] = 1 - accuracies[timesteps - 1]
@@ -45,11 +41,12 @@ class CifarErrorRate:
     setup_cache.timeout = 3600
 
     def setup(self, error_rates, dataset, method, timesteps) -> None:
+        if "RESNOISE_DATA" not in os.environ:
+            raise NotAskedFor("RESNOISE_DATA names no folder with CIFAR")
         cell = (dataset, method, timesteps)
         if cell not in error_rates:
             raise SkipNotImplemented(
-                f"needs {dataset} in the folder RESNOISE_DATA and a checkpoint of {method} in "
-                f"{CHECKPOINTS / dataset}"
+                f"this commit cannot read the checkpoint of {method} in {CHECKPOINTS / dataset}"
             )
         self.error_rate = error_rates[cell]
 
@@ -59,13 +56,7 @@ class CifarErrorRate:
 
 def _accuracies(dataset: str, method: str, folder: Path) -> list[float]:
     """On the test images, after 1, 2, ... time steps."""
-    from resnoise.accuracy import simulated_accuracies
-    from resnoise.grid import DataOptions
-    from resnoise.runs import job_of
-
-    from resnoise import methods
-
-    (training,) = methods.get(method).trainings("reference", TIMESTEPS)
+    (training,) = public("methods").get(method).trainings("reference", TIMESTEPS)
     path = CHECKPOINTS / dataset / training.name / "best.json"
-    job = job_of(path, DataOptions(dataset, folder, download=False), method)
-    return simulated_accuracies(job, job.load(path), job.data.test, max(TIMESTEPS))
+    job = public("job_of")(path, public("DataOptions")(dataset, folder, download=False), method)
+    return public("simulated_accuracies")(job, job.load(path), job.data.test, max(TIMESTEPS))

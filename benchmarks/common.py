@@ -1,4 +1,4 @@
-"""What the suites share: parameter lists and the predicate that skips.
+"""What the suites share: parameter lists, public names of `resnoise`, and what is skipped.
 
 asv imports a suite anew for every combination of its parameters, so nothing here imports PyTorch.
 The lists are the same whatever is installed, so that results of machines and commits line up; what
@@ -10,16 +10,12 @@ from __future__ import annotations
 import os
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 # Whether this run is only to see that everything works, and its figures are thrown away.
 SMOKE = os.environ.get("RESNOISE_SMOKE") == "1"
-
-
-# What a commit raises that is from before a module, a name or an argument that the suite uses. A
-# smoke run measures the commit that the suite is of, which lacks nothing: there it is a fault.
-OLDER: tuple[type[Exception], ...] = () if SMOKE else (ImportError, AttributeError, TypeError)
 
 
 def sweep(values: list) -> list:
@@ -29,7 +25,7 @@ def sweep(values: list) -> list:
 
 CONVERTED = ["nq", "qcfs", "srp"]
 PLUS = ["nq-plus", "qcfs-plus", "srp-plus", "srp-nq-plus"]
-METHODS = [*CONVERTED, "direct", "direct-tet"]
+METHODS = [*CONVERTED, "direct"]
 BACKENDS = ["reference", "norse", "snntorch"]
 ARCHITECTURES = sweep(["resnet20", "digits-cnn"])
 # Where every backend must give the same; the costs are measured on all of them in a smoke run too.
@@ -39,13 +35,56 @@ BACKENDS_THAT_AGREE = sweep(BACKENDS)
 ROOT = Path(__file__).resolve().parent.parent
 FIXED_WEIGHTS = ROOT / "results" / "check" / "digits" / "best.json"
 
+# What a suite asks of a commit that has the names but not their arguments or attributes of today. A
+# smoke run measures the commit that the suite is of, which lacks nothing: there it is a fault.
+OLDER: tuple[type[Exception], ...] = (
+    () if SMOKE else (SkipNotImplemented, AttributeError, TypeError)
+)
 
-def require(*modules: str, backend: str = "reference") -> None:
-    """Skip if this commit lacks one of `modules`, or this environment a backend's library."""
-    for name in (*modules, "resnoise.prepare", "resnoise.datasets", "resnoise.backends"):
+# Where older commits had what is public today. A name that moves inside the package needs no line.
+OLD_HOMES = {
+    "DataOptions": "grid.DataOptions",
+    "Plan": "grid.Grid",
+    "RecordStore": "store.RecordStore",
+    "RunOptions": "compare.Workplace",
+    "Trainer": "train.Trainer",
+    "job_of": "runs.job_of",
+    "metrics.conversion_gap": "metrics.reach.conversion_gap",
+    "metrics.timesteps_to_reach": "metrics.reach.timesteps_to_reach",
+    "simulated_accuracies": "accuracy.simulated_accuracies",
+}
+
+
+class NotAskedFor(SkipNotImplemented):
+    """A skip for want of something that only the user can give, such as a data set."""
+
+
+def public(name: str) -> Any:
+    """A public name of `resnoise`, such as `Plan` or `metrics.alternate`, or what it was before.
+
+    Raises:
+        SkipNotImplemented: the measured commit has it nowhere; in a smoke run the ImportError.
+    """
+    try:
+        return _look_up(name)
+    except ImportError as error:
         try:
-            import_module(name)
-        except OLDER as error:
-            raise SkipNotImplemented(f"this commit cannot import {name}: {error}") from error
-    if backend not in import_module("resnoise.backends").available():
-        raise SkipNotImplemented(f"{backend} is not installed")
+            return _look_up(OLD_HOMES.get(name, name))
+        except ImportError:
+            if SMOKE:
+                raise error from None
+            raise SkipNotImplemented(f"this commit has no resnoise.{name}: {error}") from error
+
+
+def _look_up(name: str) -> Any:
+    home, _, last = f"resnoise.{name}".rpartition(".")
+    try:
+        return getattr(import_module(home), last)
+    except AttributeError:  # a module that nothing has imported yet
+        return import_module(f"{home}.{last}")
+
+
+def require_backend(name: str) -> None:
+    """Skip if this commit has no such backend, or this environment not its library."""
+    if name not in public("backends").available():
+        raise SkipNotImplemented(f"{name} is not installed")

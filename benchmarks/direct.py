@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tempfile
 
-from .common import BACKENDS, SMOKE, require, sweep
+from asv_runner.benchmarks.mark import SkipNotImplemented
+
+from .common import BACKENDS, SMOKE, public, require_backend, sweep
 from .inputs import peak_memory
 from .training import make_trainer
 
@@ -18,7 +20,9 @@ class _Suite:
     param_names = ("backend", "timesteps")
 
     def setup(self, backend, timesteps) -> None:
-        require("resnoise.train", "resnoise.methods", "baselines.direct", backend=backend)
+        require_backend(backend)
+        if "direct" not in public("methods").names():
+            raise SkipNotImplemented("this commit does not train spiking networks directly")
         self.folder = tempfile.TemporaryDirectory()
         name = f"direct-ce-{backend}-T{timesteps}"
         trainer = make_trainer("direct", "digits-cnn", self.folder.name, training=name)

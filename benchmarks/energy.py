@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from .common import BACKENDS_THAT_AGREE, FIXED_WEIGHTS, OLDER, sweep
+from .common import BACKENDS_THAT_AGREE, FIXED_WEIGHTS, OLDER, SMOKE, public, sweep
+
+if TYPE_CHECKING:
+    from torch.fx import GraphModule
+
+    from resnoise import Job
 
 TIMESTEPS = sweep([1, 2, 4, 8])
+
+
+class Activities(NamedTuple):
+    """What the benchmarks hand out: fields of `resnoise.metrics.Activity` by backend and T."""
+
+    cells: dict[tuple[str, int], dict[str, float]]
+    why_none: str = ""
 
 
 class Energy:
@@ -17,34 +35,16 @@ class Energy:
     params = (BACKENDS_THAT_AGREE, TIMESTEPS)
     param_names = ("backend", "timesteps")
 
-    def setup_cache(self) -> dict[tuple[str, int], dict[str, float]]:
+    def setup_cache(self) -> Activities:
         try:
-            from resnoise.grid import DataOptions
-            from resnoise.runs import job_of
-
-            from resnoise.backends import available
-            from resnoise.metrics import ActivityMeter
-        except OLDER:
-            return {}
-        if not hasattr(ActivityMeter, "counting"):  # or from when it was called `batch`
-            return {}
-        job = job_of(FIXED_WEIGHTS, DataOptions("digits"))
-        network = job.load(FIXED_WEIGHTS)
-        images, _ = job.data.test.batch(range(len(job.data.test)))
-        activities = {}
-        for backend in available():
-            simulation = job.method.simulation(network, backend)
-            meter = ActivityMeter(simulation.network)
-            with meter.counting():
-                simulation(images, max(TIMESTEPS))
-            for timesteps in TIMESTEPS:
-                activities[backend, timesteps] = meter.activity(timesteps)._asdict()
-        return activities
+            return _simulate()
+        except OLDER as error:
+            return Activities({}, str(error))
 
     def setup(self, activities, backend, timesteps) -> None:
-        if (backend, timesteps) not in activities:
-            raise SkipNotImplemented(f"this commit or environment has no simulation on {backend}")
-        self.activity = activities[backend, timesteps]
+        if (backend, timesteps) not in activities.cells:
+            raise SkipNotImplemented(activities.why_none or f"{backend} is not installed")
+        self.activity = activities.cells[backend, timesteps]
 
     def track_synops_effective(self, activities, backend, timesteps) -> float:
         return self.activity["synops_effective"]
@@ -63,3 +63,38 @@ Energy.track_synops_effective.unit = "operations"
 Energy.track_accumulates.unit = "operations"
 Energy.track_firing_rate.unit = "spikes a neuron and step"
 Energy.track_energy.unit = "nJ"
+
+
+def _fixed_network() -> tuple[Job, GraphModule]:
+    """The committed network, and the job that it was trained for."""
+    job_of, data = public("job_of"), public("DataOptions")("digits")
+    try:
+        job = job_of(FIXED_WEIGHTS, data)
+        return job, job.load(FIXED_WEIGHTS)
+    except public("ResnoiseError"):
+        if SMOKE:
+            raise
+        # Commits from before checkpoints were sealed refuse the seal: they get a copy without.
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(FIXED_WEIGHTS.parent, folder, dirs_exist_ok=True)
+            path = Path(folder, FIXED_WEIGHTS.name)
+            unsealed = json.loads(path.read_text())
+            del unsealed["digest"]
+            path.write_text(json.dumps(unsealed))
+            job = job_of(path, data)
+            return job, job.load(path)
+
+
+def _simulate() -> Activities:
+    job, network = _fixed_network()
+    images, _ = job.data.test.batch(range(len(job.data.test)))
+    cells = {}
+    for backend in public("backends").available():
+        simulation = job.method.simulation(network, backend)
+        meter = public("metrics.ActivityMeter")(simulation.network)
+        # `batch` is what older commits called it.
+        with meter.counting() if hasattr(meter, "counting") else meter.batch():
+            simulation(images, max(TIMESTEPS))
+        for timesteps in TIMESTEPS:
+            cells[backend, timesteps] = meter.activity(timesteps)._asdict()
+    return Activities(cells)

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from .common import OLDER, SMOKE
+from .common import SMOKE
 
 
 class Import:
@@ -22,7 +22,7 @@ class Import:
     def setup(self, module: str) -> None:
         try:
             found = find_spec(module)
-        except OLDER:  # of the package that it is in
+        except ImportError:  # of the package that it is in
             found = None
         if found is None:
             raise SkipNotImplemented(f"this commit has no {module}")

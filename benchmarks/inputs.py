@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from asv_runner.benchmarks.mark import SkipNotImplemented
 from torch import Tensor, fx
 
-from .common import OLDER
+from .common import public
 
-try:
-    from resnoise import models, prepare
-    from resnoise.datasets import ImageData, LabelledImages, Normalisation, Split
-except OLDER:  # a commit from before these existed; `common.require` skips
-    models = ImageData = None
+if TYPE_CHECKING:
+    from resnoise.datasets import ImageData
 
 
 def image_shape(architecture: str) -> tuple[int, int, int]:
@@ -26,7 +23,8 @@ def image_shape(architecture: str) -> tuple[int, int, int]:
 
 def source_network(architecture: str) -> fx.GraphModule:
     """A source network with freshly drawn weights."""
-    return prepare(models.build(architecture, classes=10, shape=image_shape(architecture))).eval()
+    shape = image_shape(architecture)
+    return public("prepare")(public("models").build(architecture, classes=10, shape=shape)).eval()
 
 
 def random_images(architecture: str, batch: int) -> Tensor:
@@ -42,19 +40,19 @@ def random_data(architecture: str, train: int, validation: int) -> ImageData:
     count = train + validation
     generator = torch.Generator().manual_seed(0)
     classes = tuple(str(digit) for digit in range(10))
-    images = LabelledImages(
+    images = public("datasets.LabelledImages")(
         torch.randint(0, 256, (count, *shape), dtype=torch.uint8, generator=generator),
         np.arange(count) % len(classes),
         classes,
-        Normalisation((0.5,) * shape[0], (0.25,) * shape[0]),
+        public("datasets.Normalisation")((0.5,) * shape[0], (0.25,) * shape[0]),
     )
-    positions = np.arange(count)
-    held_out = Split(images, positions[train:])
-    return ImageData(
+    split, positions = public("datasets.Split"), np.arange(count)
+    held_out = split(images, positions[train:])
+    return public("datasets.ImageData")(
         name="random",
         classes=classes,
         shape=shape,
-        train=Split(images, positions[:train]),
+        train=split(images, positions[:train]),
         validation=held_out,
         test=held_out,
         sha256="0" * 64,
@@ -63,7 +61,7 @@ def random_data(architecture: str, train: int, validation: int) -> ImageData:
 
 def peak_memory(function: Callable[[], object]) -> float:
     """Peak memory of a call in MiB; skips where the system does not tell."""
-    peak = import_module("resnoise.metrics").peak_memory_mib(function, "cpu")
+    peak = public("metrics.peak_memory_mib")(function, "cpu")
     if peak is None:
         raise SkipNotImplemented("this system does not tell the peak of a process's memory")
     return peak

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from .common import ARCHITECTURES, BACKENDS, OLDER, SMOKE, require, sweep
+from .common import ARCHITECTURES, BACKENDS, SMOKE, public, require_backend, sweep
 from .inputs import random_images, source_network
-
-try:
-    from resnoise import convert, simulate
-    from resnoise.metrics import alternate, overhead_ratio, plain_network
-except OLDER:  # a commit from before these existed
-    pass
 
 TIMESTEPS = sweep([1, 4])
 BATCHES = sweep([1, 64])
@@ -28,8 +22,9 @@ class Simulation:
     param_names = ("backend", "architecture", "timesteps", "batch")
 
     def setup(self, backend, architecture, timesteps, batch) -> None:
-        require("resnoise.convert", "resnoise.simulate", backend=backend)
-        network = convert(source_network(architecture), backend)
+        require_backend(backend)
+        simulate = public("simulate")
+        network = public("convert")(source_network(architecture), backend)
         images = random_images(architecture, batch)
         self.simulate = lambda: simulate(network, images, timesteps)
 
@@ -47,11 +42,12 @@ class OverheadRatio:
     unit = "times a forward pass"
 
     def setup(self, backend, architecture, timesteps, batch) -> None:
-        require("resnoise.convert", "resnoise.metrics", backend=backend)
+        require_backend(backend)
+        simulate = public("simulate")
         source = source_network(architecture)
         images = random_images(architecture, batch)
-        plain = plain_network(source)
-        network = convert(source, backend)
+        plain = public("metrics.plain_network")(source)
+        network = public("convert")(source, backend)
         self.functions = {
             "spiking": lambda: simulate(network, images, timesteps),
             "plain": torch.inference_mode()(lambda: plain(images)),
@@ -59,8 +55,9 @@ class OverheadRatio:
 
     def track_overhead_ratio(self, backend, architecture, timesteps, batch) -> float:
         repeats = 1 if SMOKE else 15
+        alternate = public("metrics.alternate")
         times = alternate(self.functions, repeats=repeats, warmup=2, device="cpu")
-        return overhead_ratio(times["spiking"], times["plain"], timesteps)
+        return public("metrics.overhead_ratio")(times["spiking"], times["plain"], timesteps)
 
 
 class LongOverheadRatio(OverheadRatio):

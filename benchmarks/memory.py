@@ -7,13 +7,8 @@ from statistics import median
 
 import torch
 
-from .common import ARCHITECTURES, BACKENDS, OLDER, SMOKE, require, sweep
+from .common import ARCHITECTURES, BACKENDS, SMOKE, public, require_backend, sweep
 from .inputs import peak_memory, random_images, source_network
-
-try:
-    from resnoise import convert, simulate
-except OLDER:  # a commit from before these existed; `require` skips
-    convert = simulate = None
 
 TIMESTEPS = sweep([1, 4, 16])
 BATCH = 64
@@ -26,9 +21,10 @@ def simulation(backend: str, architecture: str, batch: int) -> Callable[[int], o
 
     It has run once: what the libraries allocate once is not the simulation's.
     """
-    require("resnoise.convert", "resnoise.metrics", backend=backend)
+    require_backend(backend)
+    simulate = public("simulate")
     source = source_network(architecture).to(memory_format=torch.channels_last)
-    network = convert(source, backend)
+    network = public("convert")(source, backend)
     images = random_images(architecture, batch)
     simulate(network, images, max(TIMESTEPS))
     return lambda timesteps: simulate(network, images, timesteps)

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from .common import ARCHITECTURES, BACKENDS, OLDER, SMOKE, require
+from .common import ARCHITECTURES, BACKENDS, SMOKE, public, require_backend
 from .inputs import random_data, random_images, source_network
 
-try:
-    from resnoise.train import Trainer
-
-    from resnoise import ExecutionConfig, Job, Recipe, convert, induce, methods
-    from resnoise.metrics import alternate
-except OLDER:  # a commit from before these existed
-    Trainer = None
+if TYPE_CHECKING:
+    from resnoise import Trainer
 
 # CIFAR-10 holds out a tenth for induction; the same proportion, at a hundredth of its size.
 TRAIN_IMAGES = 448
@@ -28,11 +23,10 @@ def make_trainer(
     method: str, architecture: str, folder: str, *, training: str | None = None, bf16: bool = False
 ) -> Trainer:
     """A trainer on random images; `training` is the method's name unless it has several."""
-    if Trainer is None:
-        raise SkipNotImplemented("this commit has no trainer that this suite can use")
     data = random_data(architecture, TRAIN_IMAGES, VALIDATION_IMAGES)
-    job = Job(methods.get(method), training or method, architecture, data, Recipe(epochs=99))
-    return Trainer(job, Path(folder) / method, ExecutionConfig(bf16=bf16))
+    of, recipe = public("methods").get(method), public("Recipe")(epochs=99)
+    job = public("Job")(of, training or method, architecture, data, recipe)
+    return public("Trainer")(job, Path(folder) / method, public("ExecutionConfig")(bf16=bf16))
 
 
 class _Suite:
@@ -51,7 +45,6 @@ class Epoch(_Suite):
     param_names = ("method", "architecture")
 
     def setup(self, method, architecture) -> None:
-        require("resnoise.train", "resnoise.methods")
         self.folder = tempfile.TemporaryDirectory()
         self.trainer = make_trainer(method, architecture, self.folder.name)
         self.trainer.run_epoch()  # the first has no noise yet, and warms up
@@ -73,7 +66,6 @@ class EpochOfNQ:
     unit = "times an epoch of QCFS"
 
     def setup(self, architecture, bf16) -> None:
-        require("resnoise.train", "resnoise.methods")
         self.folder = tempfile.TemporaryDirectory()
         self.epochs = {
             name: make_trainer(name, architecture, self.folder.name, bf16=bf16).run_epoch
@@ -87,7 +79,7 @@ class EpochOfNQ:
         """Median seconds of an epoch of NQ over those of QCFS."""
         repeats = 1 if SMOKE else 5
         # The first epoch has no noise yet and warms up.
-        times = alternate(self.epochs, repeats=repeats, warmup=1, device="cpu")
+        times = public("metrics.alternate")(self.epochs, repeats=repeats, warmup=1, device="cpu")
         return times["nq"].median_s / times["qcfs"].median_s
 
 
@@ -98,7 +90,7 @@ class Induction(_Suite):
     param_names = ("architecture",)
 
     def setup(self, architecture) -> None:
-        require("resnoise.induction")
+        induce = public("induce")
         network = source_network(architecture)
         batch = (random_images(architecture, 64), torch.zeros(64, dtype=torch.int64))
         self.induce = lambda: induce(network, [batch], timesteps=4)
@@ -113,7 +105,8 @@ class Conversion(_Suite):
     param_names = ("architecture", "backend")
 
     def setup(self, architecture, backend) -> None:
-        require("resnoise.convert", backend=backend)
+        require_backend(backend)
+        convert = public("convert")
         network = source_network(architecture)
         self.convert = lambda: convert(network, backend)
         self.convert()

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from resnoise.analysis.significance import Reference
 from resnoise.records.record import Record
 from resnoise.records.store import RecordStore
 from tests.made_up import make_record
 
 IMAGES = 300
+NQ = Reference("nq")
 
 
 def record(method: str, right: int, *, fold: int | None = None, **changes) -> Record:

@@ -1,9 +1,14 @@
 """What all tests share."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 
 from tests.comparisons import three_folds
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure():
@@ -28,3 +33,12 @@ def uninterrupted(tmp_path_factory):
     directory = tmp_path_factory.mktemp("uninterrupted")
     train(tiny_job(), directory)
     return directory
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A copy of the package as a commit from before the gate has it: without `resnoise.check`."""
+    ignored = shutil.ignore_patterns("__pycache__", "check")
+    for package in ("resnoise", "baselines"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
+    return tmp_path

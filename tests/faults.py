@@ -2,22 +2,30 @@
 
     python tests/faults.py --runs 10 --parts exact,trained,time
 
-plants each in a clone of this repository's HEAD, runs `resnoise check --base HEAD` there, and
-prints a line a fault: how often each part of the gate said that something is worse.
+plants each in a clone of this repository's HEAD, compares it there with HEAD, and prints a line a
+fault: how often each part of the gate said that something is worse. For the exact part HEAD is
+measured once, as a reference; the others measure it beside each fault.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from resnoise.check import gate, recorded, trees
+from resnoise.check.trees import Side
+
 ROOT = Path(__file__).resolve().parent.parent
 CHECK = [sys.executable, "-c", "from resnoise.cli import main; main()", "check"]
 NEURONS = "resnoise/backends/reference.py"
+TRAINER = "resnoise/training/trainer.py"
+AUGMENTATION = "resnoise/datasets/augment.py"
+ACTIVATION = "resnoise/conversion/activation.py"
 
 # name -> replacements of (file, text, text in its place)
 FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
@@ -64,6 +72,99 @@ FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ),
     ),
     "SRP without its gate": (("baselines/srp.py", "threshold)._replace(gate=gate)", "threshold)"),),
+    # Of training.
+    "noise of every epoch from one seed": (
+        (TRAINER, 'generator_for(seed, "noise", epoch)', 'generator_for(seed, "noise")'),
+    ),
+    "cosine once an epoch": ((TRAINER, "epoch - 1 + index / steps", "epoch - 1"),),
+    "induction ignores the recipe's T": (
+        ("resnoise/methods/conversion_method.py", "recipe.induction.timesteps", "4"),
+    ),
+    "noise with the other sign": (
+        (ACTIVATION, "self.ramp * self.sigma,", "-self.ramp * self.sigma,"),
+    ),
+    "mean error added, not taken off": ((ACTIVATION, "a = a - (self.ramp", "a = a + (self.ramp"),),
+    "no gradient through the clipping of λ": (
+        (ACTIVATION, "grad_threshold -= (grad_z * z)", "grad_threshold -= 0 * (grad_z * z)"),
+    ),
+    "noise whole from the first epoch": (
+        (
+            "resnoise/training/schedule.py",
+            "min(1.0, epoch / growing) if growing else 1.0",
+            "1.0",
+        ),
+    ),
+    "σ² not averaged": (
+        (
+            "resnoise/methods/induction.py",
+            "averaging if layer.sigma > 0 else 0.0",
+            "0.0",
+        ),
+    ),
+    "SGD without momentum": ((TRAINER, "momentum=recipe.momentum", "momentum=0.0"),),
+    "weight decay of λ whatever the switch": (
+        (TRAINER, "recipe.weight_decay if decayed else 0.0", "recipe.weight_decay"),
+    ),
+    "the last epoch is the best": ((TRAINER, "accuracies[-1] == max(accuracies)", "accuracies"),),
+    # Of data.
+    "other images validate": (
+        ("resnoise/datasets/splits.py", "random_state=seed,", "random_state=seed + 1,"),
+    ),
+    "validation images are trained on": (
+        (
+            "resnoise/datasets/splits.py",
+            "return np.sort(train), np.sort(validation)",
+            "return np.arange(len(labels)), np.sort(validation)",
+        ),
+    ),
+    "no order of the images drawn": (
+        (
+            "resnoise/datasets/loader.py",
+            "torch.randperm(self.length, generator=self.generator)",
+            "torch.arange(self.length)",
+        ),
+    ),
+    "flips a quarter of the images": (
+        (
+            "resnoise/datasets/augment.py",
+            "generator=generator) < 0.5",
+            "generator=generator) < 0.25",
+        ),
+    ),
+    "cutout of half the side": ((AUGMENTATION, "side = height // 2", "side = height // 4"),),
+    # Of evaluation.
+    "accuracy over whole batches alone": (
+        (
+            "resnoise/evaluation/accuracy.py",
+            "        right += (predictions(simulation(images, timesteps)) == labels).sum(1)",
+            "        if len(labels) == job.recipe.batch_size:\n"
+            "            right += (predictions(simulation(images, timesteps)) == labels).sum(1)",
+        ),
+    ),
+    "agreement with the labels": (
+        (
+            "resnoise/evaluation/evaluator.py",
+            "agreement(predicted[timesteps - 1], source.predictions)",
+            "agreement(predicted[timesteps - 1], images.labels)",
+        ),
+    ),
+    "an accumulate at 0.1 pJ": (("resnoise/metrics/energy.py", "AC_PJ = 0.9", "AC_PJ = 0.1"),),
+    "exact interval for Wilson's": (
+        ("resnoise/analysis/statistics.py", 'method="wilson"', 'method="exact"'),
+    ),
+    "Bonferroni for Holm": (
+        ("resnoise/analysis/statistics.py", "np.arange(len(p), 0, -1)", "len(p)"),
+    ),
+    "shared training images not corrected for": (
+        ("resnoise/analysis/statistics.py", "1 + len(values) * test_to_train", "1"),
+    ),
+    "McNemar one-sided": (
+        (
+            "resnoise/analysis/paired_tests.py",
+            "np.abs(sums) >= abs(values.sum())",
+            "sums >= abs(values.sum())",
+        ),
+    ),
 }
 
 
@@ -90,21 +191,24 @@ def main() -> None:
     parser.add_argument("--parts", default="exact,trained,time")
     parser.add_argument("--faults", default=",".join(FAULTS))
     options = parser.parse_args()
-    for fault in options.faults.split(","):
-        with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
+        reference = Path(folder) / "reference.json"
+        if "exact" in options.parts:
+            recorded.write(reference, trees.measure(Side(ROOT), ROOT / gate.WEIGHTS, ["exact"]))
+        for fault in options.faults.split(","):
             tree = Path(folder) / "tree"
             subprocess.run(["git", "clone", "--quiet", str(ROOT), str(tree)], check=True)
             plant(tree, fault)
             for part in options.parts.split(","):
-                runs = [
-                    run_check(tree, "--base", "HEAD", "--parts", part) for _ in range(options.runs)
-                ]
+                before = ("--reference", str(reference)) if part == "exact" else ("--base", "HEAD")
+                runs = [run_check(tree, *before, "--parts", part) for _ in range(options.runs)]
                 broken = [run for run in runs if run.returncode not in (0, 1)]
                 if broken:
                     sys.exit(broken[0].stderr)
                 caught = sum(run.returncode for run in runs)
                 print(f"{fault}: {part}: {caught} of {len(runs)}", flush=True)
                 print(runs[-1].stdout, file=sys.stderr, flush=True)
+            shutil.rmtree(tree)
 
 
 if __name__ == "__main__":

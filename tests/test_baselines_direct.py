@@ -7,10 +7,8 @@ import pytest
 import torch
 from resnoise_baselines.direct import (
     Direct,
-    DirectTET,
     Spec,
     cross_entropy_of_mean,
-    temporal_efficient_loss,
 )
 from torch import nn
 
@@ -41,7 +39,7 @@ def convolutional():
 
 
 def direct(model, backend, timesteps=4):
-    return Direct().network(model, Spec("ce", backend, timesteps).name, RECIPE)
+    return Direct().network(model, Spec(backend, timesteps).name, RECIPE)
 
 
 def step(x):
@@ -108,13 +106,11 @@ def test_training_step_equals_loop_by_hand(backend, layout):
     got, _ = network(images(6).contiguous(memory_format=layout), 4)
     torch.testing.assert_close(got, expected)
 
-    for objective in (cross_entropy_of_mean, temporal_efficient_loss):
-        for logits, net in ((got, network), (expected, model)):
-            net.zero_grad()
-            objective(logits, labels).backward(retain_graph=True)
-        for parameter, by_name in zip(network.parameters(), model.parameters(), strict=True):
-            assert by_name.grad.abs().max() > 1e-4
-            torch.testing.assert_close(parameter.grad, by_name.grad, rtol=1e-4, atol=1e-6)
+    cross_entropy_of_mean(got, labels).backward()
+    cross_entropy_of_mean(expected, labels).backward()
+    for parameter, by_name in zip(network.parameters(), model.parameters(), strict=True):
+        assert by_name.grad.abs().max() > 1e-4
+        torch.testing.assert_close(parameter.grad, by_name.grad, rtol=1e-4, atol=1e-6)
 
 
 @every_backend
@@ -152,27 +148,22 @@ def log_softmax(logits):
     return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
 
 
-def test_losses_equal_their_formulas():
+def test_loss_equals_its_formula():
     logits = torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 2, 1, 1, 0])
     o, n, y = logits.double().numpy(), np.arange(5), labels.numpy()
     ce = -log_softmax(o.mean(0))[n, y].mean()
-    tet = -np.mean([log_softmax(o[t])[n, y].mean() for t in range(4)])
     assert cross_entropy_of_mean(logits, labels).item() == pytest.approx(ce, rel=1e-6)
-    assert temporal_efficient_loss(logits, labels).item() == pytest.approx(tet, rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("method", "objective"),
-    [(Direct(), cross_entropy_of_mean), (DirectTET(), temporal_efficient_loss)],
-)
-def test_methods_train_with_their_loss_at_their_timesteps(method, objective):
+def test_trains_with_its_loss_at_its_timesteps():
+    method = Direct()
     (training,) = method.trainings("reference", (6,))
     network = method.network(convolutional(), training.name, RECIPE).eval()
     labels = torch.tensor([0, 1, 2])
     loss, prediction = method.loss(network, images(3), labels)
     logits, _ = network(images(3), 6)
-    assert loss == objective(logits, labels)
+    assert loss == cross_entropy_of_mean(logits, labels)
     assert torch.equal(prediction, logits.mean(0))
 
 
@@ -180,9 +171,7 @@ def test_one_training_for_each_timestep_and_backend():
     names = [(t.name, t.timesteps) for t in Direct().trainings("norse", (1, 2, 4, 8))]
     assert names == [("direct-ce-norse-T2", (2,)), ("direct-ce-norse-T4", (4,))]
     assert Direct().trainings("norse", (1, 8, 16)) == ()
-    (tet,) = DirectTET().trainings("snntorch", (6,))
-    assert tet.name == "direct-tet-snntorch-T6"
-    assert Spec.parse(tet.name) == Spec("tet", "snntorch", 6)
+    assert Spec.parse("direct-ce-snntorch-T6") == Spec("snntorch", 6)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +217,7 @@ def test_validation_counts_right_predictions():
 def test_trains_on_digits_and_loads_again(backend, tmp_path):
     job = Job(
         Direct(),
-        Spec("ce", backend, 2).name,
+        Spec(backend, 2).name,
         "digits-cnn",
         datasets.load("digits", seed=0),
         Recipe(epochs=1, batch_size=32, learning_rate=0.1, warmup_epochs=0.2),

@@ -164,7 +164,7 @@ def test_what_is_not_calibrated_is_refused():
     with pytest.raises(ConfigError, match="has no biases yet; call its `calibrate_`"):
         simulation(grid_images(2, 6), 3)
     simulation.calibrate_(grid_images(4, 6), 3)
-    with pytest.raises(ConfigError, match="at most 3 time steps, .* but got 4"):
+    with pytest.raises(ConfigError, match=r"at most 3 time steps, .* but got 4"):
         simulation(grid_images(2, 6), 4)
     with pytest.raises(ConfigError, match="`timesteps` to be an integer larger than 0, but got 0"):
         simulation.calibrate_(grid_images(4, 6), 0)

@@ -1,17 +1,22 @@
 """The suites: what they skip, what they agree on, and the functions that were made for them."""
 
+import ast
+import functools
+import json
 import os
 import subprocess
 import sys
+import types
+from pathlib import Path
 
 import pytest
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
+import resnoise
 from benchmarks import accuracy, cifar, common, direct, energy, imports, latency, memory, training
 from resnoise import backends
 from resnoise.errors import CheckpointError
-from resnoise.metrics import ActivityMeter
-from resnoise.metrics.fidelity import conversion_gap, timesteps_to_reach
+from resnoise.metrics import ActivityMeter, conversion_gap, timesteps_to_reach
 from tests.made_up import make_record
 
 SUITES = (accuracy, cifar, direct, energy, imports, latency, memory, training)
@@ -21,6 +26,18 @@ CLASSES = [
     for name, value in vars(module).items()
     if hasattr(value, "params") and value.__module__ == module.__name__ and not name.startswith("_")
 ]
+# What a type may be imported from, which happens only for type checkers.
+OUTSIDE = ("resnoise", "resnoise.datasets")
+PUBLIC = sorted(
+    {
+        node.args[0].value
+        for path in Path(common.ROOT, "benchmarks").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "public"
+        if isinstance(node.args[0], ast.Constant)
+    }
+    - set(common.OLD_HOMES)
+)
 
 
 @pytest.mark.parametrize("suite", CLASSES, ids=lambda suite: suite.__qualname__)
@@ -43,26 +60,75 @@ def test_parameters_are_all_known_to_the_package():
 
 def test_a_library_that_is_missing_is_skipped_and_not_failed(monkeypatch):
     monkeypatch.setattr(backends, "available", lambda: ["reference"])
-    common.require(backend="reference")
+    common.require_backend("reference")
     with pytest.raises(SkipNotImplemented, match="norse is not installed"):
-        common.require(backend="norse")
+        common.require_backend("norse")
 
 
-def test_a_module_that_an_old_commit_lacks_is_skipped_and_not_failed():
-    with pytest.raises(SkipNotImplemented, match=r"resnoise\.future"):
-        common.require("resnoise.future")
+@pytest.mark.parametrize("name", [*common.OLD_HOMES, *PUBLIC])
+def test_the_suite_asks_for_names_that_are_public(monkeypatch, name):
+    monkeypatch.setattr(common, "OLD_HOMES", {})
+    assert common.public(name) is not None
+
+
+def test_an_older_commit_has_a_public_name_at_its_old_home(monkeypatch):
+    old = types.ModuleType("resnoise.grid")
+    old.Grid = object()
+    monkeypatch.setitem(sys.modules, "resnoise.grid", old)
+    monkeypatch.delitem(resnoise._HOMES, "Plan")
+    monkeypatch.delitem(vars(resnoise), "Plan", raising=False)
+    assert common.public("Plan") is old.Grid
+
+
+@pytest.mark.parametrize("name", ["future", "Future", "metrics.future", "future.Future"])
+def test_a_name_that_a_commit_lacks_is_skipped_and_not_failed(name):
+    with pytest.raises(SkipNotImplemented, match=f"no resnoise.{name}"):
+        common.public(name)
+
+
+def test_the_suite_imports_nothing_from_inside_the_package():
+    """Else a module that moves ends the curves."""
+    for path in Path(common.ROOT, "benchmarks").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                assert node.module in OUTSIDE or not node.module.startswith("resnoise"), path
+            if isinstance(node, ast.Import):
+                assert not any(name.name.startswith("resnoise") for name in node.names), path
+
+
+def test_energy_is_that_of_a_commit_whose_meter_was_of_batches(monkeypatch):
+    suite = energy.Energy()
+    expected = suite.setup_cache()
+    monkeypatch.setattr(ActivityMeter, "batch", ActivityMeter.counting, raising=False)
+    monkeypatch.delattr(ActivityMeter, "counting")
+    assert suite.setup_cache() == expected
+    assert ("norse", 2) in expected.cells
+
+
+def test_energy_is_that_of_a_commit_from_before_checkpoints_were_sealed(monkeypatch):
+    def job_of(path, data):
+        if "digest" in json.loads(path.read_text()):
+            raise CheckpointError("Extra inputs are not permitted")
+        job = todays(common.FIXED_WEIGHTS, data)
+        load = functools.partial(job.load, common.FIXED_WEIGHTS)
+        return types.SimpleNamespace(method=job.method, data=job.data, load=lambda path: load())
+
+    suite, todays = energy.Energy(), common.public("job_of")
+    expected = suite.setup_cache()
+    monkeypatch.setattr(resnoise, "job_of", job_of)
+    assert suite.setup_cache() == expected
 
 
 def test_energy_is_skipped_on_a_commit_whose_meter_has_another_interface(monkeypatch):
     monkeypatch.delattr(ActivityMeter, "counting")
     suite = energy.Energy()
-    with pytest.raises(SkipNotImplemented, match="no simulation on reference"):
+    with pytest.raises(SkipNotImplemented, match="no attribute 'batch'"):
         suite.setup(suite.setup_cache(), "reference", 2)
 
 
 def test_cells_that_are_not_there_are_skipped():
     with pytest.raises(SkipNotImplemented, match="nq"):
-        accuracy.look_up({}, "nq", "norse", 1)
+        accuracy.look_up({}, "", "nq", "norse", 1)
 
 
 def test_methods_of_other_timesteps_have_cells_of_their_own():
@@ -85,7 +151,10 @@ def test_methods_of_other_timesteps_have_cells_of_their_own():
 
 def test_accuracy_is_skipped_on_a_commit_without_comparisons(monkeypatch):
     monkeypatch.setitem(sys.modules, "resnoise.compare", None)
-    assert accuracy.setup_cache() == accuracy.Figures({}, {})
+    figures = accuracy.setup_cache()
+    assert (figures.cells, figures.timesteps_to_source) == ({}, {})
+    with pytest.raises(SkipNotImplemented, match=r"no resnoise\.compare\.compare"):
+        accuracy.ErrorRate().setup(figures, "nq", "norse", 1)
 
 
 def test_what_is_broken_in_the_commit_of_the_suite_fails_a_smoke_run(monkeypatch):
@@ -94,19 +163,11 @@ def test_what_is_broken_in_the_commit_of_the_suite_fails_a_smoke_run(monkeypatch
     assert (
         subprocess.run([sys.executable, "-c", script], cwd=common.ROOT, env=smoke).returncode == 0
     )
-    monkeypatch.setattr(common, "OLDER", ())
+    monkeypatch.setattr(common, "SMOKE", True)
     monkeypatch.setattr(accuracy, "OLDER", ())
     monkeypatch.setitem(sys.modules, "resnoise.compare", None)
     with pytest.raises(ImportError, match=r"resnoise\.compare"):
         accuracy.setup_cache()
-    with pytest.raises(ImportError, match=r"resnoise\.compare"):
-        common.require("resnoise.compare")
-
-
-def test_a_trainer_that_an_old_commit_lacks_is_skipped_and_not_failed(monkeypatch):
-    monkeypatch.setattr(training, "Trainer", None)
-    with pytest.raises(SkipNotImplemented, match="no trainer"):
-        training.make_trainer("nq", "digits-cnn", "nowhere")
 
 
 def test_a_checkpoint_that_an_old_commit_cannot_read_does_not_cost_the_others(monkeypatch):

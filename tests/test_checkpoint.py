@@ -8,17 +8,19 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from resnoise.config.recipe import Extensions, Recipe
+from resnoise.config.nested import sha256_of
+from resnoise.config.recipe import ActivationConfig, Extensions, Recipe
+from resnoise.conversion.activation import QuantisedReLU
 from resnoise.errors import CheckpointError, StorageError
 from resnoise.training import checkpoint
 from resnoise.training.checkpoint import (
     CheckpointInfo,
     JobInfo,
-    load_state_,
     read,
     read_info,
     write,
 )
+from resnoise.training.weights import load_momenta_, load_state_
 
 
 def make_info(epoch=3, **changes):
@@ -33,7 +35,14 @@ def make_info(epoch=3, **changes):
         data_sha256="0" * 64,
     )
     history = [
-        {"epoch": i + 1, "validation_accuracy": 0.1 + 0.2 * i, "layers": {"1": {"mean": -1e-17}}}
+        {
+            "epoch": i + 1,
+            "train_loss": 1.5 / (i + 1),
+            "train_accuracy": 0.3,
+            "validation_accuracy": 0.1 * (i + 1),
+            "seconds": 1.0,
+            "layers": {"1": {"mean": -1e-17, "std": 0.1, "sigma": 0.1}},
+        }
         for i in range(epoch)
     ]
     fields = {
@@ -41,7 +50,7 @@ def make_info(epoch=3, **changes):
         "job": job,
         "epoch": epoch,
         "best_epoch": 2,
-        "validation_accuracy": 0.5,
+        "validation_accuracy": history[-1]["validation_accuracy"],
         "history": history,
     }
     return CheckpointInfo(**(fields | changes))
@@ -71,9 +80,12 @@ def weights_of(path):
 
 
 def edit(path, **changes):
-    """Change a checkpoint to one from before there were digests, which nothing protects."""
-    values = json.loads(path.read_text())
-    path.write_text(json.dumps({**values, "digest": "", **changes}))
+    """Change a checkpoint, and its digest with it, as somebody who knows how can."""
+    values = {**json.loads(path.read_text()), **changes}
+    values["digest"] = sha256_of(
+        {k: v for k, v in values.items() if k != "digest"} | {"digest": ""}
+    )
+    path.write_text(json.dumps(values))
 
 
 def test_round_trip(path):
@@ -210,10 +222,10 @@ def test_edited_json(path, changes):
     [
         lambda values: values["job"].update(seed=1),
         lambda values: values["job"]["recipe"]["activation"].update(levels=8),
-        lambda values: values.update(validation_accuracy=1.0),
         lambda values: values["history"][0].update(validation_accuracy=0.9),
         lambda values: values.update(start="0" * 64),
         lambda values: values.update(digest="0" * 64),
+        lambda values: values.update(epoch=1, best_epoch=1, validation_accuracy=0.1),
     ],
 )
 def test_json_edited_to_another_that_is_valid(path, change):
@@ -230,13 +242,76 @@ def test_json_may_be_laid_out_otherwise(path):
     assert read_info(path) == before
 
 
-def test_an_older_checkpoint_without_a_digest_is_read_and_sealed_when_it_is_amended(path):
-    edit(path)
-    older = read_info(path)
-    assert not older.digest
-    checkpoint.amend(path, older)
-    assert read_info(path) == older.model_copy(update={"digest": read_info(path).digest})
-    assert len(read_info(path).digest) == 64
+@pytest.mark.parametrize("change", [lambda v: v.pop("digest"), lambda v: v.update(digest="")])
+def test_a_checkpoint_without_a_digest_may_be_edited_and_is_refused(path, change):
+    values = json.loads(path.read_text())
+    change(values)
+    path.write_text(json.dumps(values))
+    with pytest.raises(CheckpointError, match=r"best\.json has no `digest`.* train again"):
+        read(path)
+    with pytest.raises(CheckpointError, match="has no `digest`"):
+        checkpoint.amend(path, make_info())  # would seal what nobody vouches for
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda v: v.update(best_epoch=99), "best_epoch ≤ epoch ≤ 3"),
+        (lambda v: v.update(epoch=4), "best_epoch ≤ epoch ≤ 3"),
+        (lambda v: v.update(validation_accuracy=0.9), "expected validation_accuracy 0.3"),
+        (lambda v: v.update(validation_accuracy=float("nan")), "validation_accuracy"),
+        (lambda v: v.update(history=[]), "best_epoch ≤ epoch ≤ 0"),
+        (lambda v: v["history"].pop(0), "epochs 1 to 2"),
+        (lambda v: v["history"][0].pop("seconds"), "history: field `seconds`: Field required"),
+        (lambda v: v["history"][0].update(seconds="1"), "history: field `seconds`"),
+        (lambda v: v["history"][0].update(seconds=1e308), "history: field `seconds`"),
+        (lambda v: v["history"][0].update(layers={"1": {}}), "history: field `layers.1.mean`"),
+        (lambda v: v["job"].update(seed=-1), "job.seed"),
+        (lambda v: v["job"].update(seed=2**70), "job.seed"),
+        (lambda v: v["job"].update(training="n\x1b[31mq"), "without control characters"),
+        (lambda v: v["job"].update(training="n" * 100_000), "job.training"),
+        (lambda v: v["job"].update(recipe=nested(300)), "levels deep"),
+    ],
+)
+def test_what_no_training_leaves_is_refused_whatever_its_digest(path, change, message):
+    values = json.loads(path.read_text())
+    change(values)
+    edit(path, **values)
+    with pytest.raises(CheckpointError, match=message) as refused:
+        read(path)
+    assert "\n" not in str(refused.value)
+
+
+def nested(depth):
+    return {"a": nested(depth - 1)} if depth else {}
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "1" * 6000, '{"a": ' + "9" * 6000 + "}"])
+def test_json_that_python_does_not_take(path, text):
+    path.write_text(text)
+    with pytest.raises(CheckpointError, match="is not a checkpoint of format 1"):
+        read(path)
+
+
+@pytest.mark.parametrize("which", [lambda path: path, weights_of])
+def test_a_pipe_a_device_or_a_folder_in_place_of_a_file_is_not_waited_for(path, which):
+    file = which(path)
+    for make in (os.mkfifo, lambda p: p.symlink_to("/dev/zero"), os.mkdir):
+        file.unlink()
+        make(file)
+        with pytest.raises(CheckpointError, match=r"cannot read .*(regular|directory)"):
+            read(path)
+        file.rmdir() if file.is_dir() else file.unlink()
+        file.touch()
+
+
+def test_a_link_in_place_of_the_temporary_file_leads_nowhere(path):
+    elsewhere = path.parent / "elsewhere"
+    elsewhere.write_text("kept")
+    path.with_name(".best.json.tmp").symlink_to(elsewhere)
+    write(path, make_info(epoch=4), make_tensors(seed=1))
+    assert elsewhere.read_text() == "kept"
+    assert read(path)[0].epoch == 4
 
 
 def test_weights_that_are_no_safetensors_are_not_unpickled(path):
@@ -296,10 +371,10 @@ def test_loading_into_a_network():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: s.pop("0.bias"), r"`0.bias` of shape \(2,\), but got none"),
-        (lambda s: s.update(extra=torch.ones(1)), r"`extra` of shape none, but got \(1,\)"),
+        (lambda s: s.pop("0.bias"), r"`0.bias` of shape \(2,\) in float32, but got none"),
+        (lambda s: s.update(extra=torch.ones(1)), r"`extra` of shape none, but got \(1,\) in fl"),
         (lambda s: s.update({"0.weight": torch.ones(2, 1, 5, 5)}),
-         r"`0.weight` of shape \(2, 1, 3, 3\), but got \(2, 1, 5, 5\)"),
+         r"`0.weight` of shape \(2, 1, 3, 3\) in float32, but got \(2, 1, 5, 5\)"),
     ],
 )  # fmt: skip
 def test_tensors_of_another_architecture(change, message):
@@ -310,6 +385,51 @@ def test_tensors_of_another_architecture(change, message):
     with pytest.raises(CheckpointError, match=f"best.json is of another architecture.*{message}"):
         load_state_(network, tensors, "best.json")
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("0.weight", torch.full((2, 1, 3, 3), float("nan")), "`0.weight` is not finite"),
+        ("1.bias", torch.tensor([float("inf"), 0]), "`1.bias` is not finite"),
+        ("1.running_var", torch.tensor([1.0, -1.0]), "`1.running_var` is negative"),
+        ("2.sigma", torch.tensor(-0.1), "`2.sigma` is negative"),
+        ("2.sigma", torch.tensor(float("nan")), "`2.sigma` is not finite"),
+        ("2.raw_threshold", torch.tensor(float("nan")), "`2.raw_threshold` is not finite"),
+        ("0.weight", torch.ones(2, 1, 3, 3, dtype=torch.int32), r"float32, but got .* in int32"),
+        ("0.weight", torch.ones(2, 1, 3, 3, dtype=torch.complex64), r"but got .* in complex64"),
+        ("0.weight", torch.ones(2, 1, 3, 3, dtype=torch.float64), r"but got .* in float64"),
+    ],
+)
+def test_values_that_no_training_leaves(name, value, message):
+    network = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), QuantisedReLU(ActivationConfig())
+    )
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    with pytest.raises(CheckpointError, match=message):
+        load_state_(network, {**before, name: value}, "best.json")
+    assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (
+            "weight",
+            torch.ones(1),
+            r"`weight` of shape \(2, 3\) in float32, but got \(1,\)",
+        ),
+        ("weight", torch.full((2, 3), float("inf")), "`weight` is not finite"),
+        ("other", torch.ones(1), "expected `other` of shape none"),
+    ],
+)
+def test_momenta_that_no_training_leaves(name, value, message):
+    network = nn.Linear(3, 2)
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+    with pytest.raises(CheckpointError, match=message):
+        load_momenta_(optimiser, network, {f"momentum/{name}": value}, "last.json")
+    load_momenta_(optimiser, network, {"momentum/weight": torch.ones(2, 3)}, "last.json")
+    assert torch.equal(optimiser.state[network.weight]["momentum_buffer"], torch.ones(2, 3))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from resnoise.cli import display
 from resnoise.report.terminal import summary_table
-from tests.comparisons import record
+from tests.comparisons import NQ, record
 
 # What Rich would take for a style, for the end of one, which it refuses, and for an emoji.
 as_it_is = pytest.mark.parametrize("text", ["'resnoise[norse]'", "runs/[/old]", "runs/:x:"])
@@ -24,7 +24,7 @@ def headings(printed):
 
 
 def print_summary(*records):
-    summary = summary_table(records).drop(columns="dataset")
+    summary = summary_table(records, reference=NQ).drop(columns="dataset")
     display.print_table(summary.set_index("method").reset_index(), "accuracy")
 
 

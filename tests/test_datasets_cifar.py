@@ -173,7 +173,7 @@ def test_who_finds_another_downloading_waits_for_the_data(fake):
     away = folder.rename(root / "away")
     with ThreadPoolExecutor(1) as pool:
         with exclusive(root):
-            loading = pool.submit(load, name, root=root, download=True)
+            loading = pool.submit(load, DataOptions(name, root))
             with pytest.raises(TimeoutError):
                 loading.result(timeout=0.5)
             away.rename(folder)
@@ -183,7 +183,7 @@ def test_who_finds_another_downloading_waits_for_the_data(fake):
 def test_data_that_are_there_need_no_lock(fake):
     name, root, _ = fake
     with ThreadPoolExecutor(1) as pool, exclusive(root):
-        loading = pool.submit(load, name, root=root, download=True)
+        loading = pool.submit(load, DataOptions(name, root))
         assert len(loading.result(timeout=60).test) == LAYOUT[name][1]
 
 

@@ -13,7 +13,7 @@ def test_devices_that_are_not_there_are_named(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     assert resolve_device("auto") == resolve_device("cpu") == torch.device("cpu")
     for name in ("cuda", "cuda:0"):
-        with pytest.raises(ConfigError, match=f"'{name}', but torch finds 0; use --device cpu"):
+        with pytest.raises(ConfigError, match=f"'{name}', but torch finds 0; use `device` cpu"):
             resolve_device(name)
 
 

@@ -22,7 +22,7 @@ from resnoise import (
 from resnoise.conversion import activation
 from resnoise.conversion.activation import activations, noise_mode
 from resnoise.datasets import batches, load
-from resnoise.evaluation import evaluator
+from resnoise.evaluation import costs, outcomes
 from resnoise.methods import Training, get
 from resnoise.metrics import ActivityMeter, Latency
 from resnoise.training import checkpoint
@@ -104,7 +104,7 @@ def test_costs_are_those_of_all_steps_calibration_too(evaluated, tmp_path, monke
     path = train(job, tmp_path, ExecutionConfig(device="cpu"))
     # Of a batch of the test split and of one image: with spikes and without.
     times = {100: (Latency(0.2, 0.06), Latency(0.01, 0)), 1: (Latency(0.004, 0.001), Latency(1, 0))}
-    monkeypatch.setattr(evaluator, "_latencies", lambda *given: times[len(given[2])])
+    monkeypatch.setattr(costs, "_latencies", lambda *given: times[len(given[2])])
     (eight,) = evaluate(job, path, "reference", Training("qcfs", (8,)))
     srp = dataclasses.replace(job, method=get("srp"))
     (record,) = evaluate(srp, path, "reference", Training("qcfs", (4,)))
@@ -134,7 +134,7 @@ def test_a_record_is_of_the_weights_that_were_evaluated(evaluated, tmp_path, mon
     job, path, records = evaluated
     shutil.copytree(path.parent, tmp_path / "run")
     copy = tmp_path / "run" / path.name
-    predict = evaluator._predict
+    predict = outcomes._predict
 
     def while_the_next_epoch_is_written(*arguments):
         info, tensors = checkpoint.read(copy)
@@ -142,7 +142,7 @@ def test_a_record_is_of_the_weights_that_were_evaluated(evaluated, tmp_path, mon
         checkpoint.write(copy, info.model_copy(update={"best_epoch": 3}), changed)
         return predict(*arguments)
 
-    monkeypatch.setattr(evaluator, "_predict", while_the_next_epoch_is_written)
+    monkeypatch.setattr(outcomes, "_predict", while_the_next_epoch_is_written)
     (again,) = evaluate(job, copy, "reference", Training("nq", (1,)))
     assert again.correct == records[0].correct
     assert again.checkpoint_sha256 == records[0].checkpoint_sha256

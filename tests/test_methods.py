@@ -27,7 +27,7 @@ PAGE = ROOT / "docs" / "new-baseline.md"
 
 
 def test_own_methods_are_installed_under_their_names():
-    assert {"direct", "direct-tet", "nq", "qcfs", "srp"} <= set(methods.names())
+    assert {"direct", "nq", "qcfs", "srp"} <= set(methods.names())
     for name in methods.names():
         assert methods.get(name).name == name
 

@@ -13,7 +13,8 @@ from tests.command_line import RUN, resnoise_process
 
 def test_trainings_side_by_side_start_from_one_that_is_trained_once(tmp_path):
     resnoise_process(
-        "compare", "--out", "out", "--methods", "nq,qcfs", "--set", "extensions.start_from=qcfs", "--jobs", "2",
+        "compare", "--out", "out", "--methods", "nq,qcfs", "--jobs", "2",
+        "--set", "extensions.start_from=qcfs",
         "--seeds", "0", "--epochs", "1", "--timesteps", "1", "--backends", "reference",
         cwd=tmp_path,
     )  # fmt: skip

@@ -57,8 +57,7 @@ def test_the_index_of_the_results_names_every_table():
 
 
 def test_every_row_of_a_table_stands_in_the_committed_results():
-    text = README + (ROOT / "docs" / "findings.md").read_text()
-    rows = [line for line in text.splitlines() if re.match(r"\| (nq|qcfs|srp|direct)\b", line)]
+    rows = [line for line in README.splitlines() if re.match(r"\| (nq|qcfs|srp|direct)\b", line)]
     committed = {
         line
         for page in (RESULTS / "tables").glob("*/comparison.md")

@@ -10,16 +10,15 @@ import pytest
 from resnoise.analysis.caveats import warnings
 from resnoise.analysis.missing import missing_cells
 from resnoise.analysis.parity import backend_parity
-from resnoise.analysis.significance import NQ
 from resnoise.errors import RecordError
 from resnoise.report.terminal import summary_table
 from resnoise.report.writer import write_report
-from tests.comparisons import record, store
+from tests.comparisons import NQ, record, store
 from tests.made_up import make_record
 
 
 def test_losses_are_told_as_plainly_as_wins(folds, tmp_path):
-    write_report(store(tmp_path, folds))
+    write_report(store(tmp_path, folds), reference=NQ)
     text = (tmp_path / "comparison.md").read_text()
     agreed = "on norse and snntorch: "
     assert f"nq against pre, {agreed}significantly worse at T = 1; no significant" in text
@@ -31,7 +30,7 @@ def test_missing_cells_are_listed_with_what_to_do(folds, tmp_path):
     assert {(key.method, key.backend, key.seed) for key in missing_cells(kept)} == {
         ("pre", "norse", 2)
     }
-    write_report(store(tmp_path, kept))
+    write_report(store(tmp_path, kept), reference=NQ)
     for name in ("comparison.md", "report.html"):
         text = (tmp_path / name).read_text()
         assert "pre with L = 4, norse, T = 1, 2, seed 2" in text
@@ -62,7 +61,7 @@ def test_parity_of_backends_is_stated(folds):
 
 
 def test_one_seed_has_no_interval_and_says_so(tmp_path):
-    write_report(store(tmp_path, [record("nq", 270), record("qcfs", 240)]))
+    write_report(store(tmp_path, [record("nq", 270), record("qcfs", 240)]), reference=NQ)
     text = (tmp_path / "comparison.md").read_text()
     assert "A cell of one seed has no interval." in text
     frame = pd.read_csv(tmp_path / "comparison.csv")
@@ -71,7 +70,7 @@ def test_one_seed_has_no_interval_and_says_so(tmp_path):
 
 def test_different_test_sets_are_not_paired_but_nothing_is_lost(tmp_path):
     other = make_record(method="qcfs", correct=[1, 1, 0], test_ids=[7, 8, 9])
-    write_report(store(tmp_path, [record("nq", 270), other]))
+    write_report(store(tmp_path, [record("nq", 270), other]), reference=NQ)
     text = (tmp_path / "comparison.md").read_text()
     assert "nq and qcfs were tested on different images of digits" in text
     assert "66.7" in text
@@ -83,7 +82,7 @@ def test_mixed_provenance_is_shown(tmp_path):
         record("nq", 270),
         record("qcfs", 240, git_commit="f" * 40, git_dirty=True, threads=8),
     ]
-    write_report(store(tmp_path, records))
+    write_report(store(tmp_path, records), reference=NQ)
     text = (tmp_path / "comparison.md").read_text()
     assert "2 states of the code (0123456789ab, ffffffffffff (dirty))" in text
     assert "no commit reproduces them" in text
@@ -93,7 +92,9 @@ def test_mixed_provenance_is_shown(tmp_path):
 
 def test_a_row_of_several_recipes_is_said(tmp_path):
     recipes = {"seed": 0, "recipe": {"epochs": 30}}, {"seed": 1, "recipe": {"epochs": 60}}
-    write_report(store(tmp_path, [record("nq", 270, **changes) for changes in recipes]))
+    write_report(
+        store(tmp_path, [record("nq", 270, **changes) for changes in recipes]), reference=NQ
+    )
     text = (tmp_path / "comparison.md").read_text()
     assert "nq with L = 4 on digits, smallnet was trained by 2 recipes" in text
 
@@ -131,7 +132,7 @@ def test_published_figures_stand_apart_with_their_sources(folds, tmp_path):
             "note": ["noise on", None, None],
         }
     )
-    write_report(store(tmp_path, folds), published=published)
+    write_report(store(tmp_path, folds), published=published, reference=NQ)
     text = (tmp_path / "comparison.md").read_text()
     measured, _, foreign = text.partition("### Published by others, not measured here")
     assert "88.88" not in measured
@@ -156,7 +157,7 @@ def test_measured_stands_beside_published_of_the_same_method_and_levels(folds, t
             for method, levels, steps, accuracy in figures
         ]
     ).assign(dataset="digits", architecture="smallnet", metric="snn", source="A paper", note=None)
-    write_report(store(tmp_path, folds), published=published)
+    write_report(store(tmp_path, folds), published=published, reference=NQ)
     text = (tmp_path / "comparison.md").read_text()
     table = text.partition("### Measured here beside published")[2].partition("###")[0]
     rows = [line for line in table.splitlines() if line.startswith("| ") and "---" not in line]
@@ -164,14 +165,14 @@ def test_measured_stands_beside_published_of_the_same_method_and_levels(folds, t
         f"| nq | {backend} | 4 | \\[1\\] | 90.00 (−2.50) | – |" for backend in ("norse", "snntorch")
     ]
     srp = record("srp", 270, timesteps=1, presimulation_steps=4)
-    write_report(store(tmp_path / "srp", [srp]), published=published)
+    write_report(store(tmp_path / "srp", [srp]), published=published, reference=NQ)
     assert (
         "| srp | norse | 4 | \\[1\\] | 90.00 (−1.00) |"
         in (tmp_path / "srp" / "comparison.md").read_text()
     )
     plus = tmp_path / "plus"
     of_two_levels = [record("nq-plus", 270, levels=levels, timesteps=1) for levels in (2, 4)]
-    write_report(store(plus, of_two_levels), published=published)
+    write_report(store(plus, of_two_levels), published=published, reference=NQ)
     text = (plus / "comparison.md").read_text()
     assert "| nq-plus | norse | 4 | \\[1\\] | " in text
     assert "| nq-plus | norse | 2 | \\[1\\] | " not in text
@@ -179,18 +180,18 @@ def test_measured_stands_beside_published_of_the_same_method_and_levels(folds, t
 
 def test_empty_comparisons_are_refused(tmp_path):
     with pytest.raises(RecordError, match=r"no records.*resnoise compare"):
-        write_report(tmp_path)
+        write_report(tmp_path, reference=NQ)
     with pytest.raises(RecordError, match="nothing to compare"):
-        summary_table([])
+        summary_table([], reference=NQ)
     store(tmp_path, [record("nq", 270)])
     with pytest.raises(RecordError, match="no records of data set 'cifar10', only of digits"):
-        write_report(tmp_path, dataset="cifar10")
+        write_report(tmp_path, dataset="cifar10", reference=NQ)
     assert os.listdir(tmp_path) == ["records.json"]
 
 
 def test_only_the_data_set_asked_for(tmp_path):
     store(tmp_path, [record("nq", 270), record("nq", 240, dataset="letters")])
-    write_report(tmp_path, dataset="letters")
+    write_report(tmp_path, dataset="letters", reference=NQ)
     text = (tmp_path / "comparison.md").read_text()
     assert "## letters, smallnet" in text
     assert "## digits" not in text

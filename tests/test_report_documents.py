@@ -12,12 +12,12 @@ from resnoise.report.markup import escape_latex
 from resnoise.report.table import p_value, percent, points, scaled, significant
 from resnoise.report.terminal import summary_table
 from resnoise.report.writer import write_report
-from tests.comparisons import record, store
+from tests.comparisons import NQ, record, store
 from tests.made_up import make_record
 
 
 def test_bold_and_marks_follow_the_tests(folds, tmp_path):
-    write_report(store(tmp_path, folds))
+    write_report(store(tmp_path, folds), reference=NQ)
     table = (tmp_path / "comparison.md").read_text().split("### ")[1]
     lines = {
         tuple(part.strip() for part in line.split("|")[1:3]): line
@@ -32,7 +32,7 @@ def test_bold_and_marks_follow_the_tests(folds, tmp_path):
 
 
 def test_csv_is_one_line_a_group_in_full_precision(folds, tmp_path):
-    write_report(store(tmp_path, folds))
+    write_report(store(tmp_path, folds), reference=NQ)
     frame = pd.read_csv(tmp_path / "comparison.csv")
     assert len(frame) == 4 * 2 * 2
     line = frame[(frame["method"] == "worse") & (frame["timesteps"] == 1)].iloc[0]
@@ -50,7 +50,7 @@ def test_energy_is_told_over_that_of_the_ann(tmp_path):
     costs = [{"timesteps": t, "synops_dense": 20 + 100 * t, "energy_nj": 0.4 * t} for t in (2, 4)]
     alone = {"timesteps": 2, "synops_dense": 220, "energy_nj": 0.8}
     records = [*(record("nq", 270, **cost) for cost in costs), record("direct", 240, **alone)]
-    write_report(store(tmp_path, records))
+    write_report(store(tmp_path, records), reference=NQ)
     energies = pd.read_csv(tmp_path / "comparison.csv").set_index(["method", "timesteps"])
     assert energies.ann_energy_nj["nq"].tolist() == pytest.approx([120 * 4.6e-3] * 2)
     assert pd.isna(energies.ann_energy_nj["direct", 2])
@@ -61,7 +61,7 @@ def test_energy_is_told_over_that_of_the_ann(tmp_path):
 
 
 def test_summary_for_the_terminal(folds):
-    table = summary_table(folds)
+    table = summary_table(folds, reference=NQ)
     line = table[(table["method"] == "pre") & (table["backend"] == "norse")].iloc[0]
     assert (line["dataset"], line["τ"], line["T=1"]) == ("digits", "1", "96.7 ±2.1 ▲")
     assert list(table["method"][:2]) == ["nq", "nq"]
@@ -69,14 +69,16 @@ def test_summary_for_the_terminal(folds):
 
 def test_columns_for_the_terminal_are_in_order_of_t():
     several = [record("nq", 270, timesteps=timesteps) for timesteps in (4, 16)]
-    table = summary_table([*several, record("nq", 270, architecture="zoo", timesteps=8)])
+    table = summary_table(
+        [*several, record("nq", 270, architecture="zoo", timesteps=8)], reference=NQ
+    )
     assert list(table.columns[-3:]) == ["T=4", "T=8", "T=16"]
 
 
 def test_the_ann_column_is_of_all_seeds_where_some_lack_a_t(tmp_path):
     records = [record("nq", 270, timesteps=2, seed=seed, ann_accuracy=0.5) for seed in (1, 2)]
     first = [record("nq", 270, timesteps=timesteps, ann_accuracy=0.9) for timesteps in (1, 2)]
-    write_report(store(tmp_path, [*first, *records]))
+    write_report(store(tmp_path, [*first, *records]), reference=NQ)
     assert "| nq | norse | 4 | 0 | 63.3 |" in (tmp_path / "comparison.md").read_text()
 
 
@@ -89,14 +91,14 @@ def test_what_was_compiled_is_said(tmp_path):
         out = tmp_path / str(compiled)
         methods = zip(("nq", "qcfs"), compiled, strict=True)
         records = [make_record(method=name, compiled=flag) for name, flag in methods]
-        write_report(store(out, records))
+        write_report(store(out, records), reference=NQ)
         document = (out / "comparison.md").read_text()
         assert (expected in document) if expected else ("torch.compile" not in document)
 
 
 def test_names_are_escaped(tmp_path):
     odd = "a<b>&_%|*"
-    write_report(store(tmp_path, [record("nq", 270), record(odd, 240)]))
+    write_report(store(tmp_path, [record("nq", 270), record(odd, 240)]), reference=NQ)
     assert "a<b>" not in (tmp_path / "report.html").read_text()
     assert r"a\<b\>&\_%\|\*" in (tmp_path / "comparison.md").read_text()
     assert r"a\textless{}b\textgreater{}\&\_\%|*" in (tmp_path / "comparison.tex").read_text()
@@ -105,7 +107,7 @@ def test_names_are_escaped(tmp_path):
 def test_a_data_set_may_be_called_after_any_folder(tmp_path):
     for number, name in enumerate((r"imagefolder:C:\data\pets", "imagefolder:/cats & dogs (50%)")):
         out = store(tmp_path / str(number), [record("nq", 270, dataset=name)])
-        write_report(out)
+        write_report(out, reference=NQ)
         for figure in (out / "figures").iterdir():
             ElementTree.parse(figure)
         anchors = re.findall(r'\bid="(.*?)"', (out / "report.html").read_text())
@@ -120,7 +122,7 @@ def test_latex_escapes_every_special_character():
 
 
 def test_latex_is_ascii_and_balanced(folds, tmp_path):
-    write_report(store(tmp_path, folds))
+    write_report(store(tmp_path, folds), reference=NQ)
     text = (tmp_path / "comparison.tex").read_text()
     assert text.isascii()
     for begin in ("table", "tabular", "minipage"):

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from resnoise.report.writer import write_report
-from tests.comparisons import record, store
+from tests.comparisons import NQ, record, store
 from tests.made_up import make_training
 from tests.page_parser import Page
 
@@ -21,7 +21,7 @@ def page(folds, tmp_path):
     folder.mkdir()
     for method in ("nq", "worse"):
         (folder / f"{method}.json").write_text(make_training(method).model_dump_json())
-    write_report(tmp_path)
+    write_report(tmp_path, reference=NQ)
     return (tmp_path / "report.html").read_text()
 
 
@@ -51,12 +51,12 @@ def test_figures_of_the_residual_error_say_after_how_many_steps(page):
 
 def test_the_line_of_the_ann_is_explained_only_where_it_is_drawn(page, tmp_path):
     assert "The dotted line is one pass" in page
-    write_report(store(tmp_path / "one", [record("nq", 9, timesteps=4)]))
+    write_report(store(tmp_path / "one", [record("nq", 9, timesteps=4)]), reference=NQ)
     assert "dotted line" not in (tmp_path / "one" / "report.html").read_text()
 
 
 def test_residuals_are_left_out_with_a_note_without_trainings(folds, tmp_path):
-    write_report(store(tmp_path, folds))
+    write_report(store(tmp_path, folds), reference=NQ)
     text = (tmp_path / "report.html").read_text()
     assert "No training recorded its residual error" in text
     assert text.count("<svg") == 4
@@ -65,7 +65,7 @@ def test_residuals_are_left_out_with_a_note_without_trainings(folds, tmp_path):
 def test_regenerating_changes_nothing(page, folds, tmp_path):
     names = ("comparison.md", "comparison.csv", "comparison.tex", "report.html")
     before = [(tmp_path / name).read_bytes() for name in names]
-    paths = write_report(tmp_path)
+    paths = write_report(tmp_path, reference=NQ)
     assert [path.name for path in paths] == list(names)
     assert [path.read_bytes() for path in paths] == before
     assert not [name for name in os.listdir(tmp_path) if name.endswith(".tmp")]

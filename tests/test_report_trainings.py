@@ -5,7 +5,7 @@ from __future__ import annotations
 from resnoise.analysis.caveats import own_recipes
 from resnoise.report.provenance_tables import trained_on, trainings_table
 from resnoise.report.writer import write_report
-from tests.comparisons import record, store
+from tests.comparisons import NQ, record, store
 from tests.made_up import make_record
 
 BEGUN = {
@@ -24,7 +24,7 @@ ENDED = BEGUN | {"first_epoch": 9, "precision": "bfloat16", "compiled": True}
 
 def lines(records):
     """The table as one dictionary of texts a line."""
-    table = trainings_table(records)
+    table = trainings_table(records, reference=NQ)
     return [
         dict(zip(table.columns, (cell.text for cell in row), strict=True)) for row in table.rows
     ]
@@ -56,7 +56,7 @@ def test_seeds_of_a_training_share_a_line_in_one_order():
         "minutes": "10, 1.5",
         "weights, sha256": f"{'a' * 12}, {'b' * 12}",
     }
-    assert "2 trainings, 11.5 minutes in all" in trainings_table(records).notes[0]
+    assert "2 trainings, 11.5 minutes in all" in trainings_table(records, reference=NQ).notes[0]
 
 
 def test_each_recipe_and_number_of_levels_has_its_own_line():
@@ -78,7 +78,7 @@ def test_each_recipe_and_number_of_levels_has_its_own_line():
         ("λ from the data", "4"),
         ("50 epochs of qcfs at 0.1", "4"),
     ]
-    assert "fine-tuned from" in trainings_table(records).notes[-1]
+    assert "fine-tuned from" in trainings_table(records, reference=NQ).notes[-1]
 
 
 def test_places_are_counted_where_there_are_several():
@@ -111,7 +111,7 @@ def test_networks_of_one_row_may_have_recipes_of_their_own_and_it_is_said(tmp_pa
     )
     assert own_recipes(records) == [said]
     assert own_recipes(records[:1]) == []
-    write_report(store(tmp_path, records))
+    write_report(store(tmp_path, records), reference=NQ)
     for name in ("comparison.md", "report.html"):
         text = (tmp_path / name).read_text()
         assert said in text

@@ -30,5 +30,5 @@ def test_a_network_for_another_t_may_have_a_recipe_of_its_own(tmp_path):
         return Plan(DataOptions("digits"), recipes, ("norse",), ("digits-cnn",), timesteps)
 
     require_same_recipes(records, plan(4))
-    with pytest.raises(RecordError, match="epochs is 3, now 5; use another --out"):
+    with pytest.raises(RecordError, match="epochs is 3, now 5; use another `out`"):
         require_same_recipes(records, plan(2, 4))

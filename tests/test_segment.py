@@ -81,7 +81,7 @@ def test_bfloat16_is_a_matter_of_the_processor(capabilities, has, monkeypatch, r
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert has_bfloat16(CPU) is has
     warn_of_emulation(CPU)
-    assert ["leave out --bf16" in str(warning.message) for warning in recwarn] == [True] * (not has)
+    assert ["leave out `bf16`" in str(warning.message) for warning in recwarn] == [True] * (not has)
 
 
 def test_nothing_is_said_against_bfloat16_where_torch_cannot_tell(monkeypatch):
@@ -96,5 +96,5 @@ def test_a_finished_training_is_not_warned_of_bfloat16(tmp_path, monkeypatch, re
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": False}, raising=False)
     for expected in (1, 1):  # the second call finds nothing left to train
         train(tiny_job(epochs=1), tmp_path, ExecutionConfig(bf16=True))
-        warned = ["leave out --bf16" in str(warning.message) for warning in recwarn]
+        warned = ["leave out `bf16`" in str(warning.message) for warning in recwarn]
         assert sum(warned) == expected

@@ -81,7 +81,7 @@ def test_a_training_that_did_not_keep_its_best_epoch(training, tmp_path):
     for missing in {best, 3}:
         part = shutil.copytree(training, tmp_path / str(missing))
         (part / f"epoch-{missing:04}.json").unlink()
-        with pytest.raises(CheckpointError, match="--keep-epochs from the start"):
+        with pytest.raises(CheckpointError, match="`keep_epochs` from the start"):
             examine(part, DIGITS, (1,), print)
 
 
@@ -110,5 +110,5 @@ def test_every_training_is_checked_before_the_first_is_simulated(training, tmp_p
 
 
 def test_a_training_that_kept_no_epochs(tmp_path):
-    with pytest.raises(CheckpointError, match="--keep-epochs"):
+    with pytest.raises(CheckpointError, match="`keep_epochs`"):
         examine(tmp_path, DIGITS, (1,), print)

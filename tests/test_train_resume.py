@@ -40,8 +40,8 @@ def test_a_killed_training_ends_like_one_that_was_not(moment, uninterrupted, tmp
         sys.path[:0] = [{str(HERE)!r}, {str(HERE.parent)!r}]
         from pathlib import Path
         import torch
-        from resnoise import checkpoint
-        from resnoise.train import train
+        from resnoise.training import checkpoint
+        from resnoise.training.trainer import train
         from tiny_job import tiny_job
 
         torch.set_num_threads({torch.get_num_threads()})

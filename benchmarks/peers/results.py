@@ -14,6 +14,7 @@ from benchmarks.peers.measure import PARTS, Settings
 from benchmarks.peers.speed_page import speed_document
 from resnoise.errors import ConfigError
 from resnoise.records.provenance import provenance
+from resnoise.report.csv import csv_text
 from resnoise.utils.files import ensure_directory, exclusive, write_text
 
 
@@ -48,7 +49,7 @@ def measure_speed(
             announce(f"{part}: nothing to measure, for want of a library")
             continue
         with exclusive(out):
-            write_text(out / f"{part}.csv", frame.to_csv(index=False, lineterminator="\n"))
+            write_text(out / f"{part}.csv", csv_text(frame))
             write_text(document, speed_document(_measured(out)))
     return document
 

@@ -175,7 +175,7 @@ class Reference:
         Raises:
             ConfigError: `text` is neither.
         """
-        match = re.fullmatch(r"([^:]+)(?::([1-9]\d*))?", text)
+        match = re.fullmatch(r"([^:]+)(?::([1-9]\d{0,9}))?", text)
         if match is None:
             raise ConfigError(
                 f"expected a reference such as nq, or nq:4 for its row with L = 4, got {text!r}"
@@ -199,8 +199,5 @@ class Reference:
         if not any(record in self for record in found.values()):
             raise RecordError(
                 f"expected a reference that there are records of ({', '.join(sorted(found))}), got "
-                f"{self}; name one with --reference METHOD or METHOD:L"
+                f"{self}; name one as `reference`: METHOD or METHOD:L"
             )
-
-
-NQ = Reference("nq")

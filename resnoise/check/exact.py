@@ -1,17 +1,19 @@
-"""Deterministic figures: what simulations of fixed weights do, on every backend."""
+"""Deterministic figures: what simulations of fixed weights do on every backend, and the rest.
+
+Training, data and evaluation have files of their own.
+"""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from resnoise.check import exact_data, exact_evaluation, exact_training
 from resnoise.check.exact_network import grid_images, grid_network
-from resnoise.check.measurement import Figure, Kind
+from resnoise.check.measurement import Figure, Kind, digest
 from resnoise.check.public import public
 from resnoise.check.trained import converted_training
 
@@ -19,6 +21,7 @@ TIMESTEPS = 8
 GRID_IMAGES = 32
 LOOP_STEPS = 4
 LEAKY_NEURONS = 256
+NOTED_DRAWS = 4
 # Times at which accuracy and operations are noted; later ones add little.
 NOTED = (1, 2, 4, 8)
 
@@ -40,7 +43,12 @@ def groups(checkpoint: Path) -> dict[str, Callable[[], Iterator[Figure]]]:
         for method in methods.names():
             found[f"grid, {method}, {name}"] = lambda place=(method, name): method_figures(*place)
     found["noise"] = lambda: noise_figures(checkpoint)
-    return found
+    return {
+        **found,
+        **exact_training.groups(),
+        **exact_data.groups(),
+        **exact_evaluation.groups(checkpoint),
+    }
 
 
 def grid_figures(backend: str) -> Iterator[Figure]:
@@ -55,9 +63,9 @@ def grid_figures(backend: str) -> Iterator[Figure]:
     place = f"grid, {backend}"
     for layer, rate in meter.activity(TIMESTEPS).firing_rates.items():
         yield Figure(f"{place}: firing rate of layer {layer}", Kind.IDENTICAL, rate)
-    membranes = _digest(*(state.v for state in states))
+    membranes = digest(*(state.v for state in states))
     yield Figure(f"{place}: digest of membranes", Kind.IDENTICAL, membranes)
-    yield Figure(f"{place}: digest of logits", Kind.IDENTICAL, _digest(logits))
+    yield Figure(f"{place}: digest of logits", Kind.IDENTICAL, digest(logits))
 
 
 def method_figures(name: str, backend: str) -> Iterator[Figure]:
@@ -68,7 +76,7 @@ def method_figures(name: str, backend: str) -> Iterator[Figure]:
         return
     simulation = methods.get(name).simulation(grid_network(), backend)
     logits = simulation(grid_images(GRID_IMAGES), TIMESTEPS)
-    yield Figure(f"grid, {name}, {backend}: digest of logits", Kind.IDENTICAL, _digest(logits))
+    yield Figure(f"grid, {name}, {backend}: digest of logits", Kind.IDENTICAL, digest(logits))
 
 
 def digits_figures(checkpoint: Path, backend: str) -> Iterator[Figure]:
@@ -119,8 +127,8 @@ def leaky_figures(backend: str) -> Iterator[Figure]:
     spikes, state = backends.get(backend).leaky(LeakyConfig())(current, None)
     spikes.sum().backward()
     place = f"leaky, {backend}"
-    yield Figure(f"{place}: digest of spikes", Kind.IDENTICAL, _digest(spikes.detach()))
-    yield Figure(f"{place}: digest of membranes", Kind.IDENTICAL, _digest(state.v.detach()))
+    yield Figure(f"{place}: digest of spikes", Kind.IDENTICAL, digest(spikes.detach()))
+    yield Figure(f"{place}: digest of membranes", Kind.IDENTICAL, digest(state.v.detach()))
     yield Figure(f"{place}: norm of the gradient", Kind.CLOSE, current.grad.norm().item())
 
 
@@ -141,6 +149,8 @@ def noise_figures(checkpoint: Path) -> Iterator[Figure]:
         quiet = layer(zeros)
         with noise_mode(network, "always"):
             noise = layer(zeros) - quiet
+    for draw, value in enumerate((noise[:NOTED_DRAWS] / layer.sigma).tolist()):
+        yield Figure(f"noise: draw {draw} over σ", Kind.CLOSE, value)
     yield Figure("noise: standard deviation over σ", Kind.CLOSE, (noise.std() / layer.sigma).item())
 
 
@@ -154,12 +164,3 @@ class _Counter(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         self.operations += 1
         return func(*args, **(kwargs or {}))
-
-
-def _digest(*tensors: Tensor) -> str:
-    """The first 16 characters of a hash of all values, whatever their layout in memory."""
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        # Adding 0 makes −0 and 0, which are equal, the same bits.
-        digest.update((tensor.contiguous() + 0.0).numpy().tobytes())
-    return digest.hexdigest()[:16]

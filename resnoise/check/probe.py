@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from importlib.util import module_from_spec, spec_from_file_location
@@ -181,7 +183,22 @@ def _pair(ours: Imported, theirs: Imported, name: str, turn: int) -> list[float]
     return [theirs.seconds(name), ours.seconds(name)][::-1]
 
 
+def end_with_stdin() -> None:
+    """End this process when the pipe that is its stdin does, so with the gate that holds it.
+
+    Not by `resnoise.utils.processes`: the side that is measured may be from before there was one.
+    """
+
+    def end() -> None:
+        os.read(sys.stdin.fileno(), 1)
+        os._exit(1)
+
+    if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
+        threading.Thread(target=end, daemon=True).start()
+
+
 def main() -> None:
+    end_with_stdin()
     # What libraries print must not get between the answers.
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from resnoise.check.measurement import Measurement
+from resnoise.config.checks import shown
 from resnoise.errors import CheckError
 from resnoise.utils.files import exclusive, write_text
+from resnoise.utils.reading import JSON_BYTES, read_bytes
 
 
 def read(path: Path) -> Measurement:
@@ -16,15 +18,15 @@ def read(path: Path) -> Measurement:
         CheckError: it is missing or damaged.
     """
     try:
-        return Measurement.from_json(path.read_text(encoding="utf-8"))
+        return Measurement.from_json(read_bytes(path, JSON_BYTES).decode())
     except OSError as error:
         raise CheckError(
             f"cannot read the reference {path} ({error.strerror}); restore it from version "
             "control, or make one with `resnoise check --record`"
         ) from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
         raise CheckError(
-            f"{path} is no reference, or a damaged one ({error!r}); restore it from version "
+            f"{path} is no reference, or a damaged one ({shown(error)}); restore it from version "
             "control, or make one with `resnoise check --record`"
         ) from error
 

@@ -103,9 +103,12 @@ def probe(side: Side, *arguments: str) -> str:
         "PYTHONIOENCODING": "utf-8",
     }
     command = [sys.executable, "-P", str(_PROBE), *arguments]
-    done = subprocess.run(
-        command, cwd=side.tree, env=environment, capture_output=True, text=True, check=False
-    )
+    # The probe ends when its stdin does, which the system closes however this process ends.
+    ours, theirs = os.pipe()
+    with open(theirs, "wb"), open(ours, "rb") as stdin:
+        done = subprocess.run(
+            command, cwd=side.tree, env=environment, stdin=stdin, capture_output=True, text=True
+        )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         # Of two sides that are timed together, the file tells which it was.

@@ -5,23 +5,37 @@ from __future__ import annotations
 import sys
 import warnings
 
-from rich.console import Console
-
 from resnoise.cli import check, commands, studies  # noqa: F401 - they add their verbs to the app
 from resnoise.cli.application import app
+from resnoise.cli.messages import print_error, print_warning
 from resnoise.errors import ResnoiseError
+from resnoise.utils.processes import exit_on_signals
 
 __all__ = ["app", "main"]
 
 
 def main() -> None:
     """Run the command line; an error of the user's is one line on stderr and exit status 1."""
-    errors = Console(stderr=True, highlight=False, emoji=False)
-    warnings.showwarning = lambda message, category, *rest: errors.print(
-        f"warning: {message}", style="yellow", markup=False
-    )
+    warnings.showwarning = lambda message, category, *rest: print_warning(message)
     try:
-        app()
+        with exit_on_signals():
+            app()
     except ResnoiseError as error:
-        errors.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        print_error(error)
         sys.exit(1)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_of_memory(error):
+            raise
+        print_error("out of memory: use fewer time steps, smaller batches or fewer --jobs")
+        sys.exit(1)
+
+
+def _is_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Whether NumPy or torch say that there is not as much memory as was asked for."""
+    said = str(error)
+    return (
+        isinstance(error, MemoryError)
+        or "can't allocate memory" in said
+        or "out of memory" in said
+        or "Storage size calculation overflowed" in said
+    )

@@ -9,6 +9,7 @@ import typer
 
 from resnoise.cli import options
 from resnoise.cli.application import app
+from resnoise.cli.messages import print_error
 from resnoise.errors import CheckError, ResnoiseError
 from resnoise.utils.files import ensure_file, exclusive, write_text
 
@@ -43,8 +44,6 @@ def check(
     ] = None,
 ) -> None:
     """Compare with a base commit, the reference or other libraries, and say what got worse."""
-    from rich.console import Console
-
     try:
         if record:
             _record(reference, others=(base, library, parts, html))
@@ -56,9 +55,7 @@ def check(
         if html is not None:
             _write_page(html, comparison)
     except ResnoiseError as error:
-        Console(stderr=True, highlight=False, emoji=False).print(
-            f"error: {error}", style="red", markup=False, soft_wrap=True
-        )
+        print_error(error)
         raise typer.Exit(2) from None
     if comparison.failing:
         raise typer.Exit(1)

@@ -22,9 +22,6 @@ PLAIN = "qcfs"
 """The method whose simulation is that of integrate-and-fire neurons and nothing else."""
 
 Checkpoint = Annotated[Path | None, typer.Argument(help="best.json of a training")]
-OwnDataset = Annotated[
-    str, typer.Option(help="of --model; a checkpoint names its own", rich_help_panel="Data")
-]
 
 
 @app.command()
@@ -72,8 +69,7 @@ def convert(
     checkpoint: Checkpoint = None,
     out: Annotated[Path, typer.Option(help="file for the spiking network, .safetensors")],
     own: options.OwnModel,
-    dataset: OwnDataset = "digits",
-    place: options.DataPlace,
+    place: options.DataRoot,
 ) -> None:
     """Convert a trained network, or a plain one of your own (--model): folded weights and
     thresholds in one file, for use elsewhere.
@@ -85,7 +81,7 @@ def convert(
     from resnoise.utils.files import ensure_file
 
     ensure_file(out)
-    calibrated = own.job(checkpoint, place.options(dataset), PLAIN)
+    calibrated = own.job(checkpoint, place, PLAIN)
     if calibrated is not None:
         job, trained = calibrated
         method, title = job.method, job.architecture
@@ -112,8 +108,7 @@ def evaluate(
         str | None, typer.Option(help="another method of the same training, such as srp of qcfs")
     ] = None,
     own: options.OwnModel,
-    dataset: OwnDataset = "digits",
-    place: options.DataPlace,
+    place: options.DataRoot,
     device: options.Device = "auto",
     threads: options.Threads = None,
     compile: options.Compile = False,
@@ -132,13 +127,13 @@ def evaluate(
     from resnoise.training.checkpoint import read_info
     from resnoise.training.loading import job_of
 
-    calibrated = own.job(checkpoint, place.options(dataset), method or PLAIN)
+    calibrated = own.job(checkpoint, place, method or PLAIN)
     if calibrated is not None:
         if out is not None:
             raise ConfigError("expected --out of a checkpoint: records are of trainings")
         if compile or device != "auto":
             raise ConfigError("expected --device and --compile of a checkpoint, but got --model")
-        use_threads(threads, dataset)
+        use_threads(threads, own.dataset)
         steps = options.integers(timesteps, "--timesteps")
         print_table(accuracy_table(*calibrated, backend, steps), "accuracy in per cent")
         return
@@ -177,7 +172,7 @@ def compare(
     timesteps: options.Timesteps = _DEFAULT_TIMESTEPS,
     seeds: Annotated[str | None, typer.Option(help="for digits: folds, default 0,1,2,3,4")] = None,
     reference: options.Reference = "nq",
-    jobs: Annotated[int, typer.Option(help="trainings at a time")] = 1,
+    jobs: Annotated[int, typer.Option(help="networks trained and simulated at a time")] = 1,
     place: options.DataPlace,
     changes: options.RecipeChanges,
     running: options.Running,
@@ -186,12 +181,11 @@ def compare(
     from resnoise import backends as all_backends
     from resnoise import methods as all_methods
     from resnoise.analysis.significance import Reference
-    from resnoise.cli.display import console, print_paths, print_table, progress_bars
+    from resnoise.cli.display import console, progress_bars
+    from resnoise.cli.findings import print_comparison
     from resnoise.compare.plan import Plan, RunOptions
     from resnoise.compare.runner import compare as run_comparison
-    from resnoise.records.store import RecordStore
     from resnoise.report.published_tables import published_figures
-    from resnoise.report.terminal import summary_table
 
     steps = options.integers(timesteps, "--timesteps")
     simulators = all_backends.available() if backends is None else options.words(backends)
@@ -218,18 +212,14 @@ def compare(
     use_threads(running.threads, dataset)
     workplace = RunOptions(out, running.runs, running.execution(), jobs)
     with progress_bars() as announce:
-        written = run_comparison(
+        found = run_comparison(
             grid,
             workplace,
             reference=tested_against,
             published=published_figures(),
             announce=announce,
         )
-    records = [record for record in RecordStore(out).load() if record.dataset == dataset]
-    summary = summary_table(records, reference=tested_against)
-    summary = summary.drop(columns="dataset")
-    print_table(_method_first(summary), f"{dataset}: accuracy in per cent at T time steps")
-    print_paths(written)
+    print_comparison(found.report, dataset, out)
 
 
 @app.command()

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +19,9 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from resnoise.cli.messages import PlainConsole
+from resnoise.utils.text import escaped
+
 # A pipe or a log has no width of its own; tables must not be cut to 80 columns there.
 PIPE_WIDTH = 200
 SECONDS_BETWEEN_LINES = 60.0
@@ -27,8 +29,7 @@ SECONDS_BETWEEN_LINES = 60.0
 # Columns that tell the rows of a table apart; all others hold what was measured.
 _LABELS = frozenset({"dataset", "architecture", "method", "backend", "L", "τ"})
 
-# Text is printed as it is: brackets and colons are of paths and names, not of Rich's markup.
-console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, markup=False, emoji=False)
+console = PlainConsole(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 @contextmanager
@@ -53,10 +54,10 @@ def progress_bars() -> Iterator[Callable[[str], Callable[[int, int, str], None]]
         def announce(name: str) -> Callable[[int, int, str], None]:
             while current:
                 bars.remove_task(current.pop())
-            task = bars.add_task(name, total=None, text="")
+            task = bars.add_task(escaped(name), total=None, text="")
             current.append(task)
             return lambda done, total, text: bars.update(
-                task, completed=done, total=total, text=text
+                task, completed=done, total=total, text=escaped(text)
             )
 
         yield announce
@@ -88,7 +89,7 @@ def print_table(frame: pd.DataFrame, title: str) -> None:
     for column in kept:
         table.add_column(str(column), justify="left" if column == first else "right", no_wrap=True)
     for row in frame[kept].itertuples(index=False):
-        table.add_row(*(str(value) for value in row))
+        table.add_row(*(escaped(str(value)) for value in row))
     console.print(table)
 
 
@@ -106,3 +107,9 @@ def print_paths(paths: Iterable[Path]) -> None:
     """Print what was written, a path a line, whole, so that it can be copied."""
     for path in paths:
         console.print(str(path), highlight=False, soft_wrap=True)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print sentences, broken between words where the terminal is narrower."""
+    for line in lines:
+        console.print(line, highlight=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -44,7 +44,7 @@ Compile = Annotated[
 
 
 @dataclass(frozen=True)
-class DataPlace:
+class DataRoot:
     """Where data sets are."""
 
     data_root: Annotated[
@@ -54,15 +54,25 @@ class DataPlace:
         bool,
         typer.Option("--download/--no-download", help="fetch missing data", rich_help_panel=_DATA),
     ] = True
+
+    def options(self, dataset: str = "", **more: Any) -> DataOptions:
+        """Of a data set; by default of one that a checkpoint names, with its size of images."""
+        from resnoise.datasets import DataOptions
+
+        return DataOptions(dataset, self.data_root, self.download, **more)
+
+
+@dataclass(frozen=True)
+class DataPlace(DataRoot):
+    """Where data sets are, and the size of images that can be had in any."""
+
     image_size: Annotated[
         int, typer.Option(help="side to which imagefolder resizes", rich_help_panel=_DATA)
     ] = 32
 
-    def options(self, dataset: str = "") -> DataOptions:
-        """Of a data set; by default of one that a checkpoint names."""
-        from resnoise.datasets import DataOptions
-
-        return DataOptions(dataset, self.data_root, self.download, self.image_size)
+    def options(self, dataset: str = "", **more: Any) -> DataOptions:
+        """See `DataRoot.options`."""
+        return super().options(dataset, image_size=self.image_size, **more)
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,13 @@ class OwnModel:
     weights: Annotated[
         Path | None, typer.Option(help="its state, .safetensors", rich_help_panel=_OWN)
     ] = None
+    dataset: Annotated[
+        str,
+        typer.Option(help="digits, cifar10, cifar100 or imagefolder:PATH", rich_help_panel=_OWN),
+    ] = "digits"
+    image_size: Annotated[
+        int, typer.Option(help="side to which imagefolder resizes", rich_help_panel=_OWN)
+    ] = 32
     levels: Annotated[
         int, typer.Option(help="L that --by mse finds thresholds for", rich_help_panel=_OWN)
     ] = 16
@@ -95,7 +112,7 @@ class OwnModel:
     ] = 100
 
     def job(
-        self, checkpoint: Path | None, data: DataOptions, method: str
+        self, checkpoint: Path | None, place: DataRoot, method: str
     ) -> tuple[Job, GraphModule] | None:
         """The job and the source network of `--model`; None where there is a checkpoint instead.
 
@@ -118,7 +135,8 @@ class OwnModel:
         )
         chosen = methods.get(method)
         model = own_model(self.model, self.weights)
-        return calibrated_job(model, self.model, load(data), chosen, calibration)
+        data = load(place.options(self.dataset, image_size=self.image_size))
+        return calibrated_job(model, self.model, data, chosen, calibration)
 
 
 @dataclass(frozen=True)

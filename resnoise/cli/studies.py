@@ -67,7 +67,7 @@ def selection(
     ],
     out: Annotated[Path, typer.Option(help="folder for selection.md and selection.csv")],
     timesteps: options.Timesteps = "1,2,4",
-    place: options.DataPlace,
+    place: options.DataRoot,
     threads: options.Threads = None,
 ) -> None:
     """Tell what choosing the epoch by test accuracy, as published code does, would report."""
@@ -88,7 +88,7 @@ def decompose(
     checkpoints: Annotated[list[Path], typer.Argument(help="best.json of trainings")],
     out: Annotated[Path, typer.Option(help="folder for decomposition.md and decomposition.csv")],
     timesteps: options.Timesteps = "1,2,4,8",
-    place: options.DataPlace,
+    place: options.DataRoot,
     threads: options.Threads = None,
 ) -> None:
     """Tell what conversion loses to the levels that T steps have, and what to uneven input."""

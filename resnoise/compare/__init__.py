@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from resnoise.compare.plan import RunOptions
-from resnoise.compare.runner import compare
+from resnoise.compare.runner import Comparison, compare
 
-__all__ = ["RunOptions", "compare"]
+__all__ = ["Comparison", "RunOptions", "compare"]

@@ -31,7 +31,7 @@ def require_same_recipes(store: RecordStore, plan: Plan) -> None:
             name, (now, before) = next(iter(changed.items()))
             raise RecordError(
                 f"{store.path} holds {record.method} of another recipe: {name} is "
-                f"{before}, now {now}; use another --out"
+                f"{before}, now {now}; use another `out`"
             )
 
 
@@ -48,5 +48,5 @@ def require_same_data(store: RecordStore, plan: Plan) -> None:
     if others := sorted(made_of - {now}):
         raise RecordError(
             f"{store.path} was made of other images of {plan.data.dataset}: their SHA-256 was "
-            f"{others[0]}, now it is {now}; use another --out"
+            f"{others[0]}, now it is {now}; use another `out`"
         )

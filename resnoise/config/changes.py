@@ -62,5 +62,5 @@ def _read(name: str, value: Any) -> Any:
         return () if value == "none" else tuple(word.strip() for word in value.split(","))
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value

@@ -7,12 +7,21 @@ from math import inf, isfinite
 
 from resnoise.errors import ConfigError
 
+_LONGEST = 200
 
-def require_positive_int(name: str, value: object) -> None:
-    """Raise `ConfigError` unless `value` is an integer larger than 0."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+MOST = 2**31 - 1
+"""Largest integer of a setting: sizes of tensors multiply it, in 64 bits."""
+LARGEST = 3e38
+"""Largest number of a setting, which float32 has."""
+
+
+def require_positive_int(name: str, value: object, *, at_most: int = MOST) -> None:
+    """Raise `ConfigError` unless `value` is an integer larger than 0 and within the bound."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= at_most:
+        bound = f" and at most {at_most}" * (isinstance(value, int) and value > at_most)
         raise ConfigError(
-            f"expected argument `{name}` to be an integer larger than 0, but got {value!r}"
+            f"expected argument `{name}` to be an integer larger than 0{bound}, but got "
+            f"{shown(value)}"
         )
 
 
@@ -21,19 +30,30 @@ def require_number(
     value: object,
     *,
     above: float | None = None,
-    at_most: float = inf,
+    at_most: float = LARGEST,
     below: float = inf,
 ) -> None:
     """Raise `ConfigError` unless `value` is finite, not negative and within the bounds given."""
-    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    inside = number and value <= at_most and value < below
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    inside = number and -inf < value <= at_most and value < below
     if not inside or (value < 0 if above is None else value <= above):
         bound = "not negative" if above is None else f"larger than {above:g}"
-        if at_most < inf:
+        if at_most < LARGEST or (number and LARGEST < value < inf):
             bound += f" and at most {at_most:g}"
         if below < inf:
             bound += f" and smaller than {below:g}"
-        raise ConfigError(f"expected argument `{name}` to be a number {bound}, but got {value!r}")
+        raise ConfigError(
+            f"expected argument `{name}` to be a number {bound}, but got {shown(value)}"
+        )
+
+
+def shown(value: object) -> str:
+    """`value` as Python writes it, where that is of a readable length."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integers of thousands of digits
+        return "an integer of thousands of digits"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def require_negative(name: str, value: object) -> None:
@@ -41,17 +61,8 @@ def require_negative(name: str, value: object) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     if not number or value >= 0:
         raise ConfigError(
-            f"expected argument `{name}` to be a number smaller than 0, but got {value!r}"
+            f"expected argument `{name}` to be a number smaller than 0, but got {shown(value)}"
         )
-
-
-def settle_number(config: object, name: str, **bounds: float) -> None:
-    """Check a number of a frozen `config`, see `require_number`, and make it a float: 8 and 8.0 are
-    to be one recipe, whose checkpoints are in one folder.
-    """
-    value = getattr(config, name)
-    require_number(name, value, **bounds)
-    object.__setattr__(config, name, float(value))
 
 
 def require_distinct(name: str, values: Sequence[object]) -> None:

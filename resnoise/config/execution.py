@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
-
-from resnoise.config.settings import Device, Switch, settings
+from resnoise.config.settings import Device, Switch, integer, settings
 
 
 @settings
@@ -23,6 +21,10 @@ class ExecutionConfig:
             but less of it on Norse with `compile`.
         keep_epochs: keep the weights of every epoch, as `epoch-NNNN.json` beside `best.json`.
         workers: processes that load data; 0 loads in the training process.
+
+    Example:
+        >>> ExecutionConfig(device="cpu", compile=True).bf16
+        False
     """
 
     device: Device = "auto"
@@ -31,4 +33,4 @@ class ExecutionConfig:
     compile: Switch = False
     checkpoint_time: Switch = False
     keep_epochs: Switch = False
-    workers: Annotated[int, Field(ge=0, description="not negative")] = 0
+    workers: Annotated[int, integer("not negative", gt=-1, le=1024)] = 0

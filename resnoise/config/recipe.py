@@ -18,6 +18,7 @@ from resnoise.config.settings import (
     Share,
     ShareBelowOne,
     Switch,
+    integer,
     one_of,
     settings,
 )
@@ -28,6 +29,8 @@ DISTRIBUTIONS = ("gaussian", "measured", "conditional")
 RESIDUALS = ("end-to-end", "local")
 VALIDATION_FRACTION = 0.1
 """Share of the training images that is held out to choose epochs and to measure noise on."""
+MOST_LEVELS = 2**16
+"""Of quantisation: float32 tells so many apart, and statistics by level still fit in memory."""
 
 Threshold = Annotated[
     PositiveNumber | Literal["data"], Field(description='a number larger than 0, or "data"')
@@ -44,9 +47,17 @@ class ActivationConfig:
             it from the activations of training images (`resnoise.fit_thresholds_`).
         quantile: where `"data"` puts it: the share of a layer's positive pre-activations that is
             not clipped at first, in (0, 1].
+
+    Example:
+        >>> ActivationConfig(levels=2).threshold
+        'data'
+        >>> ActivationConfig(levels=0)
+        Traceback (most recent call last):
+        ...
+        resnoise.errors.ConfigError: expected argument `levels` to be an integer ..., but got 0
     """
 
-    levels: PositiveInt = 4
+    levels: Annotated[int, integer(le=MOST_LEVELS)] = 4
     threshold: Threshold = "data"
     quantile: PositiveShare = 0.9
 
@@ -57,6 +68,10 @@ class InductionConfig:
 
     Args:
         timesteps: simulation time steps T of the spiking network, 4 in the paper.
+
+    Example:
+        >>> InductionConfig().timesteps
+        4
     """
 
     timesteps: PositiveInt = 4
@@ -82,6 +97,10 @@ class Extensions:
         distribution: of the noise, `"gaussian"`, `"measured"`: that of the residual error itself,
             or `"conditional"`: that of the residual error given the level, its mean included.
         compensate: whether the mean residual error is taken off the activation in training.
+
+    Example:
+        >>> Extensions(start_from="qcfs", ramp=0.25).switched_on()
+        {'start_from': 'qcfs', 'ramp': 0.25}
     """
 
     threshold_weight_decay: Switch = True
@@ -130,6 +149,13 @@ class Recipe:
         activation: levels and start of the thresholds.
         induction: how the noise is measured, for methods that use it.
         extensions: what goes beyond the published methods.
+
+    Example:
+        >>> recipe = Recipe(epochs=10, activation=ActivationConfig(levels=2))
+        >>> recipe.learning_rate
+        0.05
+        >>> Recipe.from_json(recipe.to_json()) == recipe
+        True
     """
 
     epochs: PositiveInt = 60

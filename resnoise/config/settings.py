@@ -12,15 +12,22 @@ from typing import Annotated, Any, dataclass_transform
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.dataclasses import dataclass
 
+from resnoise.config.checks import LARGEST, MOST, shown
 from resnoise.errors import ConfigError
 
 
 def _number(description: str, **bounds: float) -> Any:
+    bounds = {"le": LARGEST} | bounds
     return Field(allow_inf_nan=False, description=f"a number {description}", **bounds)
 
 
-PositiveInt = Annotated[int, Field(gt=0, description="an integer larger than 0")]
-IntOrZero = Annotated[int, Field(ge=0, description="an integer larger than 0")]
+def integer(description: str = "an integer larger than 0", **bounds: int) -> Any:
+    """The description and the bounds of a field that holds an integer."""
+    return Field(description=description, **{"gt": 0, "le": MOST} | bounds)
+
+
+PositiveInt = Annotated[int, integer()]
+IntOrZero = Annotated[int, integer(gt=-1)]
 """An integer larger than 0; 0 stands for what another setting says."""
 PositiveNumber = Annotated[float, _number("larger than 0", gt=0)]
 NotNegativeNumber = Annotated[float, _number("not negative", ge=0)]
@@ -72,4 +79,6 @@ def _told(cls: type, error: ValidationError) -> ConfigError:
     if name not in fields:
         return ConfigError(f"unknown setting {name!r}; known: {', '.join(fields)}")
     expected, got = fields[name].description, first["input"]
-    return ConfigError(f"expected argument `{name}` to be {expected}, but got {got!r}")
+    if first["type"] == "less_than_equal" and "at most" not in expected:
+        expected += f" and at most {first['ctx']['le']}"
+    return ConfigError(f"expected argument `{name}` to be {expected}, but got {shown(got)}")

@@ -17,6 +17,7 @@ from resnoise.datasets.splits import ImageData, deal
 from resnoise.datasets.torchvision_compat import import_torchvision
 from resnoise.errors import DataError, StorageError
 from resnoise.utils.files import exclusive
+from resnoise.utils.reading import require_regular
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def load(options: DataOptions, seed: int, augmentation: Sequence[str]) -> ImageD
 
     source = getattr(datasets, variant.class_name)
     try:
+        require_regular(options.root / source.base_folder / name for name, _ in _files(source))
         parts = _read_or_download(options, source)
     except (OSError, RuntimeError, HTTPException, StorageError) as error:
         raise _explained(options, source, error) from error
@@ -88,20 +90,28 @@ def _read(options: DataOptions, source: Any, *, download: bool) -> list[Any]:
     return [source(options.root, train=train, download=download) for train in (True, False)]
 
 
-def _explained(options: DataOptions, source: Any, error: Exception) -> DataError:
-    """Say which of the files torchvision wants is missing or corrupt, and what to do about it."""
+def _files(source: Any) -> list[tuple[str, str]]:
+    """Each file that torchvision wants, and its MD5 sum."""
+    return [*source.train_list, *source.test_list, (source.meta["filename"], source.meta["md5"])]
+
+
+def _is_intact(path: Path, md5: str) -> bool:
     from torchvision.datasets.utils import check_integrity
 
+    return path.is_file() and check_integrity(path, md5)
+
+
+def _explained(options: DataOptions, source: Any, error: Exception) -> DataError:
+    """Say which of the files torchvision wants is missing or corrupt, and what to do about it."""
     folder = Path(options.root) / source.base_folder
-    wanted = [*source.train_list, *source.test_list, (source.meta["filename"], source.meta["md5"])]
-    broken = [name for name, md5 in wanted if not check_integrity(folder / name, md5)]
+    broken = [name for name, md5 in _files(source) if not _is_intact(folder / name, md5)]
     corrupt = [name for name in broken if (folder / name).exists()]
     if corrupt:
         problem = f"{corrupt[0]} in {folder} is corrupt: its MD5 sum is not the published one"
-        advice = f"delete {folder} and load again with download=True (--download)"
+        advice = f"delete {folder} and load again with `download`"
     else:
         problem = f"expected {', '.join(broken)} in {folder}, but did not find them"
-        advice = "load with download=True (--download)"
+        advice = "load with `download`"
     if options.download:
         problem += f"; downloading {source.url} to {options.root} failed: {error}"
         advice = f"check the network and that {options.root} can be written"

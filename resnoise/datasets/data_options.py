@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from resnoise.errors import DataError
+
 
 @dataclass(frozen=True)
 class DataOptions:
@@ -32,7 +34,7 @@ class DataOptions:
     image_size: int = 32
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "root", Path(self.root).expanduser())
+        object.__setattr__(self, "root", expanded(Path(self.root)))
 
     @property
     def kind(self) -> str:
@@ -41,3 +43,15 @@ class DataOptions:
     @property
     def argument(self) -> str:
         return self.dataset.partition(":")[2]
+
+
+def expanded(path: Path) -> Path:
+    """`path` with the home folder that a `~` in front stands for.
+
+    Raises:
+        DataError: there is no such user.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise DataError(f"expected a folder of data, but got {path}: {error}") from error

@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from resnoise.datasets.data_options import DataOptions
+from resnoise.datasets.data_options import DataOptions, expanded
 from resnoise.datasets.images import LabelledImages, Normalisation
 from resnoise.datasets.splits import ImageData, deal
 from resnoise.datasets.torchvision_compat import import_torchvision
 from resnoise.errors import DataError
+from resnoise.utils.reading import require_regular
+from resnoise.utils.text import escaped, is_plain
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -70,7 +72,7 @@ def load(options: DataOptions, seed: int, augmentation: Sequence[str]) -> ImageD
 
     Test images are read once now: mending one after a training would make it one of other data.
     """
-    folder = Path(options.argument).expanduser()
+    folder = expanded(Path(options.argument))
     train, test = _list_images(folder / "train"), _list_images(folder / "test")
     if train.classes != test.classes:
         differing = sorted(set(train.classes) ^ set(test.classes))
@@ -120,11 +122,23 @@ def _list_images(folder: Path) -> ImageFolder:
             f"expected a folder {folder} with one folder of images a class, but there is none"
         )
     try:
-        return ImageFolder(str(folder))
+        found = ImageFolder(str(folder))
+        _require_plain_names(found)
+        require_regular(path for path, _ in found.samples)
+        return found
     except OSError as error:
         raise DataError(
             f"expected {folder} to hold one folder of images a class: {error}"
         ) from error
+
+
+def _require_plain_names(found: ImageFolder) -> None:
+    for name in [*found.classes, *(path for path, _ in found.samples)]:
+        if not is_plain(name):
+            raise DataError(
+                f"expected names of images and classes in UTF-8 and without control characters, "
+                f"but got {escaped(name)}; rename it"
+            )
 
 
 def _hash_files(folder: Path, paths: list[str], image_size: int) -> str:

@@ -29,6 +29,15 @@ def simulated_accuracies(
         split: the images.
         timesteps: T.
         backend: whose neurons simulate it.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from resnoise import DataOptions, job_of
+        >>> path = Path("results/check/digits/best.json")
+        >>> job = job_of(path, DataOptions("digits"))
+        >>> accuracies = simulated_accuracies(job, job.load(path), job.data.test, timesteps=4)
+        >>> len(accuracies), accuracies[3] > 0.9
+        (4, True)
     """
     simulation = calibrated_simulation(job, network, backend, timesteps)
     right = torch.zeros(timesteps, dtype=torch.int64)

@@ -36,8 +36,8 @@ def write_training_record(out: Path, job: Job, path: Path) -> None:
     """
     levels = job.method.levels(job.recipe)
     training = f"{job.training}-L{levels}" if levels else job.training
-    name = f"{slug(job.data.name)}-{job.architecture}-seed{job.seed}-{training}.json"
-    target = out / "trainings" / name
+    name = slug(f"{job.data.name}-{job.architecture}-seed{job.seed}-{training}")
+    target = out / "trainings" / f"{name}.json"
     history = [Epoch.model_validate(row) for row in checkpoint.read_info(path).history]
     # What is there may be of another recipe, whose records were moved away.
     if target.exists() and read_training(target).history == history:

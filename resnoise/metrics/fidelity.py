@@ -18,6 +18,11 @@ def agreement(a: Tensor, b: Tensor) -> float:
 
     Raises:
         ConfigError: there are no predictions, or not as many of both.
+
+    Example:
+        >>> from torch import tensor
+        >>> agreement(tensor([0, 1, 2, 3]), tensor([0, 1, 2, 0]))
+        0.75
     """
     if a.shape != b.shape or a.numel() == 0:
         raise ConfigError(
@@ -33,6 +38,10 @@ def conversion_gap(source_accuracy: float, accuracy: float) -> float:
     Args:
         source_accuracy: of the network without spikes, a fraction.
         accuracy: of the spiking network, a fraction.
+
+    Example:
+        >>> conversion_gap(0.75, 0.5)
+        0.25
     """
     return max(0.0, source_accuracy - accuracy)
 
@@ -46,6 +55,10 @@ def timesteps_to_reach(accuracies: Mapping[int, float], target: float) -> int | 
 
     Returns:
         One of the T in `accuracies`; None if the longest simulation is still below.
+
+    Example:
+        >>> timesteps_to_reach({1: 0.5, 2: 0.8, 4: 0.9}, target=0.75)
+        2
     """
     reached = None
     for timesteps in sorted(accuracies, reverse=True):

@@ -48,6 +48,10 @@ def alternate(
 
     Raises:
         ConfigError: `repeats` is below 1, or `warmup` below 0.
+
+    Example:
+        >>> sorted(alternate({"a": list, "b": dict}, repeats=3, warmup=1, device="cpu"))
+        ['a', 'b']
     """
     require_positive_int("repeats", repeats)
     if warmup < 0:
@@ -77,6 +81,10 @@ def overhead_ratio(spiking: Latency, plain: Latency, timesteps: int) -> float:
 
     Raises:
         ConfigError: `timesteps` is below 1.
+
+    Example:
+        >>> overhead_ratio(Latency(0.5, 0.0), Latency(0.125, 0.0), timesteps=4)
+        1.0
     """
     require_positive_int("timesteps", timesteps)
     return spiking.median_s / (timesteps * plain.median_s)
@@ -91,6 +99,12 @@ def plain_network(network: fx.GraphModule) -> nn.Module:
     Returns:
         The same network with BatchNorm folded, as conversion folds it, and plain ReLUs, in
         evaluation mode and without gradients.
+
+    Example:
+        >>> from resnoise import prepare
+        >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+        >>> [type(layer).__name__ for layer in plain_network(prepare(model)).modules()][1:]
+        ['Conv2d', 'ReLU']
     """
     plain = folded(network)
     for name in activations(plain):

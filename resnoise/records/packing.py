@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import zlib
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+_LARGEST_ID = np.iinfo(np.int32).max
 
 
 def pack_correct(correct: ArrayLike) -> str:
@@ -15,6 +18,10 @@ def pack_correct(correct: ArrayLike) -> str:
 
     Args:
         correct: whether each test image was classified correctly, booleans of shape `(N,)`.
+
+    Example:
+        >>> unpack_correct(pack_correct([True, False, True]), 3)
+        array([ True, False,  True])
     """
     return base64.b64encode(np.packbits(_vector(correct, np.bool_))).decode("ascii")
 
@@ -33,8 +40,12 @@ def pack_test_ids(ids: ArrayLike) -> str:
 
     Args:
         ids: position of each test image in its data set, integers of shape `(N,)`.
+
+    Example:
+        >>> pack_test_ids([5, 6, 7])
+        '5:8'
     """
-    ids = _vector(ids, np.int32)
+    ids = _ids(_vector(ids, np.int64))
     if len(ids) and (np.diff(ids) == 1).all():
         return f"{ids[0]}:{int(ids[0]) + len(ids)}"
     return base64.b64encode(zlib.compress(ids.astype("<i4").tobytes(), 9)).decode("ascii")
@@ -47,21 +58,31 @@ def unpack_test_ids(text: str, n_test: int) -> NDArray[np.int32]:
         Position of each test image in its data set, integers of shape `(n_test,)`.
     """
     if ":" in text:
-        start, _, stop = text.partition(":")
-        count = int(stop) - int(start)  # checked before the range is made: it may be absurd
-        ids = np.arange(int(start), int(stop)).astype(np.int32) if count == n_test else None
+        match = re.fullmatch(r"(\d{1,10}):(\d{1,10})", text, re.ASCII)
+        start, stop = map(int, match.groups()) if match else (0, 0)
+        count = stop - start  # checked before the range is made: it may be absurd
+        ids = np.arange(start, stop) if count == n_test else None
     else:
+        # One more than is wanted and no further: a few bytes may unpack to more than the memory.
         try:
-            raw = zlib.decompress(_decode(text))
+            raw = zlib.decompressobj().decompress(_decode(text), 4 * (n_test + 1))
         except zlib.error as error:
             raise ValueError("the test ids do not decompress") from error
         count = len(raw) // 4
-        ids = np.frombuffer(raw, dtype="<i4").astype(np.int32) if len(raw) == 4 * n_test else None
+        ids = np.frombuffer(raw, dtype="<i4") if len(raw) == 4 * n_test else None
     if ids is None:
         raise ValueError(f"expected {n_test} test ids, but got {count}")
     if len(np.unique(ids)) != n_test:
         raise ValueError("expected every test id once, but some are repeated")
-    return ids
+    return _ids(ids)
+
+
+def _ids(ids: NDArray) -> NDArray[np.int32]:
+    if len(ids) and not (ids.min() >= 0 and ids.max() <= _LARGEST_ID):
+        raise ValueError(
+            f"expected test ids from 0 to {_LARGEST_ID}, but got {ids.min()} to {ids.max()}"
+        )
+    return ids.astype(np.int32)
 
 
 def _vector(values: ArrayLike, dtype: type) -> NDArray:

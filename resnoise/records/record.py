@@ -18,9 +18,11 @@ from resnoise.records.schema import (
     Fraction,
     Name,
     NotNegative,
+    Place,
     Positive,
     Schema,
     Sha256,
+    Text,
 )
 from resnoise.records.training_record import Session
 
@@ -56,7 +58,7 @@ class Record(Schema):
     training: Name = Field(description="name of the training whose network was evaluated")
     method: Name = Field(description="name of the method, as in the tables")
     backend: Name = Field(description="library that simulated the network")
-    dataset: Name
+    dataset: Place
     architecture: Name
     levels: Positive | None = Field(description="quantisation levels L; None if not quantised")
     seed: Count = Field(description="seed of the training, or fold of a cross-validation")
@@ -125,7 +127,7 @@ class Record(Schema):
     parameter_bytes: Count = Field(description="bytes of these parameters")
 
     # Provenance
-    git_commit: str = Field(description="commit of the code that ran; empty if unknown")
+    git_commit: Text = Field(description="commit of the code that ran; empty if unknown")
     git_dirty: bool = Field(description="whether tracked files differed from that commit")
     resnoise_version: Name
     torch_version: Name
@@ -142,7 +144,7 @@ class Record(Schema):
     validation_accuracy: Fraction | None = Field(None, description="by which it was chosen")
     train_seconds: NotNegative
     train_segments: list[Session] = Field([], description="where it trained; empty if not noted")
-    created: str = Field(description="ISO 8601 time of the evaluation")
+    created: Text = Field(description="ISO 8601 time of the evaluation")
 
     @model_validator(mode="before")
     @classmethod
@@ -168,7 +170,7 @@ class Record(Schema):
         """Turn tuples into lists now, so that a record equals itself after a trip to disk."""
         try:
             return json.loads(json.dumps(value, allow_nan=False))
-        except TypeError as error:
+        except (TypeError, RecursionError) as error:
             raise ValueError(f"expected JSON values: {error}") from error
 
     @field_validator("created")
@@ -187,6 +189,10 @@ class Record(Schema):
         share = float(self.correct_array().mean())
         if abs(share - self.accuracy) > 1e-6:  # float32 accuracies are fine
             raise ValueError(f"expected accuracy {share} as in `correct`, but got {self.accuracy}")
+        if self.best_epoch > self.epochs:
+            raise ValueError(
+                f"expected best_epoch of {self.epochs} epochs, but got {self.best_epoch}"
+            )
         self.test_id_array()
         return self
 

@@ -17,6 +17,7 @@ from resnoise.records.record import Record, RecordKey
 from resnoise.records.schema import SCHEMA_VERSION, describe
 from resnoise.records.training_record import TrainingRecord
 from resnoise.utils.files import ensure_directory, exclusive, write_text
+from resnoise.utils.reading import JSON_BYTES, parse_json, read_bytes
 
 
 class RecordStore:
@@ -24,11 +25,19 @@ class RecordStore:
 
     Args:
         directory: the output directory; made by the first `add` or `check`.
+
+    Example:
+        >>> store = RecordStore("results/tables/cifar10")
+        >>> frame = store.frame()
+        >>> rows = frame[(frame.method == "nq") & (frame.backend == "norse")]
+        >>> rows.set_index("timesteps").accuracy[2].item()
+        0.7318
     """
 
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
         self.path = self.directory / "records.json"
+        self._read: tuple[tuple[int, ...], list[Record]] | None = None
 
     def check(self) -> None:
         """Find out now, not after hours of training, whether records can be added.
@@ -43,19 +52,31 @@ class RecordStore:
     def load(self) -> list[Record]:
         """All records, in the order in which they were first added; none if there is no file.
 
+        A file that has not changed is not read again.
+
         Raises:
             RecordError: what is there is not valid.
             StorageError: the directory is a file.
         """
         try:
-            text = self.path.read_text(encoding="utf-8")
+            version = self._version()
+            if self._read is not None and self._read[0] == version:
+                return list(self._read[1])
+            text = read_bytes(self.path, JSON_BYTES)
         except FileNotFoundError:
             return []
         except NotADirectoryError as error:
             raise StorageError(f"{self.directory} is a file; name a directory") from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecordError(f"cannot read {self.path}: {error}; {_WAY_OUT}") from error
-        return _decode(text, self.path)
+        except OSError as error:
+            raise RecordError(f"cannot read {self.path} ({error.strerror}); {_WAY_OUT}") from error
+        records = _decode(text, self.path)
+        self._read = version, records
+        return list(records)
+
+    def _version(self) -> tuple[int, ...]:
+        """What is another after every change: a write puts a new file in the place of the old."""
+        found = self.path.stat()
+        return found.st_ino, found.st_size, found.st_mtime_ns
 
     def require(self) -> list[Record]:
         """All records, of which there has to be one.
@@ -66,8 +87,7 @@ class RecordStore:
         records = self.load()
         if not records:
             raise RecordError(
-                f"there are no records in {self.directory}; "
-                f"`resnoise compare --out {self.directory}` makes them"
+                f"there are no records in {self.directory}; a comparison to that `out` makes them"
             )
         return records
 
@@ -88,7 +108,12 @@ class RecordStore:
                     merged.values(), record.key, record.checkpoint_sha256, self.path
                 )
                 merged[record.key] = record
-            write_text(self.path, _encode(list(merged.values())))
+            records = list(merged.values())
+            text = _encode(records)
+            if len(text.encode()) > JSON_BYTES:  # which could not be read again
+                raise RecordError(f"{self.path} is full; use another `out`")
+            write_text(self.path, text)
+            self._read = self._version(), records
 
     def require_same_network(self, key: RecordKey, checkpoint_sha256: str) -> None:
         """Find out before an evaluation whether its records can be added.
@@ -148,12 +173,15 @@ def read_training(path: Path) -> TrainingRecord:
         RecordError: the file cannot be read, or is not a valid training record.
     """
     try:
-        return TrainingRecord.model_validate_json(path.read_bytes())
+        text = read_bytes(path, JSON_BYTES)
+        parse_json(text)
+        return TrainingRecord.model_validate_json(text)
     except OSError as error:
         raise RecordError(f"cannot read {path}: {error.strerror}") from error
-    except ValidationError as error:
+    except ValueError as error:
+        reason = describe(error) if isinstance(error, ValidationError) else str(error)
         raise RecordError(
-            f"{path} is not a valid training record: {describe(error)}; "
+            f"{path} is not a valid training record: {reason}; "
             "move it away and run the same command again"
         ) from error
 
@@ -180,13 +208,11 @@ def _encode(records: Sequence[Record]) -> str:
     return f"{head}{lines}\n]}}\n"
 
 
-def _decode(text: str, path: Path) -> list[Record]:
+def _decode(text: bytes, path: Path) -> list[Record]:
     try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise RecordError(
-            f"{path} is truncated or not JSON (line {error.lineno}: {error.msg}); {_WAY_OUT}"
-        ) from error
+        content = parse_json(text)
+    except ValueError as error:
+        raise RecordError(f"{path} is truncated or not JSON ({error}); {_WAY_OUT}") from error
     if not isinstance(content, dict) or set(content) != {"schema_version", "sha256", "records"}:
         raise RecordError(
             f"{path} does not hold schema_version, sha256 and records, so it is not a record "
@@ -239,7 +265,7 @@ def _refuse_other_weights(
             raise RecordError(
                 f"{path} holds another network of this training ({_spelt(record.key)}): the "
                 f"SHA-256 of its weights is {record.checkpoint_sha256}, now it is "
-                f"{checkpoint_sha256}; use another --out, or move the records away"
+                f"{checkpoint_sha256}; use another `out`, or move the records away"
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import Field, model_validator
 
 from resnoise.records.schema import (
     SCHEMA_VERSION,
@@ -13,15 +13,18 @@ from resnoise.records.schema import (
     Fraction,
     Name,
     NotNegative,
+    Number,
+    Place,
     Positive,
     Schema,
+    Text,
 )
 
 
 class LayerNoise(Schema):
     """Residual error of one layer as induction measured it, in the unit of the activation."""
 
-    mean: FiniteFloat
+    mean: Number
     std: NotNegative
     sigma: NotNegative = Field(description="σ of the training noise")
 
@@ -30,7 +33,7 @@ class Epoch(Schema):
     """One epoch of a training."""
 
     epoch: Count
-    train_loss: FiniteFloat
+    train_loss: Number
     train_accuracy: Fraction
     validation_accuracy: Fraction
     seconds: NotNegative
@@ -40,7 +43,7 @@ class Epoch(Schema):
 class Histogram(Schema):
     """Counts of residual errors between `edges`, which are in the unit of the threshold θ."""
 
-    edges: list[FiniteFloat]
+    edges: list[Number]
     counts: list[Count]
 
     @model_validator(mode="after")
@@ -53,7 +56,7 @@ class Histogram(Schema):
 class LayerResidual(LayerNoise):
     """Residual error of one layer of the trained network; `threshold` is θ."""
 
-    threshold: Annotated[FiniteFloat, Field(gt=0)]
+    threshold: Annotated[Number, Field(gt=0)]
     histogram: Histogram
 
 
@@ -70,7 +73,7 @@ class TrainingRecord(Schema):
     schema_version: Literal[1] = SCHEMA_VERSION
     training: Name
     method: Name
-    dataset: Name
+    dataset: Place
     architecture: Name
     seed: Count
     levels: Positive | None = Field(None, description="L; None if not quantised, or not noted")
@@ -86,11 +89,11 @@ class Session(Schema):
         description="of the arithmetic; bfloat16 is autocast, with weights in float32"
     )
     compiled: bool = Field(description="whether it went through torch.compile")
-    device: str = Field(description="torch device or name of the accelerator")
+    device: Text = Field(description="torch device or name of the accelerator")
     threads: Annotated[int, Field(ge=1, description="torch threads")]
-    machine: str = Field(description="model of the processor")
-    torch_version: str
-    git_commit: str = Field(description="commit of the code that ran; empty if unknown")
+    machine: Text = Field(description="model of the processor")
+    torch_version: Text
+    git_commit: Text = Field(description="commit of the code that ran; empty if unknown")
     git_dirty: bool = Field(description="whether tracked files differed from that commit")
 
     def __str__(self) -> str:

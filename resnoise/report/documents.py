@@ -9,11 +9,12 @@ from markupsafe import Markup
 
 from resnoise.analysis.rows import row_of
 from resnoise.analysis.significance import RowTest
+from resnoise.report.csv import csv_text
 from resnoise.report.html import render
 from resnoise.report.markup import escape_markdown, latex_table, markdown_list, markdown_table
 from resnoise.report.sections import Report, Section
 
-CONTINUE = "Run the same `resnoise compare` command again: it continues from what is there."
+CONTINUE = "Run the same comparison again: it resumes from what is there."
 
 
 def markdown_document(report: Report) -> str:
@@ -55,7 +56,7 @@ def comparison_csv(report: Report) -> str:
         )
         for section in report.sections
     ]
-    return pd.concat(frames, ignore_index=True).to_csv(index=False, lineterminator="\n")
+    return csv_text(pd.concat(frames, ignore_index=True))
 
 
 def _tests(section: Section) -> Iterator[dict[str, object]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from resnoise.analysis.significance import NQ, Reference
+from resnoise.analysis.significance import Reference
 from resnoise.config.nested import canonical
 from resnoise.records.provenance import Provenance, commit_of, commits
 from resnoise.records.record import Record
 from resnoise.report.table import Table, cells, percent, significant
 
 
-def trainings_table(records: Sequence[Record], reference: Reference = NQ) -> Table:
+def trainings_table(records: Sequence[Record], reference: Reference) -> Table:
     """One line a training, levels and recipe, those of the reference method first.
 
     Seeds are listed in each cell, always in the same order.

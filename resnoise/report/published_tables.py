@@ -39,7 +39,7 @@ def published_tables(
 
 
 def _beside(chosen: pd.DataFrame, frame: pd.DataFrame, sources: list[str]) -> Table:
-    """Rows of `frame` whose method a source reports, of the same L, τ or ρ or without saying which."""
+    """Rows of `frame` whose method a source reports, of the same L, τ or ρ, or of none."""
     steps = sorted(frame["timesteps"].unique())
     rows = []
     by_row = frame.groupby(["label", "backend", "levels"], sort=False, dropna=False)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from numbers import Integral
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
 from resnoise.analysis.rows import Row, row_of
 from resnoise.analysis.significance import Reference, RowTest, several_levels, verdict_of
-from resnoise.report.table import Cell, Table, cells, percent, scaled, significant
+from resnoise.report.table import Cell, Table, cells, percent, scaled, significant, spoken
 
 MARKS = {"better": "▲", "worse": "▼", "n.s.": "≈", "mixed": "≷", "": ""}
 _BY = {"timesteps": "T", "total_steps": "τ+T"}
@@ -61,7 +60,7 @@ def spread_table(frame: pd.DataFrame) -> Table:
     seeds = sorted(frame["seeds"].unique())
     notes = [
         "Mean of the seeds' accuracies with its 95 % percentile bootstrap interval over seeds, "
-        f"from {_spoken(seeds)} seed{'s' if seeds != [1] else ''} a cell; with so few it is "
+        f"from {spoken(seeds)} seed{'s' if seeds != [1] else ''} a cell; with so few it is "
         "a spread rather than a guarantee."
     ]
     if seeds[0] == 1:
@@ -99,7 +98,7 @@ def cost_table(frame: pd.DataFrame) -> Table:
         )
         for _, line in frame.iterrows()
     ]
-    batches = _spoken(sorted(frame["latency_batch"].astype(int).unique()))
+    batches = spoken(sorted(frame["latency_batch"].astype(int).unique()))
     return Table(
         name="costs",
         title="Cost of one image",
@@ -146,7 +145,7 @@ def _timed_compiled(frame: pd.DataFrame) -> list[str]:
     compiled = frame["compiled"].astype(bool)
     if not compiled.any():
         return []
-    labels = "all" if compiled.all() else _spoken(sorted(set(frame.loc[compiled, "label"])))
+    labels = "all" if compiled.all() else spoken(sorted(set(frame.loc[compiled, "label"])))
     return [f"Neurons, and the ANN of R(T), were timed through torch.compile: {labels}."]
 
 
@@ -174,7 +173,7 @@ def summaries(row_tests: Sequence[RowTest]) -> list[str]:
             )
             findings.setdefault((ours, theirs, finding), []).append(backend)
     return [
-        f"{ours} against {theirs}, on {_spoken(dict.fromkeys(backends))}: {finding}."
+        f"{ours} against {theirs}, on {spoken(dict.fromkeys(backends))}: {finding}."
         for (ours, theirs, finding), backends in findings.items()
     ]
 
@@ -221,7 +220,7 @@ def _pivot(
 
 
 def _intervals_note(frame: pd.DataFrame) -> str:
-    images = _spoken(sorted(frame["images"].unique()))
+    images = spoken(sorted(frame["images"].unique()))
     return (
         "Accuracy over different test images, each averaged over the seeds that tested it, "
         f"± half of its 95 % Wilson interval from {images} images."
@@ -238,12 +237,6 @@ def _marks_note(row_tests: Sequence[RowTest], reference: Reference) -> list[str]
         f"{reference} where it is significantly better than every method tested in that "
         "column. A difference that is not significant is never in bold."
     ]
-
-
-def _spoken(things: Iterable[object]) -> str:
-    """`1, 2 and 3`, integers with separators."""
-    *most, last = (f"{thing:,}" if isinstance(thing, Integral) else str(thing) for thing in things)
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _latency(median: float, iqr: float) -> Cell:

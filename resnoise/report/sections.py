@@ -83,7 +83,7 @@ def make_report(
 ) -> Report:
     """Compare `records`; see `resnoise.report.write_report` for the arguments."""
     if not records:
-        raise RecordError("there is nothing to compare: no records; run `resnoise compare` first")
+        raise RecordError("there is nothing to compare: no records; run a comparison first")
     refusals: dict[str, None] = {}
     sections = []
     for (dataset, architecture), here in by_section(records).items():

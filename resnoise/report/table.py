@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from numbers import Integral
 
 import pandas as pd
 
@@ -94,6 +96,12 @@ def scaled(value: float) -> str:
         if value >= factor:
             return significant(value / factor) + unit
     return significant(value)
+
+
+def spoken(things: Iterable[object]) -> str:
+    """`1, 2 and 3`, integers with separators."""
+    *most, last = (f"{thing:,}" if isinstance(thing, Integral) else str(thing) for thing in things)
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def p_value(p: float) -> str:

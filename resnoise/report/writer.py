@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from resnoise.analysis.significance import NQ, Reference
+from resnoise.analysis.significance import Reference
 from resnoise.errors import RecordError
 from resnoise.records.record import RecordKey
 from resnoise.records.store import RecordStore, load_trainings
 from resnoise.report.documents import comparison_csv, html_page, latex_document, markdown_document
-from resnoise.report.sections import make_report
-from resnoise.utils.files import ensure_directory, exclusive, write_text
+from resnoise.report.sections import Report, make_report
+from resnoise.utils.files import ensure_directory, exclusive, slug, write_text
 
 
 def write_report(
     directory: str | Path,
     *,
+    reference: Reference,
     out: str | Path | None = None,
-    reference: Reference = NQ,
     published: pd.DataFrame | None = None,
     dataset: str | None = None,
     expected: Iterable[RecordKey] | None = None,
@@ -47,22 +47,58 @@ def write_report(
         StorageError: a file cannot be written.
     """
     directory = Path(directory)
-    records = RecordStore(directory).require()
+    report = read_report(
+        RecordStore(directory),
+        reference=reference,
+        published=published,
+        dataset=dataset,
+        expected=expected,
+        tested=tested,
+    )
+    return write_documents(report, directory if out is None else Path(out))
+
+
+def read_report(
+    store: RecordStore,
+    *,
+    reference: Reference,
+    published: pd.DataFrame | None = None,
+    dataset: str | None = None,
+    expected: Iterable[RecordKey] | None = None,
+    tested: bool = False,
+) -> Report:
+    """The comparison of the records in a store; arguments and errors are those of `write_report`.
+
+    Args:
+        store: the records, and `trainings/` beside them if there is one.
+    """
+    records = store.require()
     known = sorted({record.dataset for record in records})
     if dataset is not None and dataset not in known:
         raise RecordError(
-            f"{directory} has no records of data set {dataset!r}, only of {', '.join(known)}"
+            f"{store.directory} has no records of data set {dataset!r}, only of {', '.join(known)}"
         )
     chosen = [record for record in records if dataset in (None, record.dataset)]
     if tested:
         reference.require_in(chosen)
-    report = make_report(
+    return make_report(
         chosen,
-        load_trainings(directory),
+        load_trainings(store.directory),
         reference=reference,
         published=published,
         expected=expected,
     )
+
+
+def write_documents(report: Report, out: Path) -> list[Path]:
+    """Write a comparison to a folder, which is made where there is none.
+
+    Returns:
+        Paths of the documents, see `write_report`.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
     documents = {
         "comparison.md": markdown_document(report),
         "comparison.csv": comparison_csv(report),
@@ -70,13 +106,12 @@ def write_report(
         "report.html": html_page(report),
     }
     figures = {
-        f"figures/{section.name}-{figure.name}.svg": figure.svg
+        f"figures/{slug(f'{section.name}-{figure.name}')}.svg": figure.svg
         for section in report.sections
         for figure in section.figures
     }
-    target = directory if out is None else Path(out)
-    ensure_directory(target / "figures")
-    with exclusive(target):
+    ensure_directory(out / "figures")
+    with exclusive(out):
         for name, text in {**documents, **figures}.items():
-            write_text(target / name, text)
-    return [target / name for name in documents]
+            write_text(out / name, text)
+    return [out / name for name in documents]

@@ -70,6 +70,14 @@ def simulate(network: SpikingNetwork, images: Tensor, timesteps: int) -> Tensor:
         ConfigError: T is below 1, there is no image, or the network is in training mode.
         DataError: images are not finite floating-point numbers, or of a shape that the network
             does not take.
+
+    Example:
+        >>> from torch import nn
+        >>> from resnoise import convert, prepare
+        >>> layers = [nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 10)]
+        >>> spiking = convert(prepare(nn.Sequential(*layers)).eval(), "reference")
+        >>> simulate(spiking, torch.rand(5, 1, 8, 8), timesteps=3).shape
+        torch.Size([3, 5, 10])
     """
     require_positive_int("timesteps", timesteps)
     return over_images(
@@ -87,5 +95,11 @@ def predictions(logits: Tensor) -> Tensor:
 
     Returns:
         Tensor of shape `[T, N]`; row `t` is the prediction of a simulation of `t + 1` steps.
+
+    Example:
+        >>> logits = torch.tensor([[[1.0, 0.0]], [[0.0, 3.0]]])  # of one image, T = 2
+        >>> predictions(logits)
+        tensor([[0],
+                [1]])
     """
     return logits.cumsum(0).argmax(-1)

@@ -78,7 +78,7 @@ def _kept_epochs(directory: Path) -> list[Path]:
     paths = sorted(directory.glob(EPOCH.format("*") + ".json"))
     if not paths:
         raise CheckpointError(
-            f"expected {directory} to hold epochs, as `resnoise train --keep-epochs` writes them, "
+            f"expected {directory} to hold the epochs of a training with `keep_epochs`, "
             "but found none"
         )
     infos = [checkpoint.read_info(path) for path in paths]
@@ -87,7 +87,7 @@ def _kept_epochs(directory: Path) -> list[Path]:
     if last.epoch < epochs or last.best_epoch not in [info.epoch for info in infos]:
         raise CheckpointError(
             f"expected {directory} to hold epochs up to {epochs}, and the best of them, but it "
-            f"holds {len(infos)} of {infos[0].epoch} to {last.epoch}; train with --keep-epochs "
+            f"holds {len(infos)} of {infos[0].epoch} to {last.epoch}; train with `keep_epochs` "
             "from the start, to the end"
         )
     return paths

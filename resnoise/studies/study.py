@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from resnoise.errors import CheckpointError
+from resnoise.report.csv import csv_text
 from resnoise.training import checkpoint
 from resnoise.utils.files import exclusive, write_text
 
@@ -30,7 +31,7 @@ def write_study(out: Path, name: str, page: str, frame: pd.DataFrame) -> list[Pa
     """
     texts = {
         out / f"{name}.md": page,
-        out / f"{name}.csv": frame.to_csv(index=False, lineterminator="\n"),
+        out / f"{name}.csv": csv_text(frame),
     }
     with exclusive(out):
         for path, text in texts.items():

@@ -10,20 +10,23 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from resnoise.config.nested import differences, sha256_of
 from resnoise.errors import CheckpointError
-from resnoise.records.schema import Schema
-from resnoise.records.training_record import Session
+from resnoise.records.schema import Count, Fraction, Name, Place, Positive, Schema, describe
+from resnoise.records.training_record import Epoch, Session
 from resnoise.utils.files import exclusive, write_bytes, write_text
+from resnoise.utils.reading import JSON_BYTES, WEIGHTS_BYTES, parse_json, read_bytes
 
 FORMAT = 1
+EPOCH = "epoch-{}"
+"""Of the file of every epoch, where they are kept."""
 MOMENTUM = "momentum/"
 """Before the names of the optimiser's tensors, which stand beside the weights in `last.json`."""
 _DIGEST_CHARACTERS = 12
@@ -33,12 +36,12 @@ _DIGEST_CHARACTERS = 12
 class JobInfo(Schema):
     """What was trained: equal jobs give equal networks."""
 
-    training: str
-    architecture: str
-    dataset: str
+    training: Name
+    architecture: Name
+    dataset: Place
     classes: tuple[str, ...]
-    shape: tuple[int, int, int]
-    seed: int
+    shape: tuple[Positive, Positive, Positive]
+    seed: Count
     recipe: dict[str, JsonValue]
     data_sha256: str = Field("", description="of images and labels; empty if not noted")
     model_sha256: str = Field(
@@ -52,17 +55,37 @@ class CheckpointInfo(Schema):
     """
 
     format: Literal[1] = FORMAT
-    method: str
+    method: Name
     job: JobInfo
-    epoch: Annotated[int, Field(ge=1)]
-    best_epoch: Annotated[int, Field(ge=1)]
-    validation_accuracy: float
-    history: list[dict[str, JsonValue]]
+    epoch: Positive
+    best_epoch: Positive
+    validation_accuracy: Fraction
+    history: list[dict[str, JsonValue]] = Field(description="an `Epoch` each, as it was written")
     start: str = Field("", description="SHA-256 of the weights it started from, if not scratch")
     segments: list[Session] = Field([], description="where its epochs ran; empty if not noted")
     weights: Annotated[str, Field(pattern=r"^[^/\\\x00]*$")] = ""
     sha256: str = Field("", description="of the weights")
-    digest: str = Field("", description="SHA-256 of all the rest; empty in files before it was")
+    digest: str = Field("", description="SHA-256 of all the rest; empty until it is written")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        try:
+            epochs = [Epoch.model_validate(row) for row in self.history]
+        except ValidationError as error:
+            raise ValueError(f"history: {describe(error)}") from error
+        if [row.epoch for row in epochs] != list(range(1, len(epochs) + 1)):
+            raise ValueError(f"expected a history of epochs 1 to {len(epochs)}, each once")
+        if not self.best_epoch <= self.epoch <= len(epochs):
+            raise ValueError(
+                f"expected best_epoch ≤ epoch ≤ {len(epochs)}, the epochs of the history, but got "
+                f"{self.best_epoch} and {self.epoch}"
+            )
+        if self.validation_accuracy != (there := epochs[self.epoch - 1].validation_accuracy):
+            raise ValueError(
+                f"expected validation_accuracy {there}, as the history has it of epoch "
+                f"{self.epoch}, but got {self.validation_accuracy}"
+            )
+        return self
 
 
 def write(path: Path, info: CheckpointInfo, tensors: Mapping[str, Tensor]) -> CheckpointInfo:
@@ -103,17 +126,24 @@ def read_info(path: Path) -> CheckpointInfo:
         CheckpointError: it is missing, edited, not a checkpoint, or of another format.
     """
     try:
-        info = CheckpointInfo.model_validate_json(path.read_text(encoding="utf-8"))
+        text = read_bytes(path, JSON_BYTES)
+        parse_json(text)
+        info = CheckpointInfo.model_validate_json(text)
     except OSError as error:
         raise CheckpointError(
             f"cannot read {path} ({error.strerror}): expected the .json file of a checkpoint, "
             "as `resnoise train` writes it"
         ) from error
-    except (ValidationError, UnicodeDecodeError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+    except ValueError as error:
+        reason = describe(error) if isinstance(error, ValidationError) else str(error)
         raise CheckpointError(f"{path} is not a checkpoint of format {FORMAT}: {reason}") from error
     # Another seed, for one, would have the network tested on images that it was trained on.
-    if info.digest and info != _sealed(info):
+    if not info.digest:
+        raise CheckpointError(
+            f"{path} has no `digest`, without which nobody can tell whether it was edited; train "
+            "again or restore the file"
+        )
+    if info != _sealed(info):
         raise CheckpointError(
             f"{path} was edited: its SHA-256 is not the `digest` in it; "
             "train again or restore the file"
@@ -132,7 +162,7 @@ def read(path: Path) -> tuple[CheckpointInfo, dict[str, Tensor]]:
         info = read_info(path)  # a training that wrote its next epoch meanwhile took them away
     weights = path.parent / info.weights
     try:
-        data = weights.read_bytes()
+        data = read_bytes(weights, WEIGHTS_BYTES)
     except OSError as error:
         raise CheckpointError(
             f"cannot read {weights} ({error.strerror}): {path.name} names it as its weights"
@@ -180,26 +210,3 @@ def _values(info: CheckpointInfo) -> dict[str, Any]:
 
 def _not_noted(job: JobInfo) -> set[str]:
     return {name for name in ("data_sha256", "model_sha256") if not getattr(job, name)}
-
-
-def load_state_(network: Any, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Load the weights of a checkpoint into a network, all of them or none.
-
-    The optimiser's tensors, which may be among `tensors`, are left out.
-
-    Raises:
-        CheckpointError: names or shapes do not fit: the checkpoint is of another architecture.
-    """
-    expected = {name: tuple(t.shape) for name, t in network.state_dict().items()}
-    weights = {name: t for name, t in tensors.items() if not name.startswith(MOMENTUM)}
-    got = {name: tuple(t.shape) for name, t in weights.items()}
-    if expected != got:
-        odd = next(n for n in sorted(expected | got) if expected.get(n) != got.get(n))
-        raise CheckpointError(
-            f"{path} is of another architecture: expected `{odd}` of shape "
-            f"{expected.get(odd, 'none')}, but got {got.get(odd, 'none')}"
-        )
-    network.load_state_dict(weights)
-
-
-EPOCH = "epoch-{}"

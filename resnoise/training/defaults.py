@@ -16,6 +16,7 @@ from resnoise.config.recipe import Recipe
 from resnoise.errors import ConfigError
 
 _DIGITS = Recipe(epochs=15, batch_size=64)
+MOST_THREADS = 1024
 _PHOTOGRAPHS = Recipe(epochs=60, augmentation=("crop", "flip", "autoaugment", "cutout"))
 
 
@@ -77,12 +78,12 @@ def use_threads(threads: int | None, dataset: str) -> None:
     """Set the number of torch's threads for this process.
 
     Raises:
-        ConfigError: it is below 1.
+        ConfigError: it is below 1, or more than a system starts.
     """
     if threads is None and dataset == "digits":
         threads = 1  # images this small cost less than handing them to a second thread
     if threads is not None:
         import torch
 
-        require_positive_int("threads", threads)
+        require_positive_int("threads", threads, at_most=MOST_THREADS)
         torch.set_num_threads(threads)

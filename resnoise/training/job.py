@@ -23,6 +23,7 @@ from resnoise.methods.conversion_method import ConversionMethod
 from resnoise.records.record import RecordKey
 from resnoise.training import checkpoint
 from resnoise.training.checkpoint import CheckpointInfo, JobInfo
+from resnoise.training.weights import load_state_
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,13 @@ class Job:
 
     Raises:
         ConfigError: the data set was dealt out to its splits by another seed.
+
+    Example:
+        >>> from resnoise import Recipe, datasets, methods
+        >>> data = datasets.load("digits", seed=0)
+        >>> job = Job(methods.get("nq"), "nq", "digits-cnn", data, Recipe(epochs=10))
+        >>> sum(parameter.numel() for parameter in job.network().parameters())
+        25981
     """
 
     method: Method
@@ -100,7 +108,7 @@ class Job:
         info, tensors = checkpoint.read(path)
         checkpoint.require_job(info, self.info(), path)
         network = self.network()
-        checkpoint.load_state_(network, tensors, path)
+        load_state_(network, tensors, path)
         return info, network.eval()
 
     def info(self) -> JobInfo:

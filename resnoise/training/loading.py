@@ -15,6 +15,7 @@ from resnoise.methods import Method
 from resnoise.training import checkpoint
 from resnoise.training.checkpoint import CheckpointInfo
 from resnoise.training.job import Job
+from resnoise.training.weights import load_state_
 
 
 def restore(path: Path | str) -> tuple[CheckpointInfo, nn.Module]:
@@ -31,6 +32,11 @@ def restore(path: Path | str) -> tuple[CheckpointInfo, nn.Module]:
         CheckpointError: the checkpoint is damaged, or of a model that is not of this suite.
         ConfigError: its method is not installed.
         BackendError: it was trained directly on a backend that is not installed.
+
+    Example:
+        >>> info, network = restore("results/check/digits/best.json")
+        >>> info.method, info.job.architecture
+        ('nq', 'digits-cnn')
     """
     path = Path(path)
     info, tensors = checkpoint.read(path)
@@ -38,7 +44,7 @@ def restore(path: Path | str) -> tuple[CheckpointInfo, nn.Module]:
     require_of_suite(info, path)
     model = models.build(job.architecture, classes=len(job.classes), shape=job.shape, seed=job.seed)
     network = methods.get(info.method).network(model, job.training, recipe_of(info, path))
-    checkpoint.load_state_(network, tensors, path)
+    load_state_(network, tensors, path)
     return info, network.eval()
 
 
@@ -78,6 +84,11 @@ def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:
             recipe is not valid.
         ConfigError: there is no such method, or it cannot be applied to such a network.
         DataError: the data set is missing, incomplete or corrupt.
+
+    Example:
+        >>> job = job_of(Path("results/check/digits/best.json"), DataOptions("digits"))
+        >>> job.data.name, job.seed, job.recipe.epochs
+        ('digits', 0, 10)
     """
     info = checkpoint.read_info(path)
     require_of_suite(info, path)

@@ -13,9 +13,18 @@ from resnoise.utils.progress import Progress
 
 
 def run_directory(runs: Path, job: Job) -> Path:
-    """Where the checkpoints of a job go; other recipes go elsewhere."""
+    """Where the checkpoints of a job go; other recipes go elsewhere.
+
+    Example:
+        >>> from resnoise import Job, Recipe, datasets, methods
+        >>> data = datasets.load("digits", seed=0)
+        >>> job = Job(methods.get("nq"), "nq", "digits-cnn", data, Recipe(epochs=10))
+        >>> run_directory(Path("runs"), job).parent.as_posix()
+        'runs/digits/digits-cnn/seed0'
+    """
     training = f"{job.training}-{sha256_of(job.recipe.to_json())[:8]}"
-    return runs / slug(job.data.name) / job.architecture / f"seed{job.seed}" / training
+    folders = (job.data.name, job.architecture, f"seed{job.seed}", training)
+    return runs.joinpath(*map(slug, folders))
 
 
 def train_in(
@@ -30,6 +39,16 @@ def train_in(
 
     Returns:
         Path of `best.json`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from resnoise import Job, Recipe, datasets, methods
+        >>> data = datasets.load("digits", seed=0)
+        >>> job = Job(methods.get("qcfs"), "qcfs", "digits-cnn", data, Recipe(epochs=1))
+        >>> with TemporaryDirectory() as runs:
+        ...     best = train_in(Path(runs), job)
+        ...     best.relative_to(runs).parts[:3]
+        ('digits', 'digits-cnn', 'seed0')
     """
     directory = run_directory(runs, job)
     start = train_predecessor_in(runs, job, execution, progress)

@@ -22,6 +22,7 @@ from resnoise.training.checkpoint import EPOCH, MOMENTUM, CheckpointInfo
 from resnoise.training.job import Job
 from resnoise.training.schedule import learning_rate, noise_ramp
 from resnoise.training.session import continued, segment_from
+from resnoise.training.weights import load_momenta_, load_state_
 from resnoise.utils.device import memory_format, require_resolved, resolve_device, warn_of_emulation
 from resnoise.utils.files import ensure_directory
 from resnoise.utils.progress import Progress, silent
@@ -65,6 +66,15 @@ def train(
         CheckpointError: `directory` holds another training or lacks the best epoch of this one, or
             `start` is of another one.
         StorageError: `directory` cannot be written to.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from resnoise import Job, Recipe, datasets, methods
+        >>> data = datasets.load("digits", seed=0)
+        >>> job = Job(methods.get("nq"), "nq", "digits-cnn", data, Recipe(epochs=1))
+        >>> with TemporaryDirectory() as directory:
+        ...     train(job, directory).name
+        'best.json'
     """
     trainer = Trainer(job, Path(directory), execution, progress, start)
     while trainer.epochs_done < job.recipe.epochs:
@@ -82,6 +92,18 @@ class Trainer:
         execution: how to run it.
         progress: told of every step.
         start: checkpoint of `job.predecessor()`, if it has one and there is nothing to go on from.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from resnoise import Job, Recipe, datasets, methods
+        >>> data = datasets.load("digits", seed=0)
+        >>> job = Job(methods.get("nq"), "nq", "digits-cnn", data, Recipe(epochs=2))
+        >>> with TemporaryDirectory() as directory:
+        ...     trainer = Trainer(job, Path(directory))
+        ...     trainer.run_epoch()
+        ...     trainer.save()  # a second Trainer of this directory resumes after epoch 1
+        ...     trainer.epochs_done
+        1
     """
 
     def __init__(
@@ -215,7 +237,7 @@ class Trainer:
             )
         info, trained = predecessor.restore(start)
         tensors = self.network.state_dict() | trained.state_dict()
-        checkpoint.load_state_(self.network, tensors, start)
+        load_state_(self.network, tensors, start)
         for layer in activations(self.network).values():
             layer.set_sigma_(0.0)  # the noise of that training, not of this one
         self.start_sha256 = info.sha256
@@ -300,12 +322,8 @@ class Trainer:
     def _resume_(self) -> None:
         info, tensors = checkpoint.read(self.last)
         checkpoint.require_job(info, self.job.info(), self.last)
-        checkpoint.load_state_(self.network, tensors, self.last)
-        for name, parameter in self.network.named_parameters():
-            if MOMENTUM + name in tensors:
-                # In the parameter's own memory layout, as the optimiser would have made it.
-                buffer = torch.empty_like(parameter).copy_(tensors[MOMENTUM + name])
-                self.optimiser.state[parameter]["momentum_buffer"] = buffer
+        load_state_(self.network, tensors, self.last)
+        load_momenta_(self.optimiser, self.network, tensors, self.last)
         self.history = [dict(row) for row in info.history]
         self.best_epoch = info.best_epoch
         self.start_sha256 = info.start

@@ -22,7 +22,7 @@ def resolve_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigError(
             f"expected a CUDA device for {name!r}, but torch finds {torch.cuda.device_count()}; "
-            "use --device cpu"
+            "use `device` cpu"
         )
     return device
 
@@ -52,7 +52,7 @@ def warn_of_emulation(device: torch.device) -> None:
     if not has_bfloat16(device):
         warnings.warn(
             "this processor has no bfloat16 instructions (AMX or AVX512-BF16): training in it is "
-            "about three times slower than in float32, so leave out --bf16",
+            "about three times slower than in float32, so leave out `bf16`",
             stacklevel=3,
         )
 
@@ -62,7 +62,7 @@ def require_resolved(levels: int | None) -> None:
     if levels is not None and levels > MOST_LEVELS:
         raise ConfigError(
             f"expected at most {MOST_LEVELS} levels in bfloat16, which cannot tell more apart, but "
-            f"got {levels}; leave out --bf16"
+            f"got {levels}; leave out `bf16`"
         )
 
 

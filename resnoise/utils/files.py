@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from resnoise.errors import StorageError
-
-
-def slug(dataset: str) -> str:
-    """`dataset` without the characters that folders and drives use."""
-    return dataset.replace(":", "-").replace("/", "-").replace("\\", "-")
-
+from resnoise.errors import ConfigError, StorageError
+from resnoise.utils.text import is_plain
 
 try:
     import fcntl
 except ImportError:  # Windows: files are still replaced whole, writers are not queued
     fcntl = None
+
+LONGEST_SLUG = 200
+"""Bytes: file systems take 255, of which an ending and a temporary file's name need some."""
+_HASHED = 12
+
+
+def slug(name: str) -> str:
+    """`name` as the name of one file or folder, which stays in the folder that it is put in.
+
+    Separators of folders and drives become hyphens, and what is too long ends in a hash of the
+    whole, so that different names stay different.
+
+    Raises:
+        ConfigError: it is empty, begins with a dot, or has characters that no name should have.
+
+    Example:
+        >>> slug("imagefolder:photos/cats")
+        'imagefolder-photos-cats'
+    """
+    if not name or name.startswith(".") or not is_plain(name):
+        raise ConfigError(
+            "expected a name that a file can have, without control characters and a dot in "
+            f"front, but got {name[:LONGEST_SLUG]!r}; choose another"
+        )
+    plain = name.replace(":", "-").replace("/", "-").replace("\\", "-")
+    encoded = plain.encode()
+    if len(encoded) <= LONGEST_SLUG:
+        return plain
+    kept = encoded[: LONGEST_SLUG - _HASHED - 1].decode(errors="ignore")
+    return f"{kept}-{hashlib.sha256(encoded).hexdigest()[:_HASHED]}"
 
 
 def ensure_directory(directory: Path) -> None:
@@ -36,9 +62,15 @@ def ensure_directory(directory: Path) -> None:
 
 def ensure_file(path: Path) -> None:
     """Make the directory of `path`, or raise `StorageError` if no file can be written there."""
-    if path.is_dir():
-        raise StorageError(f"expected a file to write, but {path} is a directory; name a file")
     ensure_directory(path.parent)
+    try:
+        os.lstat(_temporary(path))  # which has the longer name of the two
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise StorageError(f"cannot write {path} ({error.strerror}); name another file") from error
+    if path.exists() and not path.is_file():
+        raise StorageError(f"expected a file to write, but {path} is none; name a file")
 
 
 @contextmanager
@@ -71,9 +103,11 @@ def write_bytes(path: Path, data: bytes) -> None:
     The temporary file has one fixed name, so what a killed process left is overwritten by the
     next write. Call it while holding `exclusive(path.parent)`.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = _temporary(path)
     try:
-        with temporary.open("wb") as file:
+        # Made anew: a link or a pipe of this name would lead elsewhere, or wait for a reader.
+        temporary.unlink(missing_ok=True)
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -85,3 +119,7 @@ def write_bytes(path: Path, data: bytes) -> None:
             f"cannot write {path} ({error.strerror}); nothing was changed: "
             "free space, or name a directory that you may write to"
         ) from error
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.tmp")

@@ -1,0 +1,82 @@
+"""What a comparison prints when it is done: five lines and what its signs stand for."""
+
+from pathlib import Path
+
+import pytest
+
+from resnoise.analysis.significance import Reference
+from resnoise.cli.findings import print_comparison
+from resnoise.report.conclusions import conclusions
+from resnoise.report.sections import make_report
+from resnoise.report.terminal import section_notes, section_title
+from tests.comparisons import record, three_folds
+
+NQ = Reference("nq")
+
+
+def section_of(records):
+    (section,) = make_report(records, reference=NQ).sections
+    return section
+
+
+def test_the_five_lines_of_three_folds():
+    # Of 300 images at T = 1: nq 270, worse 240, close 268 and pre, after one step more, 290; at
+    # T = 2 all 285. The ANN has 99 %.
+    assert conclusions(section_of(three_folds()), NQ)[:4] == [
+        "Points of accuracy that conversion loses: 2.3 (pre) to 19.0 (worse) at T = 1; "
+        "4.0 at T = 2.",
+        "Most accurate: pre at T = 1 (96.7 %); nq, close, pre and worse at T = 2 (95.0 %).",
+        "Significantly better than nq: pre at T = 1; significantly worse than nq: worse at T = 1.",
+        "With the steps τ before T counted, the best is pre (96.7 %) within 2 steps.",
+    ]
+
+
+def test_the_least_energy_that_is_enough():
+    rows = [
+        record("nq", 295, timesteps=1, energy_nj=5.0, synops_dense=1000.0),
+        record("nq", 299, timesteps=2, energy_nj=9.0, synops_dense=2000.0),
+        record("qcfs", 296, timesteps=1, energy_nj=7.0, synops_dense=1000.0),
+        record("qcfs", 297, timesteps=2, energy_nj=8.0, synops_dense=2000.0),
+    ]
+    section = section_of(rows)
+    ann = section.frame["ann_energy_nj"].iloc[0]
+    *_, line = conclusions(section, NQ)
+    # 295 of 300 are 98.3 %, within a point of the ANN's 99 %, and no other needs as little.
+    assert line.startswith("Within 1 point of its ANN at the least energy: nq at T = 1, ")
+    assert float(line.split(", ")[1].split()[0]) == pytest.approx(5.0 / ann, rel=0.05)
+
+
+def test_what_cannot_be_said_is_left_out():
+    alone = [record("direct", 270, ann_accuracy=None, agreement=None, ann_noisy_accuracy=None)]
+    assert conclusions(section_of(alone), NQ) == ["Most accurate: direct at T = 2 (90.0 %)."]
+
+
+def test_rows_of_several_levels_are_told_apart():
+    rows = [record("nq", right, levels=levels) for levels, right in ((2, 280), (4, 270))]
+    assert "Most accurate: nq with L = 2 at T = 2 (93.3 %)." in conclusions(section_of(rows), NQ)
+
+
+def test_only_signs_that_are_there_are_explained():
+    section = section_of(three_folds())
+    assert (
+        section_title(section)
+        == "digits, smallnet: accuracy (%) after T steps, 300 images, 3 seeds"
+    )
+    marks, signs = section_notes(section, NQ)
+    assert all(mark in marks for mark in "▲▼≈")
+    assert "τ" in signs
+    (signs,) = section_notes(section_of([record("nq", 270, ann_accuracy=None)]), NQ)
+    assert "τ" not in signs
+    assert "ANN" not in signs
+
+
+def test_a_first_run_fits_a_terminal(capsys):
+    report = make_report(three_folds(), reference=NQ)
+    print_comparison(report, "digits", Path("runs/comparison"))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 30
+    assert max(map(len, lines)) <= 120
+    for name in ("report.html", "figures/digits-smallnet-accuracy.svg", "comparison.md"):
+        assert any(f"runs/comparison/{name}" in line for line in lines)
+    print_comparison(report, "cifar10", Path("runs/comparison"))  # of which there is nothing
+    assert "smallnet" not in capsys.readouterr().out

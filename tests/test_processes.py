@@ -1,0 +1,117 @@
+"""Processes end with the one that started them, however that ends, and tidy up where they can."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from resnoise.check import trees
+from resnoise.errors import CheckError
+from tests.attack.kills import descendants, is_alive
+from tests.command_line import RUN
+
+ROOT = Path(__file__).resolve().parent.parent
+SIGNALS = [signal.SIGTERM, signal.SIGKILL]
+SOON = 30.0
+
+
+def wait_until(found):
+    """What `found` returns once that is something."""
+    until = time.monotonic() + 4 * SOON
+    while not (value := found()):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return value
+
+
+def require_all_end(processes):
+    until = time.monotonic() + SOON
+    while left := [pid for pid in processes if is_alive(pid)]:
+        assert time.monotonic() < until, f"{len(left)} of {len(processes)} are left"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_workers_end_with_the_comparison(tmp_path, number):
+    arguments = ["compare", "--out", "out", "--methods", "qcfs", "--backends", "reference",
+                 "--timesteps", "1", "--seeds", "0,1", "--jobs", "2", "--threads", "2",
+                 "--epochs", "9999"]  # fmt: skip
+    process = subprocess.Popen([*RUN, *arguments], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    wait_until(lambda: len(list(tmp_path.glob("runs/digits/digits-cnn/*/*/last.json"))) == 2)
+    family = descendants(process.pid)
+    assert len(family) >= 2
+    process.send_signal(number)
+    assert process.wait() in (128 + signal.SIGTERM, -signal.SIGKILL)
+    require_all_end(family)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_probe_ends_with_the_gate_and_what_was_unpacked_goes_too(tmp_path, number):
+    arguments = ["check", "--base", "HEAD", "--parts", "trained"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([*RUN, *arguments], cwd=ROOT, env=environment)
+
+    def probes():
+        return [pid for pid in descendants(process.pid) if b"probe.py" in command_of(pid)]
+
+    family = wait_until(probes)
+    process.send_signal(number)
+    assert process.wait() in (128 + signal.SIGTERM, -signal.SIGKILL)
+    require_all_end(family)
+    if number != signal.SIGKILL:  # of which no process can know
+        assert list(tmp_path.glob("resnoise-*")) == []
+
+
+def command_of(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_a_probe_that_fails_leaves_no_pipe_open(tmp_path):
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(CheckError):
+        trees.probe(trees.Side(tmp_path), "figures", "nowhere", "exact")
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+WAITS = """
+import time
+from resnoise.utils.processes import exit_on_signals
+with exit_on_signals():
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    finally:
+        print("tidied", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_as_an_exception_does(number):
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITS], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    assert process.communicate()[0] == "tidied\n"
+    assert process.returncode == 128 + number
+
+
+def test_an_ignored_hangup_stays_ignored():
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITS.replace("60", "0.5")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGHUP)
+    assert process.communicate()[0] == "tidied\n"
+    assert process.returncode == 0
