@@ -129,8 +129,8 @@ def test_pickled_weights_and_those_of_another_model_are_refused(here):
         (["evaluate", "best.json", "--model", "ownnet:build"], "but got both"),
         (["evaluate", "best.json", "--weights", "own.safetensors"], "--weights of a --model"),
         (["evaluate", "--model", "ownnet:build", "--out", "out"], "--out of a checkpoint"),
-        (["convert", "--model", "ownnet:build", "--out", "x", "--by", "min"], "`by` to be one of"),
-        (["evaluate", "--model", "ownnet:build", "--calibration-images", "0"], "`images`"),
+        (["convert", "--model", "ownnet:build", "--out", "x", "--by", "min"], "--by to be one of"),
+        (["evaluate", "--model", "ownnet:build", "--calibration-images", "0"], "images"),
     ],
 )
 def test_options_that_do_not_go_together(here, arguments, expected):

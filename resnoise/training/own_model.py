@@ -23,8 +23,8 @@ from resnoise.datasets import ImageData
 from resnoise.errors import CheckpointError, ConfigError
 from resnoise.methods.conversion_method import ConversionMethod
 from resnoise.methods.method import Method
-from resnoise.training.checkpoint import load_state_
 from resnoise.training.job import Job
+from resnoise.training.weights import load_state_
 from resnoise.utils.seeding import generator_for
 
 
