@@ -13,7 +13,7 @@ MACHINE ?=
 COMMITS ?= HEAD^!
 ASV_RUN := $(BIN)/python -m benchmarks.runner $(if $(MACHINE),--machine $(MACHINE)) --show-stderr
 
-.PHONY: help compare test docs docs-tables lint bench bench-pair smoke bench-check peers pages html check clean-tree clean
+.PHONY: help compare test attack docs docs-tables lint bench bench-pair smoke bench-check peers pages html check clean-tree clean
 
 help: ## Say what each target does.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -31,6 +31,9 @@ docs-tables: $(VENV)/installed ## Write the tables of the documents from the res
 docs: $(VENV)/installed ## Build the documentation as a site in .site/.
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
+
+attack: $(VENV)/installed ## Hostile inputs, kills and a full disk; ten minutes at most.
+	$(BIN)/python -m tests.attack $(ARGS)
 
 lint: $(VENV)/installed ## Check style and formatting.
 	$(BIN)/ruff check .

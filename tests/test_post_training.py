@@ -1,6 +1,7 @@
 """One class for a way of simulating, whatever method trained the network: names and delegation."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from eighths import RECIPE
@@ -11,11 +12,15 @@ from tiny_job import tiny_job
 
 from resnoise import methods
 from resnoise.config.recipe import Extensions
+from resnoise.datasets import DataOptions
 from resnoise.errors import ConfigError
 from resnoise.methods.conversion_method import ConversionMethod
 from resnoise.methods.nq import NQ
 from resnoise.methods.plus import NQPlus
+from resnoise.training.loading import job_of
 
+ROOT = Path(__file__).parents[1]
+CHECKPOINTS = ROOT / "results" / "checkpoints"
 WAYS = ["srp", "cos", "snm", "signed-if", "ftbc", "ftbc-snm"]
 TRAINED = [("", QCFS), ("-plus", QCFSPlus), ("-nq", NQ), ("-nq-plus", NQPlus)]
 
@@ -62,6 +67,22 @@ def test_a_named_combination_stays_what_it_is():
 def test_a_network_that_was_trained_directly_is_refused(way):
     with pytest.raises(ConfigError, match=f"trained for conversion, but got one of direct.*{way}"):
         methods.get(way).applied_to(methods.get("direct"))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_checkpoint_of_direct_training_is_refused_before_its_data_are_read(way):
+    path = CHECKPOINTS / "cifar10" / "direct-ce-norse-T2" / "best.json"
+    with pytest.raises(ConfigError, match="trained for conversion, but got one of direct"):
+        job_of(path, DataOptions("cifar10", Path("nowhere"), download=False), way)
+
+
+def test_a_checkpoint_is_evaluated_as_the_method_on_its_network():
+    path = ROOT / "results" / "check" / "digits" / "best.json"
+    job = job_of(path, DataOptions("digits"), "cos")
+    assert (job.method.name, job.training) == ("cos-nq", "nq")
+    images, _ = job.data.test.batch(range(4))
+    simulation = job.method.simulation(job.load(path), "reference")
+    assert simulation(images, 2).shape == (2, 4, 10)
 
 
 def test_a_training_may_start_from_the_network_it_shares():

@@ -11,6 +11,8 @@ _LONGEST = 200
 
 MOST = 2**31 - 1
 """Largest integer of a setting: sizes of tensors multiply it, in 64 bits."""
+MOST_TIMESTEPS = 2**16
+"""Of a simulation: hundreds of times more than any table has."""
 LARGEST = 3e38
 """Largest number of a setting, which float32 has."""
 
@@ -78,7 +80,7 @@ def require_timesteps(name: str, values: Sequence[int]) -> None:
     if not values:
         raise ConfigError(f"expected argument `{name}` to name at least one number of time steps")
     for value in values:
-        require_positive_int(name, value)
+        require_positive_int(name, value, at_most=MOST_TIMESTEPS)
     if len(set(values)) < len(values):
         raise ConfigError(
             f"expected argument `{name}` to name each number once, but got {list(values)}"

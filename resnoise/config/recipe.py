@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from resnoise.config.checks import MOST_TIMESTEPS
 from resnoise.config.settings import (
     IntOrZero,
     MethodName,
@@ -74,7 +75,7 @@ class InductionConfig:
         4
     """
 
-    timesteps: PositiveInt = 4
+    timesteps: Annotated[int, integer(le=MOST_TIMESTEPS)] = 4
 
 
 @settings
@@ -139,7 +140,7 @@ class Recipe:
 
     Args:
         epochs: passes over the training split.
-        batch_size: images a step.
+        batch_size: images per step.
         learning_rate: peak of the cosine schedule.
         momentum: of SGD.
         weight_decay: on every parameter, λ included as in the published recipes unless an extension

@@ -18,7 +18,7 @@ import torch
 
 from resnoise.cli import main
 
-SECONDS = 60
+SECONDS = 120
 MEMORY_MIB = 1024
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
