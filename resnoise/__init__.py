@@ -26,6 +26,7 @@ _HOMES = {
     "RunOptions": "compare.plan",
     "Trainer": "training.trainer",
     "activations": "conversion.activation",
+    "calibrate_thresholds_": "conversion.calibration",
     "convert": "conversion.converter",
     "evaluate": "evaluation.evaluator",
     "fit_thresholds_": "conversion.activation",

@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from resnoise_baselines.noise_adaptor import NoiseAdaptorPlus
 from resnoise_baselines.qcfs import QCFSPlus
 from tiny_job import tiny_job
 
@@ -39,7 +40,7 @@ def test_declared_methods_have_the_names_they_are_declared_under():
         assert EntryPoint(name, place, methods.GROUP).load().named(name).name == name
 
 
-@pytest.mark.parametrize("plus", [NQPlus, QCFSPlus])
+@pytest.mark.parametrize("plus", [NQPlus, QCFSPlus, NoiseAdaptorPlus])
 @pytest.mark.parametrize(("epochs", "further"), [(60, 10), (15, 2), (1, 1)])
 def test_plus_is_fine_tuned_from_as_many_epochs_of_qcfs(plus, epochs, further):
     base = Recipe(epochs=epochs, activation=ActivationConfig(levels=2, threshold=3.0))
@@ -51,7 +52,9 @@ def test_plus_is_fine_tuned_from_as_many_epochs_of_qcfs(plus, epochs, further):
     assert before.recipe == dataclasses.replace(base, learning_rate=0.1)
 
 
-@pytest.mark.parametrize("method", ["nq-plus", "qcfs-plus", "srp-plus", "srp-nq-plus"])
+@pytest.mark.parametrize(
+    "method", ["nq-plus", "qcfs-plus", "noise-adaptor-plus", "srp-plus", "srp-nq-plus"]
+)
 def test_plus_has_no_published_recipe(method):
     place = (method, "cifar10", ["resnet20"])
     assert recipe_for(*place, published=True) == recipe_for(*place)

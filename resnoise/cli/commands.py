@@ -11,14 +11,17 @@ from resnoise.cli import options
 from resnoise.cli.application import app
 from resnoise.cli.option_groups import grouped
 from resnoise.config.execution import ExecutionConfig
+from resnoise.errors import ConfigError
 from resnoise.training.defaults import default_architecture, default_seeds, use_threads
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _DEFAULT_TIMESTEPS = "1,2,4,6,8,16"
+PLAIN = "qcfs"
+"""The method whose simulation is that of integrate-and-fire neurons and nothing else."""
 
-Checkpoint = Annotated[Path, typer.Argument(help="best.json of a training")]
+Checkpoint = Annotated[Path | None, typer.Argument(help="best.json of a training")]
 
 
 @app.command()
@@ -60,12 +63,17 @@ def train(
 
 
 @app.command()
+@grouped
 def convert(
     *,
-    checkpoint: Checkpoint,
+    checkpoint: Checkpoint = None,
     out: Annotated[Path, typer.Option(help="file for the spiking network, .safetensors")],
+    own: options.OwnModel,
+    place: options.DataRoot,
 ) -> None:
-    """Convert a trained network: folded weights and thresholds in one file, for use elsewhere."""
+    """Convert a trained network, or a plain one of your own (--model): folded weights and
+    thresholds in one file, for use elsewhere.
+    """
     from resnoise import methods
     from resnoise.cli.display import print_paths, print_table
     from resnoise.conversion.exporter import export, layer_table
@@ -73,14 +81,19 @@ def convert(
     from resnoise.utils.files import ensure_file
 
     ensure_file(out)
-    info, trained = restore(checkpoint)
-    method = methods.get(info.method)
-    # A file of weights and thresholds says all of a converted network, but not of leaky neurons.
-    source_network(method, trained, checkpoint)
+    calibrated = own.job(checkpoint, place, PLAIN)
+    if calibrated is not None:
+        job, trained = calibrated
+        method, title = job.method, job.architecture
+    else:
+        info, trained = restore(checkpoint)
+        method, title = methods.get(info.method), info.job.training
+        # A file of weights and thresholds says all of a converted network, not of leaky neurons.
+        source_network(method, trained, checkpoint)
     # They are the same whatever library simulates it.
     network = method.simulation(trained, "reference").network
     export(network, out)
-    print_table(layer_table(network), info.job.training)
+    print_table(layer_table(network), title)
     print_paths([out])
 
 
@@ -88,21 +101,25 @@ def convert(
 @grouped
 def evaluate(
     *,
-    checkpoint: Checkpoint,
+    checkpoint: Checkpoint = None,
     backend: Annotated[str, typer.Option(help="whose neurons")] = "reference",
     timesteps: options.Timesteps = _DEFAULT_TIMESTEPS,
     method: Annotated[
         str | None, typer.Option(help="another method of the same training, such as srp of qcfs")
     ] = None,
+    own: options.OwnModel,
     place: options.DataRoot,
     device: options.Device = "auto",
     threads: options.Threads = None,
     compile: options.Compile = False,
     out: Annotated[Path | None, typer.Option(help="folder to add the records to")] = None,
 ) -> None:
-    """Evaluate a trained network on the test images, at several time steps."""
+    """Evaluate a trained network, or a plain one of your own (--model), on the test images, at
+    several time steps.
+    """
     from resnoise.analysis.significance import Reference
     from resnoise.cli.display import print_table, progress_bars
+    from resnoise.evaluation.accuracy import accuracy_table
     from resnoise.evaluation.evaluator import evaluate as evaluate_network
     from resnoise.evaluation.evaluator import training_of
     from resnoise.records.store import RecordStore
@@ -110,6 +127,16 @@ def evaluate(
     from resnoise.training.checkpoint import read_info
     from resnoise.training.loading import job_of
 
+    calibrated = own.job(checkpoint, place, method or PLAIN)
+    if calibrated is not None:
+        if out is not None:
+            raise ConfigError("expected --out of a checkpoint: records are of trainings")
+        if compile or device != "auto":
+            raise ConfigError("expected --device and --compile of a checkpoint, but got --model")
+        use_threads(threads, own.dataset)
+        steps = options.integers(timesteps, "--timesteps")
+        print_table(accuracy_table(*calibrated, backend, steps), "accuracy in per cent")
+        return
     job = job_of(checkpoint, place.options(), method)
     training = training_of(job, backend, options.integers(timesteps, "--timesteps"))
     use_threads(threads, job.data.name)

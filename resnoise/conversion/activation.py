@@ -1,7 +1,8 @@
-"""The quantised activation of a source network, and the residual noise added to it in training.
+"""The quantised activation of a source network, and the noise in it while it is trained.
 
-With σ = 0 this is the QCFS activation (Bu et al., ICLR 2022, arXiv 2303.04347, eq. 15); with σ
-measured by `resnoise.induction` it is NQ (Huang et al., arXiv 2404.17456).
+Without noise this is the QCFS activation (Bu et al., ICLR 2022, arXiv 2303.04347, eq. 15); with the
+residual noise that `resnoise.induce` measures, after rounding, it is NQ (Huang et al., arXiv
+2404.17456). A method may have uniform noise before rounding instead, a dither.
 """
 
 from __future__ import annotations
@@ -33,23 +34,25 @@ NoiseMode = Literal["training", "always", "never"]
 
 class _Quantise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, z: Tensor, threshold: Tensor, levels: int) -> Tensor:
-        q = (z / threshold).clamp_(0, 1).mul_(levels).add_(0.5).floor_().mul_(threshold / levels)
+    def forward(ctx, z: Tensor, dithered: Tensor | None, threshold: Tensor, levels: int) -> Tensor:
+        rounded = z if dithered is None else dithered
+        q = (rounded / threshold).clamp_(0, 1).mul_(levels).add_(0.5).floor_()
+        q.mul_(threshold / levels)
         ctx.save_for_backward(z, threshold, q)
         return q
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, Tensor, None]:
         z, threshold, q = ctx.saved_tensors
         inside = (z > 0) & (z < threshold)
         grad_z = grad * inside
         # ∂q/∂λ = q/λ − (z/λ)·[0 < z < λ]; both halves share the division by λ.
         grad_threshold = (grad * q).sum(dtype=torch.float32)
         grad_threshold -= (grad_z * z).sum(dtype=torch.float32)
-        return grad_z, (grad_threshold / threshold).to(threshold.dtype), None
+        return grad_z, None, (grad_threshold / threshold).to(threshold.dtype), None
 
 
-def quantise(z: Tensor, threshold: Tensor, levels: int) -> Tensor:
+def quantise(z: Tensor, threshold: Tensor, levels: int, dithered: Tensor | None = None) -> Tensor:
     r"""Quantise and clip pre-activations, with a straight-through gradient.
 
     .. math::
@@ -58,17 +61,22 @@ def quantise(z: Tensor, threshold: Tensor, levels: int) -> Tensor:
     The gradient in `z` is 1 where `0 < z < λ` and 0 elsewhere; the gradient in λ follows from the
     same expression with `floor` taken as the identity.
 
+    With noise before rounding, `q(z + ε λ/L)`, the gradients are the same: 1 and 0 in `z`, and
+    `q/λ − (z/λ)·[0 < z < λ]` in λ. Their means over ε uniform on (−1/2, 1/2) are the gradients of
+    the mean activation, which is `clip(z, 0, λ)`.
+
     Args:
         z: pre-activations, tensor of any shape.
         threshold: λ, tensor of shape `()`, larger than 0, in the unit of `z`.
         levels: L, number of levels above zero.
+        dithered: `z + ε λ/L`, tensor of the shape of `z`, to round in its place; None for ε = 0.
 
     Returns:
         Tensor of the shape of `z`, with values in `{0, λ/L, ..., λ}`.
 
     Source: Bu et al., ICLR 2022, arXiv 2303.04347, eq. 15.
     """
-    return _Quantise.apply(z, threshold, levels)
+    return _Quantise.apply(z, dithered, threshold, levels)
 
 
 class QuantisedReLU(nn.Module):
@@ -81,6 +89,14 @@ class QuantisedReLU(nn.Module):
     while training and off in evaluation, unless `noise` says otherwise. Extensions of the recipe
     make it :math:`a = q(z) + r \, (σ ε - μ)`, see `resnoise.config.Extensions`.
 
+    With `dither` the noise comes before rounding, uniform and as wide as the step between levels:
+
+    .. math::
+        a = q(z + r ε λ/L), \qquad ε \sim \mathcal U(-\tfrac12, \tfrac12)
+
+    With r = 1 the mean of `a` over ε is `clip(z, 0, λ)`: a dither, whose rounding errors average
+    out.
+
     Args:
         config: levels L and the start of λ. With `threshold="data"` λ starts at 1 and waits for
             `fit_thresholds_`.
@@ -90,6 +106,7 @@ class QuantisedReLU(nn.Module):
     Attributes:
         threshold: λ, tensor of shape `()`, always larger than 0.
         sigma: σ, buffer of shape `()`, in the unit of the activation; 0 until induced.
+        dither: whether the noise comes before rounding, instead of the residual noise after it.
         ramp: r, buffer of shape `()`; 1 unless the noise is still growing. Not in checkpoints: it
             follows from the epoch.
         mean_error: μ, the mean residual error, buffer of shape `()`, in the unit of the activation;
@@ -117,6 +134,7 @@ class QuantisedReLU(nn.Module):
         self.levels = config.levels
         self.ceiling = ceiling
         self.noise: NoiseMode = "training"
+        self.dither = False
         self.raw_threshold = nn.Parameter(torch.empty(()))
         self.register_buffer("sigma", torch.zeros(()))
         self.register_buffer("ramp", torch.ones(()), persistent=False)
@@ -171,20 +189,29 @@ class QuantisedReLU(nn.Module):
         return self.noise == "always" or (self.noise == "training" and self.training)
 
     @property
+    def has_noise(self) -> bool:
+        """Whether there is any, once the noise is on."""
+        return self.dither or self.sigma.item() > 0
+
+    @property
     def is_noise_by_level(self) -> bool:
         """Whether the noise is drawn from its distribution given the level."""
         return self.error_counts is not None and self.error_counts.dim() == 2
 
     def forward(self, z: Tensor) -> Tensor:
         threshold = self.threshold
-        a = quantise(z, threshold, self.levels)
         if not self.is_noisy:
-            return a
-        if self.mean_error is not None:
-            a = a - (self.ramp * self.mean_error).to(a.dtype)
+            return quantise(z, threshold, self.levels)
         seed = draw_seed() if self.noise_seed is None else self.noise_seed
         # Not in place, so that a compiler need not copy it.
         self.noise_seed = seed + 1
+        if self.dither:
+            width = self.ramp * threshold.detach() / self.levels
+            dithered = add_noise(z.detach(), width, seed, uniform=True)
+            return quantise(z, threshold, self.levels, dithered)
+        a = quantise(z, threshold, self.levels)
+        if self.mean_error is not None:
+            a = a - (self.ramp * self.mean_error).to(a.dtype)
         if self.is_noise_by_level:
             return add_conditional_noise(a, threshold, self.ramp, seed, self.error_counts)
         return add_noise(a, self.ramp * self.sigma, seed, self.error_counts)

@@ -120,7 +120,7 @@ def _evaluate_source(subject: Subject, labels: Tensor) -> _Source:
 
 
 def _is_noisy(network: nn.Module) -> bool:
-    return any(layer.sigma > 0 for layer in activations(network).values())
+    return any(layer.has_noise for layer in activations(network).values())
 
 
 def _share(right: Tensor) -> float:

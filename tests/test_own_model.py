@@ -1,0 +1,139 @@
+"""Plain models of one's own on the command line: found, calibrated, converted, never unpickled."""
+
+import numpy as np
+import pytest
+import torch
+from command_line import resnoise, run
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from resnoise.conversion.activation import activations
+from resnoise.conversion.calibration import calibrate_thresholds_
+from resnoise.conversion.preparation import prepare
+from resnoise.datasets import batches, load
+from resnoise.errors import CheckpointError, ConfigError
+from resnoise.methods import get
+from resnoise.training.own_model import Calibration, calibrated_job, own_model
+from resnoise.utils.seeding import generator_for
+
+SOURCE = """
+from torch import nn
+
+def build():
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU6(), nn.AvgPool2d(2), nn.Flatten(),
+        nn.Linear(128, 32), nn.ReLU(), nn.Linear(32, 10),
+    )
+
+def number():
+    return 3
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with the module `ownnet` and weights that know digits, trained for a second."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "ownnet.py").write_text(SOURCE)
+    scope = {}
+    exec(SOURCE, scope)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = scope["build"]()
+        optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
+        for epoch in range(12):
+            order = torch.Generator().manual_seed(epoch)
+            for images, labels in batches(load("digits").train, 64, generator=order):
+                optimiser.zero_grad()
+                nn.functional.cross_entropy(model(images), labels).backward()
+                optimiser.step()
+    save_file(model.state_dict(), folder / "own.safetensors")
+    torch.save(model.state_dict(), folder / "own.pth")
+    return folder
+
+
+@pytest.fixture
+def here(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_a_plain_network_keeps_its_accuracy_without_training(here):
+    shown = run(
+        "evaluate", "--model", "ownnet:build", "--weights", "own.safetensors",
+        "--timesteps", "1,32", "--backend", "norse",
+    )  # fmt: skip
+    row = next(line for line in shown.splitlines() if "qcfs" in line)
+    plain, quantised, at_1, at_32 = map(float, row.replace("│", " ").split()[2:])
+    assert plain > 90
+    assert abs(quantised - plain) < 2
+    assert abs(at_32 - plain) < 2
+    assert at_1 < plain
+
+
+def test_export_has_the_thresholds_folded_in(here):
+    arguments = ("--model", "ownnet:build", "--weights", "own.safetensors")
+    run("convert", *arguments, "--per", "layer", "--by", "max", "--out", "layer.safetensors")
+    run("convert", *arguments, "--out", "channel.safetensors")
+    model, data = own_model("ownnet:build", here / "own.safetensors"), load("digits")
+    images = data.calibration(100, generator_for(0, "calibration"))
+    expected = calibrate_thresholds_(prepare(model), images, per="layer", by="max")
+    layer, channel = load_file("layer.safetensors"), load_file("channel.safetensors")
+    for name, threshold in expected.items():
+        assert layer[f"{name}.threshold"].item() == pytest.approx(threshold.item(), rel=1e-5)
+        assert channel[f"{name}.threshold"].item() == 1.0
+    assert np.array_equal(layer["0.weight"], model[0].weight.detach())
+    assert not np.array_equal(channel["0.weight"], model[0].weight.detach())
+
+
+def test_another_method_simulates_it(here):
+    model, data = own_model("ownnet:build", here / "own.safetensors"), load("digits")
+    job, network = calibrated_job(model, "own", data, get("srp"), Calibration(images=32, levels=4))
+    assert [layer.levels for layer in activations(network).values()] == [4, 4]
+    logits = job.method.simulation(network, "snntorch")(data.test.batch([0, 1, 2])[0], 4)
+    assert logits.shape == (4, 3, 10)
+
+
+def test_one_that_trains_spiking_networks_does_not(here):
+    model, data = own_model("ownnet:build"), load("digits")
+    with pytest.raises(ConfigError, match="converts a network, but got direct, which trains"):
+        calibrated_job(model, "own", data, get("direct"), Calibration())
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("ownnet", "as `module:function`, but got 'ownnet'"),
+        ("nowhere:build", "No module named 'nowhere'"),
+        ("ownnet:make", "has no attribute 'make'"),
+        ("ownnet:number", "return a torch.nn.Module, but got int"),
+    ],
+)
+def test_places_that_give_no_model(here, place, expected):
+    with pytest.raises(ConfigError, match=expected):
+        own_model(place)
+
+
+def test_pickled_weights_and_those_of_another_model_are_refused(here):
+    with pytest.raises(CheckpointError, match=r"as safetensors.*save_file"):
+        own_model("ownnet:build", here / "own.pth")
+    save_file({"0.weight": torch.zeros(1)}, here / "other.safetensors")
+    with pytest.raises(CheckpointError, match="of another architecture"):
+        own_model("ownnet:build", here / "other.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["evaluate"], "a checkpoint or --model, but got neither"),
+        (["evaluate", "best.json", "--model", "ownnet:build"], "but got both"),
+        (["evaluate", "best.json", "--weights", "own.safetensors"], "--weights of a --model"),
+        (["evaluate", "--model", "ownnet:build", "--out", "out"], "--out of a checkpoint"),
+        (["convert", "--model", "ownnet:build", "--out", "x", "--by", "min"], "--by to be one of"),
+        (["evaluate", "--model", "ownnet:build", "--calibration-images", "0"], "images"),
+    ],
+)
+def test_options_that_do_not_go_together(here, arguments, expected):
+    failed = resnoise(*arguments, cwd=here, status=1)
+    assert expected in failed.stderr
+    assert failed.stderr.count("\n") == 1
