@@ -53,7 +53,7 @@ def list_images(folder: Path, taken: set[tuple[int, int]]) -> Listing:
         which = f", but got none in {', '.join(empty)}" if empty else ", but got no such folder"
         told = f" ({describe(left_out)} left out)" if left_out else ""
         raise DataError(
-            f"expected {folder} to hold one folder of images a class, in a format of "
+            f"expected {folder} to hold one folder of images per class, in a format of "
             f"{', '.join(_extensions())}{which}{told}"
         )
     return Listing(tuple(classes), samples, left_out)
@@ -63,7 +63,7 @@ def require_folder(folder: Path) -> None:
     """Raise `DataError` unless there is a folder."""
     if not folder.is_dir():
         raise DataError(
-            f"expected a folder {folder} with one folder of images a class, but there is none"
+            f"expected a folder {folder} with one folder of images per class, but there is none"
         )
 
 
