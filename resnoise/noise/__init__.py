@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Random draws for the noise in training, of one distribution a layer or one a level."""
-=======
 """Random draws that stand for the residual error: one distribution per layer, or one per level."""
->>>>>>> main
 
 from __future__ import annotations
 
