@@ -25,15 +25,15 @@ compare: $(VENV)/installed ## Train, convert, evaluate and compare on digits; ta
 test: $(VENV)/installed ## Run the tests, a file at a time on each processor, on eight at most.
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile $(ARGS)
 
-attack: $(VENV)/installed ## Hostile inputs, kills and a full disk; ten minutes at most.
-	$(BIN)/python -m tests.attack $(ARGS)
-
 docs-tables: $(VENV)/installed ## Write the tables of the documents from the results, and check their numbers.
 	$(BIN)/python -m docs.tables
 
 docs: $(VENV)/installed ## Build the documentation as a site in .site/.
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
+
+attack: $(VENV)/installed ## Hostile inputs, kills and a full disk; ten minutes at most.
+	$(BIN)/python -m tests.attack $(ARGS)
 
 lint: $(VENV)/installed ## Check style and formatting.
 	$(BIN)/ruff check .

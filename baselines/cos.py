@@ -20,6 +20,8 @@ from resnoise.simulation.simulator import FromRest, Simulation, Spent
 
 MARGIN = 1e-3
 """In units of θ: how far beyond the threshold the authors' code moves a potential."""
+NEVER = 1e3
+"""In units of θ: the potential that it notes where no step is of the kind it looks for."""
 
 
 class COS(PostTraining):
@@ -84,12 +86,12 @@ def calibrated_start(
     .. math::
         v(0) = \begin{cases}
             θ/2 - \max(θ, low - 0.999 θ) & v(ρ) < 0 \text{ and the neuron fired} \\
-            θ/2 + \max(θ, 1.001 θ - high) & v(ρ) \ge θ \text{ and it did not always fire} \\
+            θ/2 + \max(θ, 1.001 θ - high) & v(ρ) \ge θ \\
             θ/2 & \text{else}
         \end{cases}
 
-    is the shift that takes one spike away, or adds one. A neuron that fired at every step cannot
-    fire more often.
+    is the shift that takes one spike away, or adds one. For a neuron that fired at every step the
+    authors' code has `high` = -1000 θ: it goes on firing at every step, whatever comes.
 
     Args:
         neurons: a `resnoise.backends.Neuron`; their spikes are those of the simulation.
@@ -109,7 +111,7 @@ def calibrated_start(
             f"calibration needs, but got {len(current)}"
         )
     rest = initial_state(current[0], threshold)
-    low, high = torch.full_like(rest.v, torch.inf), torch.full_like(rest.v, -torch.inf)
+    low, high = (sign * NEVER * threshold.expand_as(rest.v) for sign in (1, -1))
     state = rest
     for now in current[:calibration_steps]:
         (spikes,), state = neurons(now.unsqueeze(0), state)
@@ -118,7 +120,6 @@ def calibrated_start(
         high = torch.where(fired, high, torch.maximum(high, state.v))
     down = torch.maximum(threshold, low - (1 - MARGIN) * threshold)
     up = torch.maximum(threshold, (1 + MARGIN) * threshold - high)
-    too_many = (state.v < 0) & low.isfinite()
-    too_few = (state.v >= threshold) & high.isfinite()
-    v = torch.where(too_many, rest.v - down, torch.where(too_few, rest.v + up, rest.v))
-    return IFState(v)
+    fired_once = low < NEVER * threshold
+    v = torch.where((state.v < 0) & fired_once, rest.v - down, rest.v)
+    return IFState(torch.where(state.v >= threshold, rest.v + up, v))

@@ -23,7 +23,7 @@ def sweep(values: list) -> list:
     return values[1:2] if SMOKE else values
 
 
-CONVERTED = ["nq", "qcfs", "srp"]
+CONVERTED = ["nq", "qcfs", "srp", "cos", "snm", "signed-if", "ftbc", "ftbc-snm"]
 PLUS = ["nq-plus", "qcfs-plus", "srp-plus", "srp-nq-plus"]
 METHODS = [*CONVERTED, "direct"]
 BACKENDS = ["reference", "norse", "snntorch"]

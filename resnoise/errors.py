@@ -32,7 +32,7 @@ class CheckpointError(ResnoiseError):
 
 
 class TrainingError(ResnoiseError):
-    """Training cannot go on, for example because the loss is not finite."""
+    """Training cannot continue, for example because the loss is not finite."""
 
 
 class StorageError(ResnoiseError):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from resnoise.evaluation import costs
 from tests.comparisons import three_folds
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +34,15 @@ def uninterrupted(tmp_path_factory):
     directory = tmp_path_factory.mktemp("uninterrupted")
     train(tiny_job(), directory)
     return directory
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_repeat():
+    """Latencies are taken once: no test asserts how long a simulation takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(costs, "REPEATS", 1)
+        patch.setattr(costs, "WARMUP", 0)
+        yield
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ def start_by_hand(currents, theta):
             high = v if high is None else max(high, v)
     if v < 0 and fired:
         return theta / 2 - max(theta, low - 0.999 * theta)
-    if v >= theta and fired < len(currents):
-        return theta / 2 + max(theta, 1.001 * theta - high)
+    if v >= theta:
+        return theta / 2 + max(theta, 1.001 * theta - (-1000 * theta if high is None else high))
     return theta / 2
 
 
@@ -104,7 +104,7 @@ def test_fewer_steps_are_a_prefix_and_portions_change_nothing(monkeypatch):
         ([2.5, -3, 0, 0], 0.5 - 2.001),  # low = 3: θ would not be enough
         ([0, 0, 0, 2.0], 0.5 + 1),  # high = 0.5: one too few
         ([-3.0, 0, 0, 4.5], 0.5 + 1.001 + 2.5),  # high = −2.5
-        ([3.0, 1, 1, 1], 0.5),  # always fired
+        ([3.0, 1, 1, 1], 0.5 + 1001.001),  # always fired
         ([-1.0, 0, 0, 0], 0.5),  # negative, but never fired
     ],
 )

@@ -1,6 +1,7 @@
 """The suites: what they skip, what they agree on, and the functions that were made for them."""
 
 import ast
+import functools
 import json
 import os
 import subprocess
@@ -108,7 +109,9 @@ def test_energy_is_that_of_a_commit_from_before_checkpoints_were_sealed(monkeypa
     def job_of(path, data):
         if "digest" in json.loads(path.read_text()):
             raise CheckpointError("Extra inputs are not permitted")
-        return todays(path, data)
+        job = todays(common.FIXED_WEIGHTS, data)
+        load = functools.partial(job.load, common.FIXED_WEIGHTS)
+        return types.SimpleNamespace(method=job.method, data=job.data, load=lambda path: load())
 
     suite, todays = energy.Energy(), common.public("job_of")
     expected = suite.setup_cache()

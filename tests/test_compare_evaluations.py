@@ -14,7 +14,7 @@ from resnoise.report import writer
 from tests.command_line import resnoise
 from tests.made_up import make_record
 
-ARGUMENTS = ["compare", "--out", "out", "--methods", "nq,qcfs,srp", "--seeds", "0", "--epochs", "1",
+ARGUMENTS = ["compare", "--out", "out", "--methods", "qcfs,srp", "--seeds", "0", "--epochs", "1",
              "--timesteps", "1,2", "--backends", "reference"]  # fmt: skip
 MEASURED = {
     "latency_ms_per_image", "latency_iqr_ms", "latency_batch1_ms", "latency_batch1_iqr_ms",

@@ -130,6 +130,33 @@ def test_costs_are_those_of_all_steps_calibration_too(evaluated, tmp_path, monke
     assert record.overhead_ratio == pytest.approx(0.2 / (8 * 0.01))
 
 
+@pytest.mark.parametrize("name", ["cos", "snm", "signed-if", "ftbc", "ftbc-snm"])
+def test_a_network_is_evaluated_as_a_method_that_trains_nothing(evaluated, name):
+    nq, path, (plain, *_) = evaluated
+    method = get(name).applied_to(nq.method)
+    job = dataclasses.replace(nq, method=method)
+    one, four = evaluate(job, path, "reference", Training("nq", (1, 4)))
+    assert (one.method, one.training, one.levels) == (f"{name}-nq", "nq", plain.levels)
+    rho = method.requirements.calibration_steps
+    for record, steps in ((one, 1), (four, 4)):
+        assert (record.timesteps, record.total_steps) == (steps, rho + steps)
+        assert record.requirements == dataclasses.replace(method.requirements, state_values=1)
+        assert record.requirements.division == "open"
+        assert record.ann_accuracy == plain.ann_accuracy
+        assert record.ann_macs == plain.ann_macs == plain.synops_dense
+        channels = 4 + 6
+        biases = steps * channels if method.requirements.calibration_images else 0
+        assert record.parameters == plain.parameters + biases
+    neurons = 4 * 36 + 6 * 16
+    assert one.state_bytes == 4 * method.requirements.state_values * neurons
+    # Every step from the second on costs the same densely; so do those of a calibration, but for
+    # the classifier, which has no neurons to calibrate.
+    classifier = 6 * 16 * 10
+    a_step = plain.synops_dense - plain.macs
+    assert one.synops_dense == plain.synops_dense + rho * (a_step - classifier)
+    assert four.synops_dense == one.synops_dense + 3 * a_step
+
+
 def test_a_record_is_of_the_weights_that_were_evaluated(evaluated, tmp_path, monkeypatch):
     job, path, records = evaluated
     shutil.copytree(path.parent, tmp_path / "run")

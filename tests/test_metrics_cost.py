@@ -85,7 +85,7 @@ def test_plain_network_is_the_model_before_it_was_prepared():
     assert all(p.requires_grad for p in source.parameters())
 
 
-def test_contestants_take_turns():
+def test_functions_take_turns():
     calls = []
     functions = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}
     latencies = alternate(functions, repeats=2, warmup=1, device="cpu")

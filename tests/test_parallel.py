@@ -96,7 +96,7 @@ def test_an_interrupt_ends_all_trainings_and_the_same_command_goes_on(tmp_path):
     os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it, to workers too
     _, said = process.communicate()
     assert process.returncode == 130
-    assert said.splitlines()[-1] == "interrupted; the same command goes on from what there is"
+    assert said.splitlines()[-1] == "interrupted; the same command resumes it"
     begun = list(tmp_path.glob("runs/digits/digits-cnn/*"))
     assert len(begun) <= 2
     resnoise_process(*arguments, cwd=tmp_path)

@@ -8,7 +8,7 @@ from networks import images, plain, source
 from typer.testing import CliRunner
 
 from benchmarks.peers.__main__ import main
-from benchmarks.peers.libraries import contestants, libraries
+from benchmarks.peers.libraries import implementations, libraries
 from benchmarks.peers.measure import Settings, random_images, source_network
 from benchmarks.peers.results import measure_speed
 from benchmarks.peers.speed_page import speed_document
@@ -19,24 +19,24 @@ from resnoise.simulation.simulator import predictions, simulate
 TIMESTEPS = 6
 
 
-@pytest.mark.parametrize("contestant", contestants(compiled=False), ids=lambda c: c.name)
-def test_contestants_agree(contestant):
+@pytest.mark.parametrize("implementation", implementations(compiled=False), ids=lambda c: c.name)
+def test_implementations_agree(implementation):
     network = source_network("resnet20")
     x = random_images(4)
     expected = simulate(convert(network), x, TIMESTEPS)
-    got = contestant.build(network)(x, TIMESTEPS)
+    got = implementation.build(network)(x, TIMESTEPS)
     assert got.shape == expected.shape
     # BatchNorm that is not folded rounds otherwise, and may move a spike of thousands.
     assert torch.equal(predictions(got)[-1], predictions(expected)[-1])
     assert (got.mean(0) - expected.mean(0)).abs().max() < 0.05 * expected.mean(0).abs().max()
 
 
-@pytest.mark.parametrize("contestant", contestants(compiled=False), ids=lambda c: c.name)
-def test_contestants_compute_the_same_spikes(contestant):
+@pytest.mark.parametrize("implementation", implementations(compiled=False), ids=lambda c: c.name)
+def test_implementations_compute_the_same_spikes(implementation):
     """In double precision rounding moves nothing."""
     network = source(plain()).double()
     x = images(5, 2, 4, 4).double()
-    simulation = contestant.build(network)
+    simulation = implementation.build(network)
     expected = simulate(convert(network), x, TIMESTEPS)
     for _ in range(2):  # nothing stays from one simulation to the next
         assert torch.allclose(simulation(x, TIMESTEPS), expected, atol=1e-9)
@@ -53,11 +53,11 @@ def test_the_tables(tmp_path):
     text = (out / "speed.md").read_text()
     for heading in ("4 images, T = 2", "One image, T = 4", "Peak memory"):
         assert f"## {heading}" in text
-    for contestant in contestants(compiled=False):
-        assert text.count(f"| {contestant.name} |") == 2
+    for implementation in implementations(compiled=False):
+        assert text.count(f"| {implementation.name} |") == 2
 
 
-def test_versions_are_those_of_every_library_that_was_a_contestant(tmp_path, monkeypatch):
+def test_versions_are_those_of_every_library_that_was_a_implementation(tmp_path, monkeypatch):
     settings = Settings(("resnet20",), (), batch=3, timesteps=2, repeats=1, compiled=False)
     document = measure_speed(tmp_path, ["image"], settings, lambda text: None)
     installed = libraries()

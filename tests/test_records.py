@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from resnoise.errors import RecordError, StorageError
 from resnoise.records.packing import pack_correct, pack_test_ids, unpack_correct, unpack_test_ids
+from resnoise.records.provenance import provenance
 from resnoise.records.record import Record, RecordKey
 from resnoise.records.store import (
     RecordStore,
@@ -27,6 +28,8 @@ from resnoise.records.store import (
     records_from_frame,
 )
 from tests.made_up import make_record, make_training
+
+ROOT = Path(__file__).parents[1]
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=70))
@@ -302,3 +305,12 @@ def test_trainings_are_read_and_bad_ones_named(tmp_path):
     (folder / "bad.json").write_text('{"training": ')
     with pytest.raises(RecordError, match=r"bad\.json is not a valid training record.*JSON"):
         load_trainings(tmp_path)
+
+
+def test_a_record_names_the_commit_of_its_code():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert provenance.__wrapped__().git_commit == head.stdout.strip()

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -31,10 +32,11 @@ def test_records_are_of_the_recipe_of_their_command(name, commands, monkeypatch,
 
     def plan(plan, *_, **options):
         plans.append(plan)
-        return runner.Comparison(make_report(records, reference=options["reference"]), [])
+        return runner.Comparison(report(options["reference"]), [])
 
     monkeypatch.setattr(runner, "compare", plan)
     records = RecordStore(TABLES / name).load()
+    report = cache(lambda reference: make_report(records, reference=reference))
     for command in re.findall(r"make compare (.*)", commands):
         given = dict(word.split("=", 1) for word in shlex.split(command))
         run("compare", "--methods", given["METHODS"], *shlex.split(given["ARGS"]),

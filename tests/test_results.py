@@ -34,7 +34,7 @@ def rows_by_checkpoint():
 
 
 ROWS = rows_by_checkpoint()
-CONTESTS = [
+ROWS_OF_CHECKPOINTS = [
     pytest.param(path, method, backend, id=f"{path.parent.parent.name}-{method}-{backend}")
     for path in CHECKPOINTS
     for method, backend in sorted(
@@ -87,7 +87,7 @@ def test_a_contrast_is_that_of_the_records(table, tmp_path):
 
 
 @pytest.mark.skipif("RESNOISE_DATA" not in os.environ, reason="RESNOISE_DATA names no data sets")
-@pytest.mark.parametrize(("path", "method", "backend"), CONTESTS)
+@pytest.mark.parametrize(("path", "method", "backend"), ROWS_OF_CHECKPOINTS)
 def test_a_checkpoint_reproduces_its_rows_image_by_image(path, method, backend):
     root = Path(os.environ["RESNOISE_DATA"])
     job = job_of(path, DataOptions("cifar10", root, download=False), method)

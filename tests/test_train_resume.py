@@ -101,7 +101,7 @@ def test_a_training_without_its_best_epoch_is_told_before_the_next(tmp_path, lef
     train(job, tmp_path)
     for path in tmp_path.glob(left):
         path.unlink()
-    with pytest.raises(CheckpointError, match=r"the best epoch beside .*last.json.*cannot read"):
+    with pytest.raises(CheckpointError, match=r"the best epoch next to .*last.json.*cannot read"):
         train(job, tmp_path)
 
 

@@ -19,14 +19,14 @@ from resnoise.simulation.simulator import simulate
 Simulate = Callable[[Tensor, int], Tensor]
 
 
-class Contestant(NamedTuple):
+class Implementation(NamedTuple):
     """A way to simulate a converted network.
 
     Attributes:
         name: as it stands in tables.
         build: from a source network to its simulation, from images `[N, C, H, W]` and T to logits
             `[T, N, classes]`.
-        beside: name of the contestant whose neurons it has, to be compared with; empty for ours.
+        beside: the implementation with the same neurons, to be compared with; empty for ours.
         compiled: whether it is to be compared with the compiled network without spikes.
     """
 
@@ -36,28 +36,28 @@ class Contestant(NamedTuple):
     compiled: bool = False
 
 
-def contestants(compiled: bool = True) -> list[Contestant]:
+def implementations(compiled: bool = True) -> list[Implementation]:
     """All whose libraries are installed.
 
     Args:
         compiled: also those through `torch.compile`, which needs a C++ compiler.
     """
-    found = [Contestant(name, _ours(name, compiled=False)) for name in backends.available()]
+    found = [Implementation(name, _ours(name, compiled=False)) for name in backends.available()]
     if compiled:
         found += [
-            Contestant(compiled_name(name), _ours(name, compiled=True), compiled=True)
+            Implementation(compiled_name(name), _ours(name, compiled=True), compiled=True)
             for name in backends.available()
         ]
     return found + [peer for library, peer in _peers().items() if find_spec(library) is not None]
 
 
 def libraries() -> list[str]:
-    """Every library that a contestant is built on, installed or not."""
+    """Every library that a implementation is built on, installed or not."""
     return list(dict.fromkeys([*backends.libraries().values(), *_peers()]))
 
 
 def compiled_name(backend: str) -> str:
-    """Name of the contestant that is a backend of ours with compiled neurons."""
+    """Name of the implementation that is a backend of ours with compiled neurons."""
     return f"{backend}, compiled"
 
 
@@ -69,12 +69,12 @@ def without_spikes(network: fx.GraphModule, compiled: bool) -> Callable[[Tensor]
     return torch.inference_mode()(lambda images: plain(images))
 
 
-def _peers() -> dict[str, Contestant]:
+def _peers() -> dict[str, Implementation]:
     """By the library that each needs."""
     return {
-        "norse": Contestant("norse by hand", _by_hand("NorseSteps"), "norse"),
-        "snntorch": Contestant("snntorch by hand", _by_hand("SnnTorchSteps"), "snntorch"),
-        "spikingjelly": Contestant("spikingjelly", spikingjelly.multi_step, "reference"),
+        "norse": Implementation("norse by hand", _by_hand("NorseSteps"), "norse"),
+        "snntorch": Implementation("snntorch by hand", _by_hand("SnnTorchSteps"), "snntorch"),
+        "spikingjelly": Implementation("spikingjelly", spikingjelly.multi_step, "reference"),
     }
 
 

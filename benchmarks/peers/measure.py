@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
-from benchmarks.peers.libraries import compiled_name, contestants, without_spikes
+from benchmarks.peers.libraries import compiled_name, implementations, without_spikes
 from resnoise import backends, convert, methods, models, prepare, simulate
 from resnoise.config.execution import ExecutionConfig
 from resnoise.config.recipe import ActivationConfig, Recipe
@@ -41,7 +41,7 @@ class Settings:
         trained: to train.
         batch: images at a time.
         timesteps: T.
-        repeats: turns of every contestant.
+        repeats: turns of every implementation.
         compiled: whether to measure what goes through `torch.compile`, too.
         steps: training steps in the short epoch that is timed, in an architecture as small as
             ResNet-20; the large ones take one.
@@ -61,29 +61,29 @@ Part = Callable[[Settings, Announce], Iterator[dict[str, Any]]]
 
 
 def simulations(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]:
-    """Time of a batch, `R(T)`, and predictions, of all contestants."""
+    """Time of a batch, `R(T)`, and predictions, of all implementations."""
     for architecture in settings.architectures:
         announce(architecture)
-        yield from _contest(settings, architecture, settings.batch, settings.timesteps)
+        yield from _timings(settings, architecture, settings.batch, settings.timesteps)
 
 
 def single_images(settings: Settings, announce: Announce) -> Iterator[dict[str, Any]]:
     """The same for one image and T = 4: what an edge device would see."""
     for architecture in settings.architectures:
         announce(architecture)
-        yield from _contest(settings, architecture, batch=1, timesteps=4, more=5)
+        yield from _timings(settings, architecture, batch=1, timesteps=4, more=5)
 
 
-def _contest(
+def _timings(
     settings: Settings, architecture: str, batch: int, timesteps: int, more: int = 1
 ) -> Iterator[dict[str, Any]]:
     network = source_network(architecture)
     images = random_images(batch)
-    entered = contestants(settings.compiled)
-    built = {contestant.name: contestant.build(network) for contestant in entered}
+    entered = implementations(settings.compiled)
+    built = {implementation.name: implementation.build(network) for implementation in entered}
     plain = {
         compiled: without_spikes(network, compiled)
-        for compiled in {contestant.compiled for contestant in entered}
+        for compiled in {implementation.compiled for implementation in entered}
     }
     calls: dict[Any, Callable[[], object]] = {
         name: lambda call=call: call(images, timesteps) for name, call in built.items()
@@ -92,24 +92,24 @@ def _contest(
     repeats = settings.repeats * more
     times = alternate(calls, repeats=repeats, warmup=2, device="cpu")
     expected = predictions(built["reference"](images, timesteps))
-    for contestant in entered:
-        seconds = times[contestant.name].median_s
-        forward = times[contestant.compiled].median_s
-        moved = predictions(built[contestant.name](images, timesteps)) != expected
+    for implementation in entered:
+        seconds = times[implementation.name].median_s
+        forward = times[implementation.compiled].median_s
+        moved = predictions(built[implementation.name](images, timesteps)) != expected
         beside, beside_compiled = (
             seconds / times[name].median_s if name in times else None
-            for name in (contestant.beside, compiled_name(contestant.beside))
+            for name in (implementation.beside, compiled_name(implementation.beside))
         )
         yield {
             "architecture": architecture,
-            "contestant": contestant.name,
+            "implementation": implementation.name,
             "timesteps": timesteps,
             "milliseconds": 1e3 * seconds,
-            "iqr": 1e3 * times[contestant.name].iqr_s,
+            "iqr": 1e3 * times[implementation.name].iqr_s,
             "forward": 1e3 * forward,
             "ratio": seconds / forward,
             "overhead": seconds / (timesteps * forward),
-            "beside": contestant.beside,
+            "beside": implementation.beside,
             "times_as_long": beside,
             "times_as_long_compiled": beside_compiled,
             "moved": moved[-1].sum().item(),

@@ -27,7 +27,7 @@ def measure_speed(
         out: folder for a CSV a part and for `speed.md`.
         parts: names from `PARTS`; a part that is there already is measured anew.
         settings: how thoroughly.
-        announce: told of every piece of work.
+        announce: called with every piece of work.
 
     Returns:
         Path of the document.

@@ -33,7 +33,7 @@ def speed_document(frames: dict[str, pd.DataFrame]) -> str:
 
 
 def _measured_on(facts: pd.Series) -> str:
-    # One that was measured before a library became a contestant does not have it.
+    # One that was measured before a library became a implementation does not have it.
     versions = ", ".join(f"{name} {facts[name]}" for name in libraries() if name in facts)
     commit = str(facts.commit)
     state = ", with changes that are in no commit" if commit.endswith("+") else ""
@@ -45,8 +45,8 @@ def _measured_on(facts: pd.Series) -> str:
 
 _RATIO = (
     "R(T) is the time of the simulation over T forward passes of the same network with BatchNorm "
-    "folded and plain ReLUs, through torch.compile where the contestant is. Medians of turns in "
-    "one process, ± interquartile range."
+    "folded and plain ReLUs, through torch.compile where the implementation is. Medians of turns "
+    "in one process, ± interquartile range."
 )
 _MOVED = (
     "Predictions that differ from those of the reference backend come from rounding: a peer adds "
@@ -57,17 +57,17 @@ _MOVED = (
 
 def _simulation(frame: pd.DataFrame) -> Table:
     title = f"{frame.batch[0]} images, T = {frame.timesteps[0]}"
-    return _contest(frame, "simulation", title, [_RATIO, _MOVED])
+    return _timings(frame, "simulation", title, [_RATIO, _MOVED])
 
 
 def _image(frame: pd.DataFrame) -> Table:
-    return _contest(frame, "image", f"One image, T = {frame.timesteps[0]}", [_RATIO])
+    return _timings(frame, "image", f"One image, T = {frame.timesteps[0]}", [_RATIO])
 
 
-def _contest(frame: pd.DataFrame, name: str, title: str, notes: list[str]) -> Table:
+def _timings(frame: pd.DataFrame, name: str, title: str, notes: list[str]) -> Table:
     columns = (
         "network",
-        "contestant",
+        "implementation",
         "ms",
         "± ms",
         "over one forward pass",
@@ -79,7 +79,7 @@ def _contest(frame: pd.DataFrame, name: str, title: str, notes: list[str]) -> Ta
     rows = [
         cells(
             line.architecture,
-            line.contestant,
+            line.implementation,
             significant(line.milliseconds),
             significant(line.iqr, 2),
             significant(line.ratio),

@@ -29,7 +29,7 @@ def missing_cells(
 
 
 def describe_missing(keys: Sequence[RecordKey]) -> list[str]:
-    """One line a method, number of levels, backend and set of time steps."""
+    """One line per method, number of levels, backend and set of time steps."""
     timesteps: dict[tuple, list[int]] = defaultdict(list)
     for key in keys:
         name = with_levels(with_training(key.method, key.training), key.levels)

@@ -98,7 +98,7 @@ def pair_records(first: Sequence[Record], second: Sequence[Record]) -> Pairs:
     """What two methods made of the same images, over the seeds that both have.
 
     Args:
-        first: records of one method at one number of time steps, one a seed.
+        first: records of one method at one number of time steps, one per seed.
         second: the same for the other method.
 
     Returns:

@@ -86,7 +86,7 @@ def by_section(records: Sequence[Record]) -> dict[tuple[str, str], list[Record]]
 
 
 def group_records(records: Sequence[Record], first: str) -> Groups:
-    """Records by row and by time steps T, one a seed; rows of the method `first` lead.
+    """Records by row and by time steps T, one per seed; rows of the method `first` lead.
 
     Trainings of one method share a row as long as each (seed, T) has one of them, as networks
     trained for their own T do; else every training is a row of its own.
@@ -111,7 +111,7 @@ def group_records(records: Sequence[Record], first: str) -> Groups:
 
 
 def comparison_frame(groups: Groups) -> pd.DataFrame:
-    """One line a row and T, in full precision: accuracies as fractions, costs for one image.
+    """One line per row and T, in full precision: accuracies as fractions, costs for one image.
 
     `accuracy` averages each test image over the seeds that tested it, and all images; `images`
     counts different images, so seeds that share a test set do not narrow its interval. Costs are

@@ -53,7 +53,7 @@ class RowTest:
 
 
 class Pairing(NamedTuple):
-    """Two rows that are to be tested against each other, and their records, one a seed.
+    """Two rows that are to be tested against each other, and their records, one per seed.
 
     Attributes:
         reference: row of the reference.
@@ -110,12 +110,12 @@ def pairings(groups: Groups, reference: Reference) -> Iterator[Pairing]:
     """The reference and every other row, on one backend, at equal T or at equal total steps."""
     references = [row for row in groups if row in reference]
     for other in groups:
-        rivals = [row for row in references if row.backend == other.backend]
-        if other in rivals:
+        candidates = [row for row in references if row.backend == other.backend]
+        if other in candidates:
             continue
         # With several L of the reference, each other row meets its own L.
-        rivals = [row for row in rivals if row.levels == other.levels] or rivals
-        for row in rivals:
+        candidates = [row for row in candidates if row.levels == other.levels] or candidates
+        for row in candidates:
             shift = other.presimulation_steps - row.presimulation_steps
             for timesteps, theirs in groups[other].items():
                 for reference_timesteps in sorted({timesteps, timesteps + shift}):
@@ -150,7 +150,7 @@ _OPPOSITE = {"better": "worse", "worse": "better", "n.s.": "n.s."}
 
 
 def several_levels(row_tests: Sequence[RowTest]) -> bool:
-    """Whether a row of these has to be told by its L."""
+    """Whether a row of these needs its L to be identified."""
     rows = {row for row_test in row_tests for row in (row_test.reference, row_test.other)}
     return len({row.levels for row in rows if row.levels}) > 1
 

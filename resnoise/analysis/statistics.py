@@ -47,7 +47,7 @@ def bootstrap_interval(
     With few seeds it is narrower than it should be; read it as the spread of what was run.
 
     Args:
-        values: one value a seed, numbers of shape `(S,)`.
+        values: one value per seed, numbers of shape `(S,)`.
         rng: generator of the resamples.
         confidence: nominal coverage.
 
@@ -70,7 +70,7 @@ def student_interval(
     .. math:: \bar d \pm t_{S-1} \, s \sqrt{1 / S + \rho}
 
     Args:
-        values: one value a seed, such as the difference of two methods, numbers of shape `(S,)`.
+        values: one value per seed, such as the difference of two methods, numbers of shape `(S,)`.
         test_to_train: ρ, test images over training images where each seed splits the images anew,
             so that trainings share most of theirs and do not vary freely; 0 where all seeds have
             the same split.

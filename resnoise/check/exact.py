@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from resnoise.check import exact_data, exact_evaluation, exact_training
@@ -17,8 +19,13 @@ from resnoise.check.measurement import Figure, Kind, digest
 from resnoise.check.public import public
 from resnoise.check.trained import converted_training
 
+if TYPE_CHECKING:
+    from resnoise import Job
+    from resnoise.simulation.simulator import Simulation
+
 TIMESTEPS = 8
 GRID_IMAGES = 32
+CALIBRATION_IMAGES = 64
 LOOP_STEPS = 4
 LEAKY_NEURONS = 256
 NOTED_DRAWS = 4
@@ -42,6 +49,9 @@ def groups(checkpoint: Path) -> dict[str, Callable[[], Iterator[Figure]]]:
         found[f"leaky, {name}"] = lambda name=name: leaky_figures(name)
         for method in methods.names():
             found[f"grid, {method}, {name}"] = lambda place=(method, name): method_figures(*place)
+            found[f"digits, {method}, {name}"] = lambda place=(method, name): applied_figures(
+                checkpoint, *place
+            )
     found["noise"] = lambda: noise_figures(checkpoint)
     return {
         **found,
@@ -75,17 +85,30 @@ def method_figures(name: str, backend: str) -> Iterator[Figure]:
     if converted_training(name) in (None, name):
         return
     simulation = methods.get(name).simulation(grid_network(), backend)
+    _calibrate(simulation, grid_images(GRID_IMAGES, seed=1))
     logits = simulation(grid_images(GRID_IMAGES), TIMESTEPS)
     yield Figure(f"grid, {name}, {backend}: digest of logits", Kind.IDENTICAL, digest(logits))
 
 
 def digits_figures(checkpoint: Path, backend: str) -> Iterator[Figure]:
     """Accuracy and operations of trained weights on the test images of digits."""
+    job = public("job_of")(checkpoint, public("DataOptions")("digits"))
+    yield from _digits(job, checkpoint, backend, f"digits, {backend}")
+
+
+def applied_figures(checkpoint: Path, name: str, backend: str) -> Iterator[Figure]:
+    """The same of a method that trains nothing of its own, if it takes the trained weights."""
+    job = public("job_of")(checkpoint, public("DataOptions")("digits"), name)
+    if name != job.training and converted_training(name) == job.training:
+        yield from _digits(job, checkpoint, backend, f"digits, {name}, {backend}")
+
+
+def _digits(job: Job, checkpoint: Path, backend: str, place: str) -> Iterator[Figure]:
     from resnoise import predictions
     from resnoise.metrics import ActivityMeter
 
-    job = public("job_of")(checkpoint, public("DataOptions")("digits"))
     simulation = job.method.simulation(job.load(checkpoint), backend)
+    _calibrate(simulation, job.data.train.batch(range(CALIBRATION_IMAGES))[0])
     images, labels = job.data.test.batch(range(len(job.data.test)))
     meter = ActivityMeter(simulation.network)
     with meter.counting():
@@ -93,15 +116,22 @@ def digits_figures(checkpoint: Path, backend: str) -> Iterator[Figure]:
     # A dense step costs what one pass of the network without spikes costs.
     one_pass = meter.activity(1).synops_dense
     for timesteps in NOTED:
-        activity = meter.activity(timesteps)
-        place = f"digits, {backend}, T={timesteps}"
+        # Older trees have no method on these weights that spends more than T steps.
+        spent = simulation.spent(timesteps) if hasattr(simulation, "spent") else (timesteps,)
+        activity = meter.activity(*spent)
+        at = f"{place}, T={timesteps}"
         right = (predicted[timesteps - 1] == labels).sum().item()
         operations = activity.acs + activity.macs
-        yield Figure(f"{place}: test images right", Kind.IMAGES, right)
-        yield Figure(f"{place}: firing rate", Kind.CLOSE, activity.firing_rate)
-        yield Figure(f"{place}: effective SynOps", Kind.CLOSE, activity.synops_effective)
+        yield Figure(f"{at}: test images right", Kind.IMAGES, right)
+        yield Figure(f"{at}: firing rate", Kind.CLOSE, activity.firing_rate)
+        yield Figure(f"{at}: effective SynOps", Kind.CLOSE, activity.synops_effective)
         ratio = operations / (timesteps * one_pass)
-        yield Figure(f"{place}: R in operations", Kind.CLOSE, ratio)
+        yield Figure(f"{at}: R in operations", Kind.CLOSE, ratio)
+
+
+def _calibrate(simulation: Simulation, images: Tensor) -> None:
+    if hasattr(simulation, "calibrate_"):
+        simulation.calibrate_(images, TIMESTEPS)
 
 
 def neuron_figures(backend: str) -> Iterator[Figure]:

@@ -26,8 +26,8 @@ class Interruptible(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            goes_on = "; the same command goes on from what there is"
-            text = f"interrupted{goes_on if ctx.invoked_subcommand in RESUMABLE else ''}"
+            resumes = "; the same command resumes it"
+            text = f"interrupted{resumes if ctx.invoked_subcommand in RESUMABLE else ''}"
             Console(stderr=True).print(text)
             raise typer.Exit(INTERRUPTED) from None
 

@@ -64,7 +64,7 @@ def progress_bars() -> Iterator[Callable[[str], Callable[[int, int, str], None]]
 
 
 def _announce_line(name: str) -> Callable[[int, int, str], None]:
-    """Bars are for people; a log gets a line a piece of work, and one a minute after that."""
+    """Bars are for people; a log gets one line per piece of work, and one per minute after that."""
     console.print(name, highlight=False)
     said = time.monotonic()
 

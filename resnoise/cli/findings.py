@@ -26,20 +26,21 @@ def print_comparison(report: Report, dataset: str, out: Path) -> None:
         print_table(table[["method", *others]], section_title(section))
         print_lines(section_notes(section, report.reference))
         print_lines(f"- {line}" for line in conclusions(section, report.reference))
+    others = sorted({test.other.method for section in shown for test in section.row_tests})
     command = program()
-    others = {test.other.method for section in shown for test in section.row_tests}
-    print_lines(
-        [
-            f"page     {out / 'report.html'}",
-            *(f"figure   {out / 'figures' / f'{s.name}-accuracy.svg'}" for s in shown),
-            f"tables   {out / 'comparison.md'}, .csv, .tex",
-            *(
-                f"next     {command} report {out} --reference {other}"
-                for other in sorted(others)[:1]
-            ),
-            f"         {command} compare --dataset cifar10 --out runs/cifar10   (hours)",
-        ]
-    )
+    commands = [
+        *(f"{command} report {out} --reference {other}" for other in others[-1:]),
+        f"{command} compare --dataset cifar10 --out runs/cifar10   (takes hours)",
+        f"{command} compare --help",
+    ]
+    figures = [out / "figures" / f"{section.name}-accuracy.svg" for section in shown]
+    for name, lines in (
+        ("page", [out / "report.html"]),
+        ("figure", figures),
+        ("tables", [f"{out / 'comparison.md'}, .csv, .tex"]),
+        ("next", commands),
+    ):
+        print_lines(f"{'' if index else name:<8}{line}" for index, line in enumerate(lines))
 
 
 def program() -> str:

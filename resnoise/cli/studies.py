@@ -20,7 +20,7 @@ def ablate(
     out: Annotated[Path, typer.Option(help="folder for ablation.md and ablation.csv")],
     methods: Annotated[str, typer.Option(help="of `resnoise list`, commas between")] = "nq,qcfs",
     start: Annotated[
-        str, typer.Option(help="method that the rows of start_from go on from")
+        str, typer.Option(help="method that the rows of start_from start from")
     ] = "qcfs",
     only: Annotated[
         str,

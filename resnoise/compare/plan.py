@@ -117,7 +117,8 @@ class RunOptions:
         out: records, tables and report.
         runs: checkpoints, kept for the next call.
         execution: how trainings and evaluations run.
-        jobs: trainings at a time; evaluations, which are timed, always run alone.
+        jobs: networks that are trained at a time, and simulated where this process computes on one
+            thread; latencies are always taken alone.
     """
 
     out: Path

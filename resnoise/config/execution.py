@@ -19,7 +19,7 @@ class ExecutionConfig:
         checkpoint_time: keep nothing of the neurons' loop over time for the backward pass of a
             direct training, and run it again instead: less memory, the same gradients, more time,
             but less of it on Norse with `compile`.
-        keep_epochs: keep the weights of every epoch, as `epoch-NNNN.json` beside `best.json`.
+        keep_epochs: keep the weights of every epoch, as `epoch-NNNN.json` next to `best.json`.
         workers: processes that load data; 0 loads in the training process.
 
     Example:

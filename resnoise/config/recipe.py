@@ -140,7 +140,7 @@ class Recipe:
 
     Args:
         epochs: passes over the training split.
-        batch_size: images a step.
+        batch_size: images per step.
         learning_rate: peak of the cosine schedule.
         momentum: of SGD.
         weight_decay: on every parameter, λ included as in the published recipes unless an extension

@@ -24,7 +24,7 @@ __all__ = [
     "load",
 ]
 
-# One line a data set; a key with a colon says that the name is followed by an argument.
+# One line per data set; a key with a colon says that the name is followed by an argument.
 DATASETS: dict[str, Callable[[DataOptions, int, Sequence[str]], ImageData]] = {
     "cifar10": cifar.load,
     "cifar100": cifar.load,

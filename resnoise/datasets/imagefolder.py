@@ -119,7 +119,7 @@ def _list_images(folder: Path) -> ImageFolder:
 
     if not folder.is_dir():
         raise DataError(
-            f"expected a folder {folder} with one folder of images a class, but there is none"
+            f"expected a folder {folder} with one folder of images per class, but there is none"
         )
     try:
         found = ImageFolder(str(folder))
@@ -128,7 +128,7 @@ def _list_images(folder: Path) -> ImageFolder:
         return found
     except OSError as error:
         raise DataError(
-            f"expected {folder} to hold one folder of images a class: {error}"
+            f"expected {folder} to hold one folder of images per class: {error}"
         ) from error
 
 

@@ -36,7 +36,7 @@ def evaluate(
         backend: whose neurons simulate it.
         training: which T to evaluate.
         execution: device, memory layout and compilation; the rest concerns training alone.
-        progress: told of every batch.
+        progress: called with every batch.
 
     Returns:
         One record for each of `training.timesteps`.

@@ -1,4 +1,4 @@
-"""The course of a training, kept beside the records of a comparison."""
+"""The course of a training, kept with the records of a comparison."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write_training_record(out: Path, job: Job, path: Path) -> None:
 
     Raises:
         CheckpointError: the checkpoint is damaged, or of another job.
-        RecordError: what is there is not a valid training record.
+        RecordError: the file is not a valid training record.
         StorageError: it cannot be written.
     """
     levels = job.method.levels(job.recipe)

@@ -27,7 +27,7 @@ class Activity(NamedTuple):
     figure, however many calls of the network compute it again.
 
     Attributes:
-        firing_rate: spikes a neuron a time step, over all neurons.
+        firing_rate: spikes per neuron and time step, over all neurons.
         firing_rates: the same, layer by layer.
         synops_dense: NeuroBench's dense synaptic operations: applications of a weight, those to
             zeros included, those to padding and those of biases left out.
@@ -76,7 +76,7 @@ class _Counts(NamedTuple):
 class ActivityMeter:
     """Counts the spikes and synaptic operations of a spiking network while it is simulated.
 
-    A call of the network from rest begins with other images; a call from a state goes on with the
+    A call of the network from rest begins with other images; a call from a state continues with the
     same ones, and its steps follow (SRP makes two calls, a long simulation one for each stretch of
     time). What runs outside of `counting` is not counted.
 
@@ -275,7 +275,7 @@ class _Recording:
             self.images = len(images)
         if len(images) != self.images:
             raise ConfigError(
-                f"expected a call from a state to go on with the same {self.images} images, but "
+                f"expected a call from a state to continue with the same {self.images} images, but "
                 f"got {len(images)}; call from rest for other images"
             )
         self.sites = {name: iter(sites) for name, sites in self.connections.sites.items()}

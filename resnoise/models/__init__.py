@@ -1,4 +1,4 @@
-"""Architectures by name. A new one is a file beside this one and a line in `_MODELS`."""
+"""Architectures by name. A new one is a file next to this one and a line in `_MODELS`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random draws that stand for the residual error: of one distribution a layer, or one a level."""
+"""Random draws that stand for the residual error: one distribution per layer, or one per level."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ class Standardised(NamedTuple):
     """A distribution on the bins of a histogram.
 
     Attributes:
-        values: one a bin, tensor of shape `[B]`, float64.
+        values: one per bin, tensor of shape `[B]`, float64.
         cumulative: probability of a bin and all before it, tensor of shape `[B]`, float64.
     """
 

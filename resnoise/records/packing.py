@@ -31,7 +31,7 @@ def unpack_correct(text: str, n_test: int) -> NDArray[np.bool_]:
     packed = np.frombuffer(_decode(text), dtype=np.uint8)
     bits = np.unpackbits(packed)
     if len(packed) != -(-n_test // 8) or bits[n_test:].any():
-        raise ValueError(f"expected {n_test} bits, one a test image, but got {len(packed)} bytes")
+        raise ValueError(f"expected {n_test} bits, one per test image, but got {len(packed)} bytes")
     return bits[:n_test].astype(np.bool_)
 
 

@@ -1,4 +1,4 @@
-"""What a result depends on beside the recipe: code, versions, machine."""
+"""What a result depends on apart from the recipe: code, versions, machine."""
 
 from __future__ import annotations
 

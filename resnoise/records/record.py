@@ -28,7 +28,7 @@ from resnoise.records.training_record import Session
 
 
 class RecordKey(NamedTuple):
-    """What a record is about; a store holds one record a key."""
+    """What a record is about; a store holds one record per key."""
 
     training: str
     method: str
@@ -97,9 +97,9 @@ class Record(Schema):
     )
 
     # Cost
-    latency_ms_per_image: NotNegative = Field(description="median, milliseconds an image")
-    latency_iqr_ms: NotNegative = Field(description="interquartile range, milliseconds an image")
-    latency_batch: Positive = Field(description="images a batch while latency was measured")
+    latency_ms_per_image: NotNegative = Field(description="median, milliseconds per image")
+    latency_iqr_ms: NotNegative = Field(description="interquartile range, milliseconds per image")
+    latency_batch: Positive = Field(description="images per batch while latency was measured")
     latency_batch1_ms: NotNegative | None = Field(None, description="median at batch 1, ms")
     latency_batch1_iqr_ms: NotNegative | None = Field(
         None, description="interquartile range at batch 1, ms"
@@ -113,7 +113,7 @@ class Record(Schema):
     peak_memory_mib: NotNegative | None = Field(
         None, description="peak memory of a batch of `latency_batch` images, MiB"
     )
-    firing_rate: Fraction = Field(description="spikes a neuron a time step")
+    firing_rate: Fraction = Field(description="spikes per neuron and time step")
     firing_rates: dict[str, Fraction] = Field(description="the same, layer by layer")
     synops_dense: NotNegative = Field(description="synaptic operations, zeros included")
     synops_effective: NotNegative = Field(description="synaptic operations on non-zero input")
@@ -122,7 +122,7 @@ class Record(Schema):
     ann_macs: NotNegative | None = Field(
         None, description="multiply-accumulates of one pass of the network without spikes"
     )
-    energy_nj: NotNegative = Field(description="nanojoules at 4.6 pJ a MAC and 0.9 pJ an AC")
+    energy_nj: NotNegative = Field(description="nanojoules at 4.6 pJ per MAC and 0.9 pJ per AC")
     parameters: Count = Field(description="parameters of the converted network")
     parameter_bytes: Count = Field(description="bytes of these parameters")
 

@@ -43,7 +43,7 @@ class RecordStore:
         """Find out now, not after hours of training, whether records can be added.
 
         Raises:
-            RecordError: what is there is not valid.
+            RecordError: the file is not valid.
             StorageError: the directory cannot be made or written.
         """
         ensure_directory(self.directory)
@@ -55,7 +55,7 @@ class RecordStore:
         A file that has not changed is not read again.
 
         Raises:
-            RecordError: what is there is not valid.
+            RecordError: the file is not valid.
             StorageError: the directory is a file.
         """
         try:
@@ -82,7 +82,7 @@ class RecordStore:
         """All records, of which there has to be one.
 
         Raises:
-            RecordError: there is none, or what is there is not valid.
+            RecordError: there is none, or the file is not valid.
         """
         records = self.load()
         if not records:
@@ -94,10 +94,10 @@ class RecordStore:
     def add(self, records: Iterable[Record]) -> None:
         """Add `records`, each in place of the one with its key, if there is one.
 
-        Several processes may add to one store. Nothing is written if what is there is not valid.
+        Several processes may add to one store. Nothing is written if the file is not valid.
 
         Raises:
-            RecordError: what is there is not valid, or of other weights of the same training.
+            RecordError: the file is not valid, or of other weights of the same training.
         """
         added = list(records)
         _refuse_duplicates(added, "the records to add")
@@ -138,12 +138,12 @@ class RecordStore:
         return len(self.load())
 
     def frame(self) -> pd.DataFrame:
-        """One row a record, one typed column a field."""
+        """One row per record, one typed column per field."""
         return frame_from_records(self.load())
 
 
 def frame_from_records(records: Iterable[Record]) -> pd.DataFrame:
-    """One row a record, one column a field; integers that may be missing are `Int64`."""
+    """One row per record, one column per field; integers that may be missing are `Int64`."""
     frame = pd.DataFrame(
         [record.model_dump() for record in records], columns=list(Record.model_fields)
     )
@@ -201,7 +201,7 @@ def _digest(records: Sequence[dict]) -> str:
 
 
 def _encode(records: Sequence[Record]) -> str:
-    """One line a record, so that a version-control diff is one line a change."""
+    """One line per record, so that a version-control diff has one line per change."""
     rows = [record.model_dump(mode="json") for record in records]
     lines = ",\n".join(json.dumps(row, allow_nan=False) for row in rows)
     head = f'{{"schema_version": {SCHEMA_VERSION}, "sha256": "{_digest(rows)}", "records": [\n'

@@ -10,7 +10,7 @@ _FORMULA = ("=", "+", "-", "@")
 
 
 def csv_text(frame: pd.DataFrame) -> str:
-    """A frame as CSV, one line a row, in full precision.
+    """A frame as CSV, one line per row, in full precision.
 
     Texts that a spreadsheet would run begin with an apostrophe, which it takes for "text", and
     control characters, tabs among them, are escaped.

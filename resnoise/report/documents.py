@@ -21,7 +21,7 @@ def markdown_document(report: Report) -> str:
     """Everything but the figures."""
     parts = ["# Comparison"]
     if report.warnings:
-        parts.append("**Mind:**\n\n" + markdown_list(report.warnings))
+        parts.append("**Caveats:**\n\n" + markdown_list(report.warnings))
     if report.missing:
         parts.append(f"**Not measured yet.** {CONTINUE}\n\n" + markdown_list(report.missing))
     for section in report.sections:
@@ -49,7 +49,7 @@ def latex_document(report: Report) -> str:
 
 
 def comparison_csv(report: Report) -> str:
-    """One line a row and T in full precision, with its tests against the reference method."""
+    """One line per row and T in full precision, with its tests against the reference method."""
     frames = [
         section.frame.join(
             pd.DataFrame(list(_tests(section)), index=section.frame.index, dtype=object)

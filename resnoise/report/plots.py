@@ -22,7 +22,7 @@ _AXES = {
 
 
 def accuracy_figure(frame: pd.DataFrame, by: str, looks: Looks) -> Figure:
-    """Accuracy with its Wilson interval against a column of the comparison, one curve a method.
+    """Accuracy with its Wilson interval against a column of the comparison, one curve per method.
 
     Args:
         frame: one section of `comparison_frame`.
@@ -103,12 +103,12 @@ def latency_figure(frame: pd.DataFrame) -> Figure:
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.12)
     where = f"T = {max(shared)}" if shared else "each method's largest T"
-    axes.set(xlabel="milliseconds an image, median and IQR", title=f"Latency at {where}")
+    axes.set(xlabel="milliseconds per image, median and IQR", title=f"Latency at {where}")
     figure.legend(loc="outside lower center", ncols=len(backends))
     return figure
 
 
-# Of the curves of one label; a curve of one point is told by how its marker is filled.
+# Of the curves of one label; a curve of one point is recognised by how its marker is filled.
 _STYLES = (
     {"linestyle": "-", "fillstyle": "full"},
     {"linestyle": "--", "fillstyle": "none"},
@@ -125,7 +125,7 @@ class _Curve(NamedTuple):
 
 
 def _curves(frame: pd.DataFrame, by: str) -> list[_Curve]:
-    """One curve a method, L and τ, and one a backend only where backends give different curves.
+    """One curve per method, L and τ, and one per backend only where backends give different curves.
 
     A backend that was simulated at fewer T than another, equally at those, has none of its own.
     """
@@ -155,7 +155,7 @@ def _names(frame: pd.DataFrame) -> pd.Series:
 
 
 def _label_timesteps(axes: Axes, curve: pd.DataFrame, scale: float) -> None:
-    """Write T beside the points of a curve over energy."""
+    """Write T next to the points of a curve over energy."""
     for _, line in curve.iterrows():
         axes.annotate(
             f"T={line.timesteps}",

@@ -13,7 +13,7 @@ from resnoise.report.table import Table, cells, percent, significant
 
 
 def trainings_table(records: Sequence[Record], reference: Reference) -> Table:
-    """One line a training, levels and recipe, those of the reference method first.
+    """One line per training, levels and recipe, those of the reference method first.
 
     Seeds are listed in each cell, always in the same order.
     """
@@ -105,7 +105,7 @@ def trained_on(records: Iterable[Record]) -> str:
     def course(training: Record) -> str:
         segments = training.train_segments
         places = [f"{segment}, commit {commit_of(segment)}" for segment in segments]
-        # A training may have begun before segments were noted.
+        # A training may have started before segments were noted.
         if not segments or segments[0].first_epoch > 1:
             places.insert(0, "not noted")
         return ", then ".join(places)

@@ -1,4 +1,4 @@
-"""Figures that papers report, alone and beside what was measured here."""
+"""Figures that papers report, alone and next to what was measured here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import pandas as pd
 from resnoise.report.table import Cell, Table, cells, percent, points
 
 _PLUS = "-plus"
-_PLUS_NOTE = "What ends in -plus stands beside the method without, published by another recipe."
+_PLUS_NOTE = (
+    "A method that ends in -plus is compared with the method without, published by another recipe."
+)
 
 
 def published_tables(

@@ -18,7 +18,7 @@ _MOST_COLUMNS = 5
 
 
 def histogram_figure(trainings: Sequence[TrainingRecord], looks: Looks) -> Figure:
-    """Density of the residual error, one small panel a layer, one curve a method.
+    """Density of the residual error, one small panel per layer, one curve per method.
 
     Trainings of one method pool their counts when their edges agree.
     """
@@ -83,7 +83,7 @@ def sigma_figure(trainings: Sequence[TrainingRecord], looks: Looks) -> Figure:
 
 
 def _by_layer(trainings: Sequence[TrainingRecord]) -> dict[str, dict[str, list[LayerResidual]]]:
-    """Residuals by layer, then by method, one a seed."""
+    """Residuals by layer, then by method, one per seed."""
     layers: dict = defaultdict(lambda: defaultdict(list))
     for training in trainings:
         for layer, residual in training.residual.layers.items():

@@ -60,7 +60,7 @@ def spread_table(frame: pd.DataFrame) -> Table:
     seeds = sorted(frame["seeds"].unique())
     notes = [
         "Mean of the seeds' accuracies with its 95 % percentile bootstrap interval over seeds, "
-        f"from {spoken(seeds)} seed{'s' if seeds != [1] else ''} a cell; with so few it is "
+        f"from {spoken(seeds)} seed{'s' if seeds != [1] else ''} per cell; with so few it is "
         "a spread rather than a guarantee."
     ]
     if seeds[0] == 1:
@@ -127,11 +127,11 @@ def cost_table(frame: pd.DataFrame) -> Table:
         labels=2,
         notes=[
             "Medians over seeds, means where the heading is 'as its ANN'. "
-            f"Latency: milliseconds an image at batch {batches}, median and "
+            f"Latency: milliseconds per image at batch {batches}, median and "
             "interquartile range; R(T): time of the SNN's τ + T steps over τ + T times one pass of "
-            f"the ANN; memory: peak of one simulation at batch {batches}; firing rate: spikes a "
-            "neuron a step; as its ANN: test images on which SNN and source network predict the "
-            "same; energy: 4.6 pJ a MAC and 0.9 pJ an AC (45 nm, Horowitz, ISSCC 2014), an "
+            f"the ANN; memory: peak of one simulation at batch {batches}; firing rate: spikes per "
+            "neuron and step; as its ANN: test images on which SNN and source network predict the "
+            "same; energy: 4.6 pJ per MAC and 0.9 pJ per AC (45 nm, Horowitz, ISSCC 2014), an "
             "estimate from counts, not a measurement; over ANN's: "
             "energy over that of one pass of the ANN, all of whose operations are MACs.",
             "Pre-simulation steps τ are in every latency, count and energy.",
@@ -150,11 +150,11 @@ def _timed_compiled(frame: pd.DataFrame) -> list[str]:
 
 
 def summaries(row_tests: Sequence[RowTest]) -> list[str]:
-    """One sentence a rival and kind of comparison, wins and losses alike."""
+    """One sentence per other method and kind of comparison, better and worse alike."""
     findings: dict[tuple[str, str, str], list[str]] = {}
     several = several_levels(row_tests)
-    rivals = dict.fromkeys((c.reference, c.other, b) for c in row_tests for b in c.backends)
-    for reference, other, backend in rivals:
+    others = dict.fromkeys((c.reference, c.other, b) for c in row_tests for b in c.backends)
+    for reference, other, backend in others:
         held = [
             row_test
             for row_test in row_tests
@@ -206,7 +206,7 @@ def _headings(frame: pd.DataFrame, by: str) -> tuple[str, ...]:
 def _pivot(
     frame: pd.DataFrame, by: str, entry: Callable[[pd.Series], Cell], with_ann: bool
 ) -> list[tuple[Cell, ...]]:
-    """One line a row of the comparison, one column a number of steps."""
+    """One line per row of the comparison, one column per number of steps."""
     lines = []
     for _, group in frame.groupby(list(Row._fields), sort=False, dropna=False):
         first = group.iloc[0]

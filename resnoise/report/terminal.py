@@ -13,7 +13,7 @@ from resnoise.report.table import MISSING, Table
 
 
 def summary_table(records: Sequence[Record], *, reference: Reference) -> pd.DataFrame:
-    """Accuracy at each T as text, one line a data set, architecture, method and backend.
+    """Accuracy at each T as text, one line per data set, architecture, method and backend.
 
     Args:
         records: of one comparison.

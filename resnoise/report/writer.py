@@ -26,7 +26,7 @@ def write_report(
     expected: Iterable[RecordKey] | None = None,
     tested: bool = False,
 ) -> list[Path]:
-    """Write the comparison of the records in a directory, beside them or elsewhere.
+    """Write the comparison of the records in a directory, next to them or elsewhere.
 
     Args:
         directory: where `records.json` is, and `trainings/` if there is one.

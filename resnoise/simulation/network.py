@@ -173,7 +173,7 @@ class SpikingNetwork(nn.Module):
     """A converted network: direct input, integrate-and-fire neurons, a classifier without spikes.
 
     Args:
-        body: graph from `(images, timesteps, state)` to `(logits, state)`, both states one a layer.
+        body: graph from `(images, timesteps, state)` to `(logits, state)`, states one per layer.
         layers: names of the spiking layers, in the order of computation.
         backend: name of the backend its neurons are from.
     """

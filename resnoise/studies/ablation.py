@@ -60,7 +60,7 @@ def variants(recipes: Mapping[str, Recipe], start: str, only: Sequence[str] = ()
 
     Args:
         recipes: recipe by name of the method.
-        start: method whose training the rows of `start_from` go on from.
+        start: method whose training the rows of `start_from` start from.
         only: what to change, for example `"activation.levels"`, of one method alone as
             `"nq:activation.levels"`, or `"nothing"`; everything by default.
 
@@ -173,7 +173,7 @@ def ablate(ablation: Ablation, out: Path, announce: Announce) -> list[Path]:
     Args:
         ablation: what to train.
         out: folder of the tables, which are written anew after every training.
-        announce: told of every training.
+        announce: called with every training.
 
     Returns:
         Paths of `ablation.md` and of `ablation.csv`, which has a line for each network and T.
@@ -263,7 +263,7 @@ def ablation_page(
         notes=[
             "Each row changes one thing of the method's first row. Mean over seeds, ± standard "
             "deviation over seeds.",
-            f"On {' or '.join(map(str, images))} validation images a seed, which also chose the "
+            f"On {' or '.join(map(str, images))} validation images per seed, which also chose the "
             "best epoch, by accuracy at T = induction.timesteps, and gave the noise: compare rows, "
             "not with test accuracies. Test images were not looked at.",
             *(f"{method} as it is: {_described(recipe)}." for method, recipe in recipes.items()),

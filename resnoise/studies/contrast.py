@@ -84,7 +84,7 @@ class Contrast:
         before: the comparison that the other one is held against.
         after: the other one.
         row_tests: a paired test a row and T, `after` first, corrected together.
-        frame: a line a test, in full precision, accuracies as fractions.
+        frame: one line per test, in full precision, accuracies as fractions.
         remarks: how the two were made, and what could not be tested.
     """
 
@@ -133,7 +133,7 @@ def make_contrast(before: Side, after: Side) -> Contrast:
 
 
 def contrast_page(contrast: Contrast) -> str:
-    """The contrast as Markdown: how the two were made, and a table with a row a method and T."""
+    """The contrast as Markdown: how the two were made, and a table, one row per method and T."""
     before, after = contrast.before.name, contrast.after.name
     facts = contrast.row_tests[0].reference
     lines = contrast.frame.itertuples()

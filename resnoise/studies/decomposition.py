@@ -56,10 +56,10 @@ def decompose(
         path: its checkpoint.
         data: where the data set is.
         timesteps: every T.
-        progress: told of every pass over the images.
+        progress: called with every pass over the images.
 
     Returns:
-        A row a T, with `source_accuracy` of L levels, `even_accuracy` of T levels,
+        One row per T, with `source_accuracy` of L levels, `even_accuracy` of T levels,
         `spiking_accuracy` on the reference backend, and what they are of.
 
     Raises:
@@ -112,7 +112,7 @@ def compare_losses(
         data: where the data set is.
         timesteps: every T.
         out: folder of the tables.
-        announce: told of every checkpoint.
+        announce: called with every checkpoint.
 
     Raises:
         CheckpointError: a checkpoint is not what `decompose` needs, or they are of several data
@@ -137,7 +137,7 @@ def _row(path: Path) -> str:
 
 
 def decomposition_page(frame: pd.DataFrame, provenance: Provenance) -> str:
-    """The decomposition as Markdown: a row a method, L and T, means over seeds.
+    """The decomposition as Markdown: one row per method, L and T, means over seeds.
 
     Args:
         frame: rows of one data set and architecture, from

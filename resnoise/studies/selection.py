@@ -36,7 +36,7 @@ def examine(
         directory: of a training with `keep_epochs`.
         data: where the data set is.
         timesteps: every T to simulate.
-        progress: told of every epoch.
+        progress: called with every epoch.
 
     Returns:
         A row an epoch: `dataset, architecture, method, seed, training, epoch`, then
@@ -136,7 +136,7 @@ def compare_choices(
         data: where the data set is.
         timesteps: every T to simulate.
         out: folder of the tables.
-        announce: told of every training.
+        announce: called with every training.
 
     Raises:
         CheckpointError: a directory does not hold what `examine` needs, or they are of several

@@ -57,7 +57,7 @@ def require_rows_of_their_own(rows: Iterable[str]) -> None:
     """Refuse trainings that a table could not tell apart.
 
     Args:
-        rows: of each training what its row is told by, in words.
+        rows: of each training what identifies its row, in words.
 
     Raises:
         CheckpointError: two are of the same row.

@@ -1,4 +1,4 @@
-"""Weights in `safetensors` beside a JSON file that says what they are; nothing is unpickled.
+"""Weights in `safetensors`, with a JSON file that says what they are; nothing is unpickled.
 
 The JSON file names the weights by their hash and is written last, so a checkpoint is either the
 whole of an epoch or not there: a process killed at any moment leaves the one before.
@@ -28,7 +28,7 @@ FORMAT = 1
 EPOCH = "epoch-{}"
 """Of the file of every epoch, where they are kept."""
 MOMENTUM = "momentum/"
-"""Before the names of the optimiser's tensors, which stand beside the weights in `last.json`."""
+"""Before the names of the optimiser's tensors, which stand with the weights in `last.json`."""
 _DIGEST_CHARACTERS = 12
 """Of the hash of the weights, in their file's name."""
 
@@ -89,7 +89,7 @@ class CheckpointInfo(Schema):
 
 
 def write(path: Path, info: CheckpointInfo, tensors: Mapping[str, Tensor]) -> CheckpointInfo:
-    """Write a checkpoint: `path`, ending in `.json`, and its weights beside it.
+    """Write a checkpoint: `path`, ending in `.json`, and its weights next to it.
 
     Returns:
         `info` with the name and the hash of the weights filled in.

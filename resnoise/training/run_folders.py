@@ -64,10 +64,10 @@ def train_predecessor_in(
     execution: ExecutionConfig | None = None,
     progress: Progress | None = None,
 ) -> Path | None:
-    """Train what a job that has not begun yet starts from; arguments as in `train_in`.
+    """Train what a job that has not started yet starts from; arguments as in `train_in`.
 
     Returns:
-        Path of its `best.json`; None if the job starts from scratch, or has begun.
+        Path of its `best.json`; None if the job starts from scratch, or was started already.
     """
     before = job.predecessor()
     if before is None or (run_directory(runs, job) / "last.json").exists():

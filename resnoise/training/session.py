@@ -29,7 +29,7 @@ def segment_from(first_epoch: int, execution: ExecutionConfig, device: torch.dev
 
 
 def continued(segments: Sequence[Session], segment: Session) -> list[Session]:
-    """`segments` with `segment` after them, unless it only goes on with the last of them."""
+    """`segments` with `segment` after them, unless it only continues the last of them."""
     if segments:
         last = segments[-1]
         if segment == last.model_copy(update={"first_epoch": segment.first_epoch}):

@@ -40,7 +40,7 @@ def train(
     *,
     start: Path | None = None,
 ) -> Path:
-    """Train a network, or go on with a training that was interrupted.
+    """Train a network, or resume a training that was interrupted.
 
     After every epoch `last.json` is written, and `best.json` if the validation accuracy of the
     spiking network is the highest so far; the test split is never looked at. A training that is
@@ -50,7 +50,7 @@ def train(
         job: what to train.
         directory: where its checkpoints go.
         execution: how to run it.
-        progress: told of every step.
+        progress: called with every step.
         start: checkpoint of `job.predecessor()`, for recipes that start from another training;
             `resnoise.runs.train_in` makes it first.
 
@@ -88,10 +88,10 @@ class Trainer:
 
     Args:
         job: what to train.
-        directory: where its checkpoints go; what is there is gone on from.
+        directory: where its checkpoints go; a training in it is resumed.
         execution: how to run it.
-        progress: told of every step.
-        start: checkpoint of `job.predecessor()`, if it has one and there is nothing to go on from.
+        progress: called with every step.
+        start: checkpoint of `job.predecessor()`, if it has one and there is no training to resume.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -339,7 +339,7 @@ class Trainer:
             if self.best_epoch == self.epochs_done:  # a kill came between the two
                 return False
             raise CheckpointError(
-                f"expected the best epoch beside {self.last}, but {error}; restore it, or remove "
+                f"expected the best epoch next to {self.last}, but {error}; restore it, or remove "
                 f"{self.last} to train anew"
             ) from error
         return (best.epoch, len(best.history)) == (self.best_epoch, self.epochs_done)

@@ -1,4 +1,4 @@
-"""What long work is told to report to: how far it is, and what it has found so far."""
+"""How long work reports its progress: how far it is, and what it has found so far."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Progress = Callable[[int, int, str], None]
 """Called with what is done, what there is to do, and a line about it."""
 
 Announce = Callable[[str], Progress]
-"""Called with the name of a piece of work, returns what is told of its progress."""
+"""Called with the name of a piece of work, returns what is called with its progress."""
 
 
 def silent(done: int, total: int, text: str) -> None:

@@ -14,7 +14,7 @@ from tests.comparisons import NQ, record, store
 from tests.made_up import make_record
 
 
-def contests_of(records, reference=NQ):
+def row_tests_of(records, reference=NQ):
     groups = group_records(records, reference.method)
     return groups, *hold_row_tests(pairings(groups, reference))
 
@@ -47,8 +47,8 @@ def test_costs_are_medians_over_seeds():
     assert (line.latency_ms_per_image, line.peak_memory_mib) == (2.0, 50.0)
 
 
-def test_contests_count_agreeing_backends_once_and_correct_for_all(folds):
-    _, row_tests, refusals = contests_of(folds)
+def test_row_tests_count_agreeing_backends_once_and_correct_for_all(folds):
+    _, row_tests, refusals = row_tests_of(folds)
     found = {(c.other.method, c.reference_timesteps, c.timesteps): c for c in row_tests}
     # worse and close at T = 1, 2; pre at T = 1, 2, and its 1 + 1 steps against nq's T = 2
     assert sorted(found) == sorted(
@@ -83,7 +83,7 @@ def test_seeds_on_one_test_set_are_one_observation_an_image_and_have_an_interval
     several = [record("nq", right, seed=seed) for seed, right in enumerate((270, 273, 276))]
     several += [record("qcfs", 264, seed=seed) for seed in range(3)]
     records = [*several, record("single", 264, seed=1)]
-    _, row_tests, _ = contests_of(records)
+    _, row_tests, _ = row_tests_of(records)
     found = {row_test.other.method: row_test for row_test in row_tests}
     # Images 264 to 275 are right with one seed or more of nq alone: all twelve on one side
     assert found["qcfs"].result.p == pytest.approx(2 / 2**12)
@@ -110,12 +110,12 @@ def test_backends_that_disagree_are_tested_apart():
             ("qcfs", "snntorch", 240),
         )
     ]
-    _, row_tests, _ = contests_of(records)
+    _, row_tests, _ = row_tests_of(records)
     assert [row_test.backends for row_test in row_tests] == [("norse",), ("snntorch",)]
 
 
 def test_the_reference_is_better_only_than_all_it_met(folds):
-    groups, row_tests, _ = contests_of(folds)
+    groups, row_tests, _ = row_tests_of(folds)
     reference = next(row for row in groups if row.method == "nq")
     at_equal_steps = [row_test for row_test in row_tests if row_test.equal_steps]
     assert verdict_of(at_equal_steps, reference, 1) == "mixed"  # better than worse, not than close
@@ -131,10 +131,10 @@ def test_trainings_for_their_own_timesteps_share_a_row_and_others_do_not():
     ]
     rows = list(group_records(own, "nq"))
     assert [row.label for row in rows] == ["direct"]
-    rivals = [
+    others = [
         make_record(method="srp", training=training, timesteps=4) for training in ("qcfs", "nq")
     ]
-    assert [row.label for row in group_records(rivals, "nq")] == ["srp (nq)", "srp (qcfs)"]
+    assert [row.label for row in group_records(others, "nq")] == ["srp (nq)", "srp (qcfs)"]
     losses = [make_record(method="direct", training=loss) for loss in ("tet", "ce")]
     assert [row.label for row in group_records(losses, "nq")] == ["direct (ce)", "direct (tet)"]
 
@@ -152,7 +152,7 @@ def who_met(row_tests):
 
 
 def test_several_levels_meet_their_own():
-    _, row_tests, _ = contests_of(two_levels())
+    _, row_tests, _ = row_tests_of(two_levels())
     assert who_met(row_tests) == {
         (4, "qcfs", 4),
         (8, "qcfs", 8),
@@ -173,7 +173,7 @@ def test_what_differs_between_rows_of_the_reference_is_no_tie(tmp_path):
 
 
 def test_one_level_of_the_reference_meets_all_others():
-    _, row_tests, _ = contests_of(two_levels(), Reference("nq", 4))
+    _, row_tests, _ = row_tests_of(two_levels(), Reference("nq", 4))
     assert who_met(row_tests) == {
         (4, "nq", 8),
         (4, "qcfs", 4),
