@@ -37,14 +37,14 @@ def groups() -> dict[str, Callable[[], Iterator[Figure]]]:
             "nq": lambda: _job("nq"),
             "nq with measured noise": lambda: _job(
                 "nq",
-                ramp=0.5,
+                ramp=1.0,
                 averaging=0.5,
                 residual="local",
                 distribution="measured",
                 compensate=True,
                 threshold_weight_decay=False,
             ),
-            "nq with conditional noise": lambda: _job("nq", distribution="conditional", ramp=0.5),
+            "nq with conditional noise": lambda: _job("nq", distribution="conditional", ramp=1.0),
             # At a rate so high that the last epoch is not the best.
             "direct": lambda: _job("direct", learning_rate=1.0),
         }.items()
