@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """What users expect to convert: quantised network against spiking one, and torch against the trace.
 
 With one layer of neurons at T = L the mean over time is the quantised network's output, whatever
