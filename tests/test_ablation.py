@@ -118,18 +118,10 @@ def test_a_start_that_cannot_be_is_told_before_the_first_training(start, message
         Ablation(DataOptions("digits"), "digits-cnn", rows)
 
 
-class TinyData:
-    """Data options that load images whose test split forbids to be read."""
-
-    dataset = "tiny"
-
-    def load(self, recipe, seed):
-        return tiny_data()
-
-
 @pytest.fixture
 def small(tmp_path, monkeypatch):
-    """Two rows on the tiny images, in place of an architecture of the suite."""
+    """Two rows on the tiny images, whose test split forbids to be read, in place of an architecture."""
+    monkeypatch.setattr(ablation, "load", lambda *_, **options: tiny_data())
     monkeypatch.setattr(
         ablation, "Job", lambda *of: dataclasses.replace(tiny_job(), **job_fields(*of))
     )
@@ -137,7 +129,7 @@ def small(tmp_path, monkeypatch):
     rows = variants(dict.fromkeys(METHODS, recipe), "qcfs")
     chosen = [row for row in rows if not row.change or "start_from" in row.change]
     assert len(chosen) == 4
-    return Ablation(TinyData(), "tiny", chosen, (1, 4), (0, 1), runs=tmp_path / "runs")
+    return Ablation(DataOptions("tiny"), "tiny", chosen, (1, 4), (0, 1), runs=tmp_path / "runs")
 
 
 def job_fields(method, training, architecture, data, recipe, seed):

@@ -32,7 +32,7 @@ def test_a_tree_that_cannot_be_imported_is_an_error(tree):
 
 
 def test_a_group_that_a_tree_lacks_does_not_cost_the_others(tree):
-    (tree / "resnoise" / "training" / "loading.py").unlink()
+    (tree / "resnoise" / "models" / "digits_cnn.py").unlink()
     now = trees.measure(Side(tree), ROOT / gate.WEIGHTS, ["exact"])
     assert "neurons, reference: tensor operations in 4 steps" in now.by_name()
     assert {"digits, reference", "noise"} <= set(now.failed)
@@ -193,7 +193,7 @@ def test_without_git_there_are_no_commits(monkeypatch):
 
 def test_a_base_commit_that_does_not_run_is_named(tmp_path, monkeypatch):
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(tmp_path)], check=True)
-    (tmp_path / "resnoise" / "neuron.py").write_text("import no_such_module\n")
+    (tmp_path / "resnoise" / "simulation" / "neuron.py").write_text("import no_such_module\n")
     author = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
     subprocess.run(["git", *author, "commit", "--quiet", "-am", "x"], cwd=tmp_path, check=True)
     monkeypatch.setattr(trees, "working_tree", lambda: tmp_path)

@@ -153,6 +153,6 @@ def test_comparisons_that_share_nothing(against, after, reason):
 
 def test_a_folder_without_records(tmp_path):
     full = store(tmp_path / "full", [make_record()])
-    with pytest.raises(RecordError, match=r"no records in .*empty.*resnoise compare"):
+    with pytest.raises(RecordError, match=r"no records in .*empty.*a comparison to that"):
         contrast(full, tmp_path / "empty", tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -103,7 +103,7 @@ def test_only_the_training_split_is_augmented(fake):
 
 
 def test_missing_data_says_how_to_get_it(tmp_path):
-    with pytest.raises(DataError, match=r"expected data_batch_1.*download=True.*cifar-10-python"):
+    with pytest.raises(DataError, match=r"expected data_batch_1.*`download`.*cifar-10-python"):
         load(DataOptions("cifar10", tmp_path / "nowhere", download=False))
 
 

@@ -42,6 +42,7 @@ def test_requirements_are_checked(change, message):
 
 def test_every_method_declares_its_own():
     divisions = {name: methods.get(name).requirements.division for name in methods.names()}
-    plain = {"nq", "nq-plus", "qcfs", "qcfs-plus", "direct"}
+    trained = {"nq", "noise-adaptor", "qcfs"}
+    plain = {"direct", *trained, *(f"{name}-plus" for name in trained)}
     assert {name for name, division in divisions.items() if division == "plain"} == plain
     assert methods.get("srp").requirements.calibration_steps == 4

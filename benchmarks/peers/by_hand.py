@@ -42,13 +42,13 @@ class NorseSteps(StepNeurons):
     def __init__(self, threshold: Tensor) -> None:
         from norse.torch.module.snn import SNNCell
 
-        from resnoise.backends.norse import Threshold, soft_reset_iaf_step
+        from resnoise.backends.norse import Thresholds, soft_reset_iaf_step
 
         super().__init__(threshold)
         self.cell = SNNCell(
             soft_reset_iaf_step,
             state_fallback=lambda current: initial_state(current, threshold),
-            p=Threshold(threshold),
+            p=Thresholds(threshold, None),
         )
 
     def step(self, current: Tensor) -> Tensor:

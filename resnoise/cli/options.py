@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -117,14 +117,16 @@ class OwnModel:
         """The job and the source network of `--model`; None where there is a checkpoint instead.
 
         Raises:
-            ConfigError: there are both, or neither, or weights without a model.
+            ConfigError: there are both, or neither, or settings of a model without one.
         """
         if (checkpoint is None) == (self.model is None):
             got = "both" if self.model else "neither"
             raise ConfigError(f"expected a checkpoint or --model, but got {got}")
         if self.model is None:
-            if self.weights is not None:
-                raise ConfigError("expected --weights of a --model, but got a checkpoint")
+            for field in fields(self):
+                if getattr(self, field.name) != field.default:
+                    option = field.name.replace("_", "-")
+                    raise ConfigError(f"expected --{option} of a --model, but got a checkpoint")
             return None
         from resnoise import methods
         from resnoise.datasets import load

@@ -62,6 +62,8 @@ def ensure_directory(directory: Path) -> None:
 
 def ensure_file(path: Path) -> None:
     """Make the directory of `path`, or raise `StorageError` if no file can be written there."""
+    if path.is_dir():
+        raise StorageError(f"expected a file to write, but {path} is a directory; name a file")
     ensure_directory(path.parent)
     try:
         os.lstat(_temporary(path))  # which has the longer name of the two
