@@ -141,13 +141,6 @@ FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
             "            right += (predictions(simulation(images, timesteps)) == labels).sum(1)",
         ),
     ),
-    "agreement with the labels": (
-        (
-            "resnoise/evaluation/evaluator.py",
-            "agreement(predicted[timesteps - 1], source.predictions)",
-            "agreement(predicted[timesteps - 1], images.labels)",
-        ),
-    ),
     "an accumulate at 0.1 pJ": (("resnoise/metrics/energy.py", "AC_PJ = 0.9", "AC_PJ = 0.1"),),
     "exact interval for Wilson's": (
         ("resnoise/analysis/statistics.py", 'method="wilson"', 'method="exact"'),

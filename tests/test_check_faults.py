@@ -29,7 +29,7 @@ TOGETHER = {
     "noise of every epoch from one seed": "training, nq: digest of seeds of the noise",
     "cosine once an epoch": "training, nq: learning rates",
     "noise with the other sign": "noise: draw 0 over σ",
-    "the last epoch is the best": "training, nq with measured noise: best epoch",
+    "the last epoch is the best": "training, direct: best epoch",
     "other images validate": "splits, seed 3: digest of validation",
     "no order of the images drawn": "order of images: digest in training",
     "flips a quarter of the images": "augmentation: digest of flip",

@@ -5,6 +5,7 @@ Training, data and evaluation have files of their own.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,16 +40,22 @@ def groups(checkpoint: Path) -> dict[str, Callable[[], Iterator[Figure]]]:
     Args:
         checkpoint: `best.json` of the fixed weights.
     """
-    from resnoise import backends, methods
+    from resnoise import backends
 
+    takes = _post_training()
+    # The names of a class differ in whose network it is on; on the grid they are one.
+    on_grid = {_class_of(name): name for name in sorted(takes, reverse=True)}
+    trained = json.loads(checkpoint.read_text(encoding="utf-8"))["job"]["training"]
+    applied = [name for name, training in takes.items() if training == trained]
     found: dict[str, Callable[[], Iterator[Figure]]] = {}
     for name in backends.available():
         found[f"grid, {name}"] = lambda name=name: grid_figures(name)
         found[f"digits, {name}"] = lambda name=name: digits_figures(checkpoint, name)
         found[f"neurons, {name}"] = lambda name=name: neuron_figures(name)
         found[f"leaky, {name}"] = lambda name=name: leaky_figures(name)
-        for method in methods.names():
+        for method in on_grid.values():
             found[f"grid, {method}, {name}"] = lambda place=(method, name): method_figures(*place)
+        for method in applied:
             found[f"digits, {method}, {name}"] = lambda place=(method, name): applied_figures(
                 checkpoint, *place
             )
@@ -59,6 +66,27 @@ def groups(checkpoint: Path) -> dict[str, Callable[[], Iterator[Figure]]]:
         **exact_data.groups(),
         **exact_evaluation.groups(checkpoint),
     }
+
+
+def _post_training() -> dict[str, str]:
+    """Methods that train nothing of their own, and the training whose network each takes."""
+    from resnoise import methods
+
+    found = {}
+    for name in methods.names():
+        try:
+            training = converted_training(name)
+        except (ImportError, AttributeError):  # an older tree may lack the file or class
+            continue
+        if training not in (None, name):
+            found[name] = training
+    return found
+
+
+def _class_of(name: str) -> type:
+    from resnoise import methods
+
+    return type(methods.get(name))
 
 
 def grid_figures(backend: str) -> Iterator[Figure]:
@@ -82,8 +110,6 @@ def method_figures(name: str, backend: str) -> Iterator[Figure]:
     """What a method that trains nothing of its own does with a network without rounding errors."""
     from resnoise import methods
 
-    if converted_training(name) in (None, name):
-        return
     simulation = methods.get(name).simulation(grid_network(), backend)
     _calibrate(simulation, grid_images(GRID_IMAGES, seed=1))
     logits = simulation(grid_images(GRID_IMAGES), TIMESTEPS)
@@ -97,10 +123,9 @@ def digits_figures(checkpoint: Path, backend: str) -> Iterator[Figure]:
 
 
 def applied_figures(checkpoint: Path, name: str, backend: str) -> Iterator[Figure]:
-    """The same of a method that trains nothing of its own, if it takes the trained weights."""
+    """The same of a method that trains nothing of its own and takes the trained weights."""
     job = public("job_of")(checkpoint, public("DataOptions")("digits"), name)
-    if name != job.training and converted_training(name) == job.training:
-        yield from _digits(job, checkpoint, backend, f"digits, {name}, {backend}")
+    yield from _digits(job, checkpoint, backend, f"digits, {name}, {backend}")
 
 
 def _digits(job: Job, checkpoint: Path, backend: str, place: str) -> Iterator[Figure]:

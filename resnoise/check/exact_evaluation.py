@@ -74,7 +74,7 @@ def energy_figures() -> Iterator[Figure]:
 def interval_figures() -> Iterator[Figure]:
     """Both ends of every interval, and p-values that are corrected together."""
     intervals = {
-        "Wilson": public("wilson_interval")(337, 360),
+        "Wilson": public("wilson_interval")(7, 9),
         "bootstrap": public("bootstrap_interval")(SEEDS, np.random.default_rng(0)),
         "Student": public("student_interval")(SEEDS),
         "Student, corrected": public("student_interval")(SEEDS, 0.25),

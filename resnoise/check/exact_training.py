@@ -37,15 +37,16 @@ def groups() -> dict[str, Callable[[], Iterator[Figure]]]:
             "nq": lambda: _job("nq"),
             "nq with measured noise": lambda: _job(
                 "nq",
-                ramp=0.5,
+                ramp=1.0,
                 averaging=0.5,
                 residual="local",
                 distribution="measured",
                 compensate=True,
                 threshold_weight_decay=False,
             ),
-            "nq with conditional noise": lambda: _job("nq", distribution="conditional", ramp=0.5),
-            "direct": lambda: _job("direct"),
+            "nq with conditional noise": lambda: _job("nq", distribution="conditional", ramp=1.0),
+            # At a rate so high that the last epoch is not the best.
+            "direct": lambda: _job("direct", learning_rate=1.0),
         }.items()
     }
 
@@ -108,12 +109,12 @@ def _watch(trainer: Any) -> tuple[list[Tensor], list[Tensor], list[float]]:
     return images, seeds, rates
 
 
-def _job(method: str, **extensions: Any) -> Job:
+def _job(method: str, learning_rate: float = 0.1, **extensions: Any) -> Job:
     from resnoise import Job, methods
 
     chosen = _in_double(methods.get(method))
     (training,) = chosen.trainings("reference", (2,))
-    recipe = _recipe(**extensions)
+    recipe = _recipe(learning_rate, **extensions)
     return Job(chosen, training.name, "digits-cnn", _data(), recipe, SEED)
 
 
@@ -127,13 +128,13 @@ def _in_double(method: Method) -> Method:
     return doubled()
 
 
-def _recipe(**extensions: Any) -> Recipe:
+def _recipe(learning_rate: float, **extensions: Any) -> Recipe:
     from resnoise import Extensions, InductionConfig, Recipe
 
     return Recipe(
         epochs=EPOCHS,
         batch_size=BATCH,
-        learning_rate=0.1,
+        learning_rate=learning_rate,
         augmentation=("crop", "flip", "cutout"),
         induction=InductionConfig(INDUCTION_STEPS),
         extensions=Extensions(**extensions),

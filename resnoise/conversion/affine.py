@@ -111,7 +111,8 @@ def is_affine(node: fx.Node, known: Facts) -> bool:
     if name in _ELEMENTWISE:
         return _is_elementwise(node, name, known)
     if name in (*LINEAR_CALLS, *TRANSPOSED_CALLS):
-        return all(n not in known.images for n in node.all_input_nodes[1:])
+        weights = (argument(node, 1, "weight"), argument(node, 2, "bias"))
+        return not any(isinstance(x, fx.Node) and x in known.images for x in weights)
     return name in _ALWAYS or _leaves_images_alone(node, name, known)
 
 

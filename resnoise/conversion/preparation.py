@@ -27,7 +27,7 @@ _SOFTMAX_MODULES = (nn.Softmax, nn.LogSoftmax)
 _SOFTMAX_CALLS = (
     F.softmax, F.log_softmax, torch.softmax, torch.log_softmax, "softmax", "log_softmax",
 )  # fmt: skip
-_NORMS = {4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
+_NORMS = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
 
 
 def prepare(
@@ -106,13 +106,14 @@ def _drop_assertions_(network: fx.GraphModule) -> None:
 
 def _synchronise_no_norm_(network: fx.GraphModule) -> None:
     """`SyncBatchNorm`, which trains on several devices alone, becomes BatchNorm of its state."""
-    for node, rank in ranks(network).items():
+    known = ranks(network)
+    for node in network.graph.nodes:
         if node.op != "call_module":
             continue
         norm = network.get_submodule(node.target)
         if not isinstance(norm, nn.SyncBatchNorm):
             continue
-        kind = _NORMS.get(rank, nn.BatchNorm1d)
+        kind = _NORMS[known.get(node, 4)]
         plain = kind(
             norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats
         )

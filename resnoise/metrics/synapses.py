@@ -21,6 +21,7 @@ from resnoise.conversion.operators import (
     SCALINGS,
     TRANSPOSED_CONVOLUTIONS,
     call_name,
+    is_size,
 )
 from resnoise.metrics.linear_maps import counted, zeros_like
 from resnoise.simulation.network import SpikingNetwork
@@ -220,7 +221,8 @@ class _Counting(fx.Interpreter):
         first = node.all_input_nodes[0] if node.all_input_nodes else None
         if first is not None and first.op == "call_module" and first.target in self.spiking:
             return self.parts[first]  # which of its two outputs: the spikes, or a state
-        if node.op in ("get_attr", "output") or not isinstance(output, Tensor | tuple | list):
+        is_tensor = isinstance(output, Tensor | tuple | list) and not is_size(node)
+        if node.op in ("get_attr", "output") or not is_tensor:
             return _Parts()
         return _Parts(*(self._part(node, drive, output) for drive in Drive))
 

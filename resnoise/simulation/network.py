@@ -209,7 +209,7 @@ class SpikingNetwork(nn.Module):
         self.body = body
         self.layers = layers
         self.backend = backend
-        self._bytes_per_image_step: dict[tuple, int] = {}
+        self._bytes_per_image_step: dict[torch.Size, int] = {}
         self.eval()
 
     @property
@@ -288,8 +288,8 @@ class SpikingNetwork(nn.Module):
         Raises:
             DataError: images of this shape cannot be simulated.
         """
-        kind = (images.shape[1:], images.dtype, images.device)
-        if kind not in self._bytes_per_image_step:
+        shape = images.shape[1:]
+        if shape not in self._bytes_per_image_step:
             sizes = []
             handles = [
                 layer.register_forward_hook(lambda layer, args, out: sizes.append(out[0].nbytes))
@@ -308,5 +308,5 @@ class SpikingNetwork(nn.Module):
             finally:
                 for handle in handles:
                     handle.remove()
-            self._bytes_per_image_step[kind] = max(sizes)
-        return self._bytes_per_image_step[kind]
+            self._bytes_per_image_step[shape] = max(sizes)
+        return self._bytes_per_image_step[shape]
