@@ -120,7 +120,7 @@ def test_a_start_that_cannot_be_is_told_before_the_first_training(start, message
 
 @pytest.fixture
 def small(tmp_path, monkeypatch):
-    """Two rows on the tiny images, whose test split forbids to be read, in place of an architecture."""
+    """Two rows on tiny images whose test split forbids to be read."""
     monkeypatch.setattr(ablation, "load", lambda *_, **options: tiny_data())
     monkeypatch.setattr(
         ablation, "Job", lambda *of: dataclasses.replace(tiny_job(), **job_fields(*of))

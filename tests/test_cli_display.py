@@ -48,8 +48,8 @@ def test_labels_that_differ_are_printed(capsys):
         record("nq", 270, levels=2, architecture="resnet20"),
         record("nq", 270, levels=4, architecture="vgg16", presimulation_steps=2),
     )
-    labels = ["method", "architecture", "L", "τ"]
-    assert headings(capsys.readouterr().out)[:4] == labels
+    labels = ["method", "architecture", "division", "L", "τ"]
+    assert headings(capsys.readouterr().out)[:5] == labels
 
 
 def test_what_was_measured_nowhere_is_left_out(capsys):
@@ -64,7 +64,17 @@ def test_what_was_measured_of_one_row_is_printed(capsys):
 
 def test_a_single_row_stays_whole(capsys):
     print_summary(record("qcfs", 270, ann_noisy_accuracy=None))
-    whole = ["method", "architecture", "backend", "L", "τ", "ANN", "ANN, noise on", "T=2"]
+    whole = [
+        "method",
+        "architecture",
+        "division",
+        "backend",
+        "L",
+        "τ",
+        "ANN",
+        "ANN, noise on",
+        "T=2",
+    ]
     assert headings(capsys.readouterr().out) == whole
 
 

@@ -34,7 +34,7 @@ def test_missing_cells_are_listed_with_what_to_do(folds, tmp_path):
     for name in ("comparison.md", "report.html"):
         text = (tmp_path / name).read_text()
         assert "pre with L = 4, norse, T = 1, 2, seed 2" in text
-        assert "comparison again: it resumes from what is there" in text
+        assert "Run the same comparison again: it resumes from what is there." in text
     assert missing_cells(folds) == []
 
 
@@ -179,7 +179,9 @@ def test_measured_stands_beside_published_of_the_same_method_and_levels(folds, t
 
 
 def test_empty_comparisons_are_refused(tmp_path):
-    with pytest.raises(RecordError, match=r"no records.*a comparison to that"):
+    with pytest.raises(
+        RecordError, match=r"no records in .*; a comparison to that `out` makes them"
+    ):
         write_report(tmp_path, reference=NQ)
     with pytest.raises(RecordError, match="nothing to compare"):
         summary_table([], reference=NQ)

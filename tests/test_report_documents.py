@@ -55,9 +55,12 @@ def test_energy_is_told_over_that_of_the_ann(tmp_path):
     assert energies.ann_energy_nj["nq"].tolist() == pytest.approx([120 * 4.6e-3] * 2)
     assert pd.isna(energies.ann_energy_nj["direct", 2])
     costs = (tmp_path / "comparison.md").read_text().partition("### Cost of one image")[2]
+    costs = costs.partition("###")[0]
     lines = [line.split(" | ") for line in costs.splitlines() if line.startswith("| ")]
     column = lines[0].index("over ANN's")
-    assert [line[column] for line in lines[2:5]] == ["1.4", "2.9", "–"]
+    assert [line[column] for line in lines[3:6]] == ["1.4", "2.9", "–"]
+    found = {line[0]: (line[lines[0].index("MACs")], line[column]) for line in lines[-2:]}
+    assert found == {"| ANN of nq": ("120", "1"), "| ANN of direct": ("–", "–")}
 
 
 def test_summary_for_the_terminal(folds):

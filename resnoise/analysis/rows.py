@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from resnoise.analysis.statistics import bootstrap_interval, wilson_interval
+from resnoise.config.requirements import Division
 from resnoise.metrics.energy import ann_macs, energy_nj
 from resnoise.records.record import Record
 
@@ -31,12 +32,15 @@ COSTS = (
     "parameter_bytes",
 )
 
+REQUIREMENTS = ("neuron", "calibration_images", "spike_levels", "looks_at_test_image")
+
 
 class Row(NamedTuple):
     """One line of a table: what is compared, whatever the seed and the number of time steps."""
 
     dataset: str
     architecture: str
+    division: Division
     method: str
     training: str
     levels: int | None
@@ -86,7 +90,9 @@ def by_section(records: Sequence[Record]) -> dict[tuple[str, str], list[Record]]
 
 
 def group_records(records: Sequence[Record], first: str) -> Groups:
-    """Records by row and by time steps T, one per seed; rows of the method `first` lead.
+    """Records by row and by time steps T, one per seed.
+
+    Plain rows lead, and in each division those of the method `first`.
 
     Trainings of one method share a row as long as each (seed, T) has one of them, as networks
     trained for their own T do; else every training is a row of its own.
@@ -121,7 +127,8 @@ def comparison_frame(groups: Groups) -> pd.DataFrame:
     lines: list[dict[str, object]] = []
     for row, by_timesteps in groups.items():
         name = {**row._asdict(), "label": row.label}
-        ann = {"ann_energy_nj": _ann_energy(by_timesteps)}
+        macs = source_macs(record for records in by_timesteps.values() for record in records)
+        ann = {"ann_energy_nj": np.nan if macs is None else energy_nj(macs)}
         lines += [
             {**name, "timesteps": timesteps, **_summary(records), **ann}
             for timesteps, records in by_timesteps.items()
@@ -162,15 +169,17 @@ def _summary(records: Sequence[Record]) -> dict[str, object]:
         "seed_low": spread.low if spread else np.nan,
         "seed_high": spread.high if spread else np.nan,
         **{
-            name: _image_average(records, name)
+            name: image_average(records, name)
             for name in ("ann_accuracy", "ann_noisy_accuracy", "agreement")
         },
         **{name: _median(records, name) for name in COSTS},
         "compiled": any(record.compiled for record in records),
+        **{name: getattr(records[0], name) for name in REQUIREMENTS},
     }
 
 
-def _image_average(records: Sequence[Record], name: str) -> float:
+def image_average(records: Iterable[Record], name: str) -> float:
+    """A share of test images, averaged over all that records know of; not a number if none does."""
     known = [record for record in records if getattr(record, name) is not None]
     if not known:
         return np.nan
@@ -183,15 +192,17 @@ def _median(records: Sequence[Record], name: str) -> float:
     return float(np.median(known)) if known else np.nan
 
 
-def _ann_energy(by_timesteps: dict[int, list[Record]]) -> float:
-    """Not a number where older records, of simulations of one length alone, cannot tell."""
-    for records in by_timesteps.values():
-        for record in records:
-            if record.ann_macs is not None:
-                return energy_nj(record.ann_macs)
-    dense = {r.total_steps: r.synops_dense for records in by_timesteps.values() for r in records}
-    macs = ann_macs(dense)
-    return np.nan if macs is None else energy_nj(macs)
+def source_macs(records: Iterable[Record]) -> float | None:
+    """Multiply-accumulates of one pass of the network without spikes.
+
+    None where older records, of simulations of one length alone, cannot tell.
+    """
+    dense = {}
+    for record in records:
+        if record.ann_macs is not None:
+            return record.ann_macs
+        dense[record.total_steps] = record.synops_dense
+    return ann_macs(dense)
 
 
 def _row(record: Record) -> Row:
@@ -199,5 +210,5 @@ def _row(record: Record) -> Row:
 
 
 def _order(row: Row, first: str) -> tuple:
-    method = (row.method != first, row.method, row.levels or 0)
+    method = (row.division != "plain", row.method != first, row.method, row.levels or 0)
     return (*row.section, *method, row.presimulation_steps, row.training, row.backend)

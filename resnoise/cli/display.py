@@ -27,7 +27,7 @@ PIPE_WIDTH = 200
 SECONDS_BETWEEN_LINES = 60.0
 
 # Columns that tell the rows of a table apart; all others hold what was measured.
-_LABELS = frozenset({"dataset", "architecture", "method", "backend", "L", "τ"})
+_LABELS = frozenset({"dataset", "architecture", "division", "method", "backend", "L", "τ"})
 
 console = PlainConsole(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 

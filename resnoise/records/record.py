@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from resnoise.config.requirements import INTEGRATE_AND_FIRE, Requirements
+from resnoise.config.requirements import INTEGRATE_AND_FIRE, Division, Requirements
 from resnoise.records.packing import unpack_correct, unpack_test_ids
 from resnoise.records.schema import (
     SCHEMA_VERSION,
@@ -203,7 +203,7 @@ class Record(Schema):
 
     @property
     def requirements(self) -> Requirements:
-        """What the method asks of the hardware and of the moment; its `division` follows.
+        """What the method asks of the hardware and of the moment.
 
         `state_values` is left at its default: `state_bytes` says it of the network at hand.
         """
@@ -214,6 +214,11 @@ class Record(Schema):
             spike_levels=self.spike_levels,
             looks_at_test_image=self.looks_at_test_image,
         )
+
+    @property
+    def division(self) -> Division:
+        """`plain` or `open`, as the requirements have it."""
+        return self.requirements.division
 
     def correct_array(self) -> NDArray[np.bool_]:
         """Whether each test image was classified correctly, booleans of shape `(n_test,)`."""

@@ -16,6 +16,7 @@ _LATEX = {
     ">": r"\textgreater{}",
     "±": r"$\pm$",
     "τ": r"$\tau$",
+    "ρ": r"$\rho$",
     "θ": r"$\theta$",
     "σ": r"$\sigma$",
     "μ": r"$\mu$",
@@ -42,7 +43,10 @@ def markdown_table(table: Table, heading: str = "###") -> str:
     """A heading, the table in GitHub's Markdown, and its notes."""
     rule = ["---"] * table.labels + ["---:"] * (len(table.columns) - table.labels)
     lines = [map(escape_markdown, table.columns), rule]
-    lines += [map(_markdown_cell, row) for row in table.rows]
+    for index, row in enumerate(table.rows):
+        if group := table.heading(index):
+            lines.append([f"**{escape_markdown(group)}**", *[""] * (len(table.columns) - 1)])
+        lines.append(map(_markdown_cell, row))
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     notes = "\n\n".join(map(escape_markdown, table.notes))
     return f"{heading} {escape_markdown(table.title)}\n\n{body}\n\n{notes}".rstrip() + "\n"
@@ -58,7 +62,10 @@ def latex_table(table: Table, caption: str, label: str) -> str:
     alignment = "l" * table.labels + "r" * (len(table.columns) - table.labels)
     lines = [" & ".join(map(escape_latex, table.columns)) + r" \\", r"\midrule"]
     for index, row in enumerate(table.rows):
-        if table.starts_group(index):
+        if group := table.heading(index):
+            span = f"\\multicolumn{{{len(table.columns)}}}{{l}}"
+            lines.append(f"\\addlinespace\n{span}{{\\emph{{{escape_latex(group)}}}}} \\\\")
+        elif table.starts_group(index):
             lines.append(r"\addlinespace")
         lines.append(" & ".join(map(_latex_cell, row)) + r" \\")
     body = "\n".join(lines)

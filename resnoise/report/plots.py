@@ -21,17 +21,18 @@ _AXES = {
 }
 
 
-def accuracy_figure(frame: pd.DataFrame, by: str, looks: Looks) -> Figure:
+def accuracy_figure(frame: pd.DataFrame, sources: pd.DataFrame, by: str, looks: Looks) -> Figure:
     """Accuracy with its Wilson interval against a column of the comparison, one curve per method.
 
     Args:
         frame: one section of `comparison_frame`.
+        sources: its `source_networks`: a level line each, or a star where its energy is.
         by: `"timesteps"`, `"total_steps"` or `"energy_nj"`.
-        looks: colour and marker of each label.
+        looks: colour and marker of each label and of each training of `sources`.
     """
     curves = _curves(frame, by)
     title, unit, scale = _AXES[by]
-    figure, axes = _figure()
+    figure, axes = _figure(3.8 + 0.1 * len(sources))  # room for them in the legend
     for curve in curves:
         look = looks[curve.label]
         points = curve.points
@@ -52,8 +53,9 @@ def accuracy_figure(frame: pd.DataFrame, by: str, looks: Looks) -> Figure:
         _mark_anns(axes, frame, scale)
     else:
         _ticks(axes, base=2, subs=(1,))
+    drawn = _draw_sources(axes, sources, scale if by == "energy_nj" else None, looks)
     axes.set(xlabel=title + unit, ylabel="accuracy (%)", title=f"Accuracy against {title}")
-    figure.legend(loc="outside lower center", ncols=min(len(curves), 2))
+    figure.legend(loc="outside lower center", ncols=min(len(curves) + drawn, 2))
     return figure
 
 
@@ -185,6 +187,44 @@ def _mark_anns(axes: Axes, frame: pd.DataFrame, scale: float) -> None:
             fontsize=8,
             color="#5b6470",
         )
+
+
+# Of the source networks of one training, by their L.
+_SOURCE_STYLES = (
+    {"linestyle": (0, (1, 2)), "fillstyle": "full"},
+    {"linestyle": (0, (5, 3)), "fillstyle": "none"},
+    {"linestyle": (0, (5, 2, 1, 2)), "fillstyle": "left"},
+)
+
+
+def _draw_sources(axes: Axes, sources: pd.DataFrame, scale: float | None, looks: Looks) -> int:
+    """A level line for each source network or, with the scale of an energy axis, a star.
+
+    Returns:
+        How many were drawn.
+    """
+    drawn = 0
+    sources = sources.assign(name="ANN of " + _names(sources.assign(label=sources["training"])))
+    for training, lines in sources.groupby("training", sort=False):
+        color = looks[training]["color"]
+        for line, style in zip(lines.itertuples(), cycle(_SOURCE_STYLES), strict=False):
+            accuracy = 100 * line.ann_accuracy
+            if scale is None:
+                axes.axhline(
+                    accuracy,
+                    color=color,
+                    linewidth=1.1,
+                    linestyle=style["linestyle"],
+                    label=line.name,
+                )
+            elif not pd.isna(line.ann_energy_nj):
+                filling = {"fillstyle": style["fillstyle"], "linestyle": "", "color": color}
+                x = [scale * line.ann_energy_nj]
+                axes.plot(x, [accuracy], marker="*", markersize=11, label=line.name, **filling)
+            else:
+                continue
+            drawn += 1
+    return drawn
 
 
 def _ticks(axes: Axes, base: int, subs: tuple[int, ...]) -> None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
 from resnoise.analysis.rows import Row, row_of
 from resnoise.analysis.significance import Reference, RowTest, several_levels, verdict_of
-from resnoise.report.table import Cell, Table, cells, percent, scaled, significant, spoken
+from resnoise.report.divisions import NO_SPIKES, division_notes
+from resnoise.report.table import MISSING, Cell, Table, cells, percent, scaled, significant, spoken
 
 MARKS = {"better": "▲", "worse": "▼", "n.s.": "≈", "mixed": "≷", "": ""}
 _BY = {"timesteps": "T", "total_steps": "τ+T"}
 
 
 def accuracy_table(
-    frame: pd.DataFrame, row_tests: Sequence[RowTest], reference: Reference, by: str
+    frame: pd.DataFrame,
+    sources: pd.DataFrame,
+    row_tests: Sequence[RowTest],
+    reference: Reference,
+    by: str,
 ) -> Table:
     """Accuracy at every T (`by="timesteps"`) or at every τ + T (`by="total_steps"`)."""
     equal = "equal_timesteps" if by == "timesteps" else "equal_steps"
@@ -31,18 +37,19 @@ def accuracy_table(
             bold=verdict == "better",
         )
 
-    by_timesteps = by == "timesteps"
-    rows = _pivot(frame, by, entry, with_ann=by_timesteps)
+    groups, rows = _pivot(frame, by, entry, with_ann=True)
     mixed = any(cell.mark == MARKS["mixed"] for row in rows for cell in row)
-    steps = "at equal time steps T" if by_timesteps else "at equal total steps τ + T"
-    ann = ("ANN", "ANN, noise on") if by_timesteps else ()
+    steps = "at equal time steps T" if by == "timesteps" else "at equal total steps τ + T"
+    headings = _headings(frame, by)
     return Table(
         name=f"accuracy-by-{by.replace('_', '-')}",
         title=f"Accuracy (%) {steps}",
-        columns=("method", "backend", "L", "τ", *ann, *_headings(frame, by)),
-        rows=rows,
+        columns=("method", "backend", "L", "τ", "ANN", "ANN, noise on", *headings),
+        rows=[*rows, *(_source_accuracy(source, len(headings)) for source in sources.itertuples())],
+        groups=(*groups, *[NO_SPIKES] * len(sources)),
         labels=2,
         notes=[
+            *division_notes(frame, sources),
             _intervals_note(frame),
             *_marks_note(relevant, reference),
             *([f"≷ differs between rows of {reference}; see the paired tests."] if mixed else []),
@@ -57,6 +64,7 @@ def spread_table(frame: pd.DataFrame) -> Table:
         interval = f"[{percent(line.seed_low)}, {percent(line.seed_high)}]"
         return Cell(percent(line.seed_mean), spread="" if line.seeds < 2 else interval)
 
+    groups, rows = _pivot(frame, "timesteps", entry, with_ann=False)
     seeds = sorted(frame["seeds"].unique())
     notes = [
         "Mean of the seeds' accuracies with its 95 % percentile bootstrap interval over seeds, "
@@ -69,13 +77,14 @@ def spread_table(frame: pd.DataFrame) -> Table:
         name="accuracy-over-seeds",
         title="Accuracy (%) over seeds",
         columns=("method", "backend", "L", "τ", *_headings(frame, "timesteps")),
-        rows=_pivot(frame, "timesteps", entry, with_ann=False),
+        rows=rows,
+        groups=groups,
         labels=2,
         notes=notes,
     )
 
 
-def cost_table(frame: pd.DataFrame) -> Table:
+def cost_table(frame: pd.DataFrame, sources: pd.DataFrame) -> Table:
     """Latency, memory, activity, operations, energy and footprint at every T."""
     rows = [
         cells(
@@ -123,7 +132,8 @@ def cost_table(frame: pd.DataFrame) -> Table:
             "parameters",
             "bytes",
         ),
-        rows=rows,
+        rows=[*rows, *map(_source_cost, sources.itertuples())],
+        groups=(*frame["division"], *[NO_SPIKES] * len(sources)),
         labels=2,
         notes=[
             "Medians over seeds, means where the heading is 'as its ANN'. "
@@ -205,9 +215,9 @@ def _headings(frame: pd.DataFrame, by: str) -> tuple[str, ...]:
 
 def _pivot(
     frame: pd.DataFrame, by: str, entry: Callable[[pd.Series], Cell], with_ann: bool
-) -> list[tuple[Cell, ...]]:
-    """One line per row of the comparison, one column per number of steps."""
-    lines = []
+) -> tuple[tuple[str, ...], list[tuple[Cell, ...]]]:
+    """One line per row of the comparison, one column per number of steps; first their divisions."""
+    divisions, lines = [], []
     for _, group in frame.groupby(list(Row._fields), sort=False, dropna=False):
         first = group.iloc[0]
         most = group.loc[group["seeds"].idxmax()]  # seeds may differ between T
@@ -215,8 +225,28 @@ def _pivot(
         found = {line[by]: entry(line) for _, line in group.iterrows()}
         steps = (found.get(step) for step in sorted(frame[by].unique()))
         tau = first.presimulation_steps
+        divisions.append(first.division)
         lines.append(cells(first.label, first.backend, first.levels, tau, *ann, *steps))
-    return lines
+    return tuple(divisions), lines
+
+
+def _source_accuracy(source: NamedTuple, steps: int) -> tuple[Cell, ...]:
+    """The line of a source network, which has no steps."""
+    energy = significant(source.ann_energy_nj / 1000)
+    ann = Cell(percent(source.ann_accuracy), spread="" if energy == MISSING else f"({energy} μJ)")
+    noisy = percent(source.ann_noisy_accuracy)
+    return cells(
+        f"ANN of {source.training}", None, source.levels, None, ann, noisy, *[None] * steps
+    )
+
+
+def _source_cost(source: NamedTuple) -> tuple[Cell, ...]:
+    energy = significant(source.ann_energy_nj / 1000)
+    over = None if energy == MISSING else "1"
+    counted = (scaled(source.ann_macs), energy, over)
+    return cells(
+        f"ANN of {source.training}", None, source.levels, *[None] * 11, *counted, None, None
+    )
 
 
 def _intervals_note(frame: pd.DataFrame) -> str:

@@ -13,9 +13,11 @@ from resnoise.analysis.missing import describe_missing, missing_cells
 from resnoise.analysis.parity import backend_parity
 from resnoise.analysis.rows import by_section, comparison_frame, group_records
 from resnoise.analysis.significance import Reference, RowTest, hold_row_tests, pairings
+from resnoise.analysis.source_networks import source_networks
 from resnoise.errors import RecordError
 from resnoise.records.record import Record, RecordKey
 from resnoise.records.training_record import TrainingRecord
+from resnoise.report.divisions import break_even
 from resnoise.report.paired_test_tables import row_test_table
 from resnoise.report.plots import accuracy_figure, latency_figure
 from resnoise.report.provenance_tables import provenance_table, trainings_table
@@ -90,7 +92,7 @@ def make_report(
         groups = group_records(here, reference.method)
         row_tests, refused = hold_row_tests(pairings(groups, reference))
         refusals.update(dict.fromkeys(refused))
-        frame = comparison_frame(groups)
+        frame, sources = comparison_frame(groups), source_networks(groups)
         residuals = [
             training
             for training in trainings
@@ -108,10 +110,12 @@ def make_report(
                 architecture=architecture,
                 frame=frame,
                 row_tests=row_tests,
-                summaries=summaries(row_tests),
+                summaries=[*summaries(row_tests), *break_even(frame)],
                 remarks=_remarks(here, residuals, levels, shown),
-                tables=list(_tables(frame, row_tests, reference)),
-                figures=list(_figures(identifier(f"{dataset}-{architecture}"), frame, residuals)),
+                tables=list(_tables(frame, sources, row_tests, reference)),
+                figures=list(
+                    _figures(identifier(f"{dataset}-{architecture}"), frame, sources, residuals)
+                ),
                 published=[]
                 if published is None
                 else list(published_tables(published, frame, dataset, architecture)),
@@ -143,21 +147,28 @@ def _remarks(
 
 
 def _tables(
-    frame: pd.DataFrame, row_tests: Sequence[RowTest], reference: Reference
+    frame: pd.DataFrame,
+    sources: pd.DataFrame,
+    row_tests: Sequence[RowTest],
+    reference: Reference,
 ) -> Iterator[Table]:
-    yield accuracy_table(frame, row_tests, reference, "timesteps")
+    yield accuracy_table(frame, sources, row_tests, reference, "timesteps")
     if frame["presimulation_steps"].any():
-        yield accuracy_table(frame, row_tests, reference, "total_steps")
+        yield accuracy_table(frame, sources, row_tests, reference, "total_steps")
     if row_tests:
         yield row_test_table(row_tests, reference)
     yield spread_table(frame)
-    yield cost_table(frame)
+    yield cost_table(frame, sources)
 
 
 def _figures(
-    section: str, frame: pd.DataFrame, residuals: Sequence[TrainingRecord]
+    section: str,
+    frame: pd.DataFrame,
+    sources: pd.DataFrame,
+    residuals: Sequence[TrainingRecord],
 ) -> Iterator[Figure]:
-    looks = assign_looks([*frame["label"], *(training.method for training in residuals)])
+    trained = (training.method for training in residuals)
+    looks = assign_looks([*frame["label"], *trained, *sources["training"]])
 
     def figure(
         name: str, caption: str, make: Callable, *arguments: object, wide: bool = False
@@ -166,26 +177,29 @@ def _figures(
         return Figure(name, caption, draw, wide)
 
     bands = "Bands are 95 % Wilson intervals over test images."
+    if len(sources):
+        bands += " Level lines are the source networks, without spikes."
+    curves = (frame, sources)
     yield figure(
-        "accuracy", f"Accuracy at each T. {bands}", accuracy_figure, frame, "timesteps", looks
+        "accuracy", f"Accuracy at each T. {bands}", accuracy_figure, *curves, "timesteps", looks
     )
     yield figure(
         "steps",
         f"The same against all steps that were simulated, τ + T. {bands}",
         accuracy_figure,
-        frame,
+        *curves,
         "total_steps",
         looks,
     )
     ann = ""
     if frame["ann_energy_nj"].notna().any():
-        ann = " The dotted line is one pass of the network without spikes."
+        ann = " The dotted line is one pass of the network without spikes, each star one of these."
     yield figure(
         "energy",
         "Accuracy against estimated energy, each curve in the order of T; up and left is better."
         + ann,
         accuracy_figure,
-        frame,
+        *curves,
         "energy_nj",
         looks,
     )

@@ -40,6 +40,7 @@ class Table:
         labels: how many columns from the left hold text rather than numbers.
         notes: lines that follow the table.
         latex: whether the LaTeX document has it too.
+        groups: what each row belongs to, in one word or two; none where rows are not grouped.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Table:
     labels: int = 1
     notes: list[str] = field(default_factory=list)
     latex: bool = True
+    groups: tuple[str, ...] = ()
 
     @property
     def marked(self) -> bool:
@@ -58,6 +60,12 @@ class Table:
     def starts_group(self, index: int) -> bool:
         """Whether the line at `index` has another first cell than the one above it."""
         return index > 0 and self.rows[index][0] != self.rows[index - 1][0]
+
+    def heading(self, index: int) -> str:
+        """What is written above the line at `index`: its group, where that is another one."""
+        if not self.groups or self.groups[index] in self.groups[index - 1 : index]:
+            return ""
+        return self.groups[index].capitalize()
 
 
 def cells(*values: object) -> tuple[Cell, ...]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from resnoise.analysis.significance import Reference
 from resnoise.records.record import Record
+from resnoise.report.divisions import NO_SPIKES
 from resnoise.report.sections import Section, make_report
 from resnoise.report.table import MISSING, Table
 
@@ -15,29 +16,33 @@ from resnoise.report.table import MISSING, Table
 def summary_table(records: Sequence[Record], *, reference: Reference) -> pd.DataFrame:
     """Accuracy at each T as text, one line per data set, architecture, method and backend.
 
+    Source networks have no line: their accuracy stands in those of what they were converted to.
+
     Args:
         records: of one comparison.
         reference: what the marks ▲ ▼ ≈ compare with.
 
     Returns:
-        Columns `dataset`, `architecture`, then those of the accuracy table, all text.
+        Columns `dataset`, `architecture`, `division`, then those of the accuracy table, all text.
     """
     report = make_report(records, reference=reference)
     table = pd.concat(map(section_table, report.sections), ignore_index=True).fillna("")
     # Sections may have other T than the first one.
     steps = [name for name in table.columns if name.startswith("T=")]
     others = table.columns.drop(steps)
+    table = table[table["division"] != NO_SPIKES].reset_index(drop=True)
     return table[[*others, *sorted(steps, key=lambda name: int(name.removeprefix("T=")))]]
 
 
 def section_table(section: Section) -> pd.DataFrame:
-    """The same of one section of a report."""
+    """The same of one section of a report, its source networks included."""
     table = section.tables[0]
     rows = [
         [" ".join(filter(None, (cell.text, cell.spread, cell.mark))) for cell in row]
         for row in table.rows
     ]
     part = pd.DataFrame(rows, columns=list(table.columns))
+    part.insert(0, "division", table.groups)
     part.insert(0, "architecture", section.architecture)
     part.insert(0, "dataset", section.dataset)
     return part
