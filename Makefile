@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= runs/comparison
-METHODS ?= nq,qcfs,srp,direct
+METHODS ?= nq,qcfs,direct,srp,cos,signed-if
 # On digits a deep network shows what the methods differ in; other data sets have settings of their own.
 DIGITS := --architectures resnet20 --seeds 0,1,2 --timesteps 1,2,4 --backends norse
 JOBS   ?= $(shell getconf _NPROCESSORS_ONLN)

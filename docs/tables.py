@@ -42,6 +42,7 @@ from resnoise.report.table import significant
 PAGES = tuple(
     ROOT / name
     for name in (
+        "README.md",
         "docs/findings.md",
         "docs/protocol.md",
         "docs/speed.md",

@@ -7,8 +7,6 @@ import pytest
 
 from docs.sources import TABLES, parse, read
 from docs.tables import PAGES, rewritten, table, tables_without_source, wrong_numbers
-from resnoise.analysis.rows import comparison_frame, group_records
-from resnoise.records.store import RecordStore
 
 PER_PAGE = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 
@@ -23,18 +21,6 @@ def test_tables_are_those_of_the_results(path):
 @PER_PAGE
 def test_numbers_in_sentences_are_those_of_the_results(path):
     assert list(wrong_numbers(path.read_text())) == []
-
-
-@pytest.mark.parametrize(
-    "path", sorted(TABLES.glob("*/comparison.csv")), ids=lambda p: p.parent.name
-)
-def test_a_committed_comparison_is_that_of_its_records(path, tmp_path):
-    groups = group_records(RecordStore(path.parent).load(), "nq")
-    comparison_frame(groups).to_csv(tmp_path / "again.csv", index=False)
-    again = pd.read_csv(tmp_path / "again.csv")
-    rows = ["method", "training", "levels", "backend", "timesteps"]
-    sides = [side[list(again)].sort_values(rows) for side in (pd.read_csv(path), again)]
-    pd.testing.assert_frame_equal(*(side.reset_index(drop=True) for side in sides), rtol=1e-9)
 
 
 def test_a_table_is_made_of_its_comment():

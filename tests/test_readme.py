@@ -5,10 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
-
-from resnoise.report.table import percent, significant
-
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 RESULTS = ROOT / "results"
@@ -29,17 +25,6 @@ def test_every_make_target_of_the_readme_exists():
     assert targets.issuperset(re.findall(r"make (\w+)", README))
 
 
-def test_what_the_readme_advises_was_measured():
-    advice = re.findall(r"\| (\d+) \| `([\w-]+)`, L = (\d) \| ([\d.]+) \| ([\d.]+) \|", README)
-    assert advice
-    frame = pd.read_csv(RESULTS / "tables" / "cifar10-plus" / "comparison.csv")
-    frame = frame[frame.backend == "norse"].set_index(["total_steps", "method", "levels"])
-    for steps, method, levels, accuracy, energy in advice:
-        row = frame.loc[int(steps), method, int(levels)]
-        assert percent(row.accuracy) == accuracy
-        assert significant(row.energy_nj / row.ann_energy_nj, 2) == energy
-
-
 def links_of(page):
     return re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
 
@@ -56,12 +41,5 @@ def test_the_index_of_the_results_names_every_table():
     assert {path for path in tables.iterdir() if path.is_dir()} <= linked
 
 
-def test_every_row_of_a_table_stands_in_the_committed_results():
-    rows = [line for line in README.splitlines() if re.match(r"\| (nq|qcfs|srp|direct)\b", line)]
-    committed = {
-        line
-        for page in (RESULTS / "tables").glob("*/comparison.md")
-        for line in page.read_text().splitlines()
-    }
-    assert len(rows) >= 8
-    assert committed.issuperset(rows)
+def test_a_newcomer_can_read_it_in_five_minutes():
+    assert len(README.split()) <= 1300
