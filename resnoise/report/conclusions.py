@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -11,10 +10,7 @@ from resnoise.analysis.rows import Row, row_of
 from resnoise.analysis.significance import Reference, RowTest
 from resnoise.report.divisions import break_even
 from resnoise.report.sections import Section
-from resnoise.report.table import percent, significant, spoken
-
-CLOSE = 0.01
-"""A network is as good as its ANN if its accuracy, a fraction, is no further below."""
+from resnoise.report.table import percent, spoken
 
 
 class _Point(NamedTuple):
@@ -23,10 +19,8 @@ class _Point(NamedTuple):
     name: str
     division: str
     timesteps: int
-    total_steps: int
     accuracy: float
     loss: float
-    energy: float
 
 
 def conclusions(section: Section, reference: Reference) -> list[str]:
@@ -40,9 +34,8 @@ def conclusions(section: Section, reference: Reference) -> list[str]:
         reference: what its rows are tested against.
 
     Returns:
-        What conversion loses, which method is best, which differences are significant, what is best
-        for a number of steps, what is good at the least energy, and from which T on spikes cost
-        more than the source network.
+        What conversion loses, which method of each division is best, which differences are
+        significant, and from which T on spikes cost more than the source network: at most five.
     """
     backend = section.frame["backend"].iloc[0]
     lines = [line for _, line in section.frame.iterrows() if line.backend == backend]
@@ -56,10 +49,8 @@ def conclusions(section: Section, reference: Reference) -> list[str]:
             name=name(row_of(line)),
             division=line.division,
             timesteps=line.timesteps,
-            total_steps=line.total_steps,
             accuracy=line.accuracy,
             loss=line.ann_accuracy - line.accuracy,
-            energy=line.energy_nj / line.ann_energy_nj,
         )
         for line in lines
     ]
@@ -68,31 +59,29 @@ def conclusions(section: Section, reference: Reference) -> list[str]:
         for test in section.row_tests
         if test.equal_timesteps and backend in test.backends
     ]
-    budgets = max(p.timesteps for p in points), max(p.total_steps for p in points)
+    first = [p for p in points if p.division == points[0].division]
     return [
-        *_by_division("Points of accuracy that conversion loses", _losses, points),
-        *_by_division("Most accurate", _best, points),
+        *_sentence(f"Points of accuracy that conversion loses{_of(first, points)}", _losses(first)),
+        *_best_of_each(points),
         *_significance(tests, reference),
-        *_by_division(
-            "Best with the steps before T counted", partial(_budgets, budgets=budgets), points
-        ),
-        *_by_division(
-            f"Within {percent(CLOSE, 0)} point of its ANN at the least energy (an estimate)",
-            _energy,
-            points,
-        ),
         *break_even(section.frame),
     ]
 
 
-def _by_division(
-    what: str, of: Callable[[Sequence[_Point]], str], points: Sequence[_Point]
-) -> Iterator[str]:
-    """One sentence, or one for each division where there are both; none of what is empty."""
-    divisions = dict.fromkeys(p.division for p in points)
-    for division in divisions:
-        if found := of([p for p in points if p.division == division]):
-            yield f"{what}{f', {division}' if len(divisions) > 1 else ''}: {found}."
+def _of(some: Sequence[_Point], all_: Sequence[_Point]) -> str:
+    """The division that some rows are of, where there is another."""
+    return f", {some[0].division}" if len(some) < len(all_) else ""
+
+
+def _sentence(what: str, found: str) -> Iterator[str]:
+    if found:
+        yield f"{what}: {found}."
+
+
+def _best_of_each(points: Sequence[_Point]) -> Iterator[str]:
+    for division in dict.fromkeys(p.division for p in points):
+        some = [p for p in points if p.division == division]
+        yield from _sentence(f"Most accurate{_of(some, points)}", _best(some))
 
 
 def _losses(points: Sequence[_Point]) -> str:
@@ -137,29 +126,6 @@ def _significance(tests: Sequence[tuple[str, RowTest]], reference: Reference) ->
             parts.append(f"significantly {words} {reference}: {rows}")
     text = "; ".join(parts) or f"No method differs significantly from {reference}"
     yield f"{text[0].upper()}{text[1:]}."
-
-
-def _budgets(points: Sequence[_Point], budgets: tuple[int, int]) -> str:
-    """The best within the most steps T, and within the most that any row is simulated for."""
-    if budgets[0] == budgets[1]:
-        return ""
-    found: dict[tuple[str, float], int] = {}
-    for budget in budgets:
-        if affordable := [p for p in points if p.total_steps <= budget]:
-            found.setdefault(_leaders(affordable), budget)
-    parts = [
-        f"{names} ({percent(accuracy)} %) within {budget} steps"
-        for (names, accuracy), budget in found.items()
-    ]
-    return ", ".join(parts)
-
-
-def _energy(points: Sequence[_Point]) -> str:
-    good = [p for p in points if p.loss <= CLOSE and p.energy == p.energy]
-    if not good:
-        return ""
-    least = min(good, key=lambda p: p.energy)
-    return f"{least.name} at T = {least.timesteps}, {significant(least.energy, 2)} of the ANN's"
 
 
 def _leaders(points: Sequence[_Point]) -> tuple[str, float]:
