@@ -62,7 +62,7 @@ def ensure_directory(directory: Path) -> None:
 
 def ensure_file(path: Path) -> None:
     """Make the directory of `path`, or raise `StorageError` if no file can be written there."""
-    if path.is_dir():
+    if os.path.isdir(path):  # "." has no name to put a temporary file beside
         raise StorageError(f"expected a file to write, but {path} is a directory; name a file")
     ensure_directory(path.parent)
     try:
