@@ -8,6 +8,7 @@ a machine or a commit lacks is skipped in `setup`.
 from __future__ import annotations
 
 import os
+import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 
 # Whether this run is only to see that everything works, and its figures are thrown away.
 SMOKE = os.environ.get("RESNOISE_SMOKE") == "1"
+
+# Times and operations are those of networks as they are made, whose thresholds nothing was fitted to.
+warnings.filterwarnings("ignore", message="thresholds of .* were neither fitted nor trained")
 
 
 def sweep(values: list) -> list:

@@ -35,7 +35,7 @@ def compare(
     plan: Plan,
     options: RunOptions,
     *,
-    reference: Reference,
+    reference: Reference | None = None,
     published: pd.DataFrame | None = None,
     announce: Announce = silence,
 ) -> Comparison:
@@ -44,7 +44,7 @@ def compare(
     Args:
         plan: what to compare.
         options: where, and how many trainings at a time.
-        reference: what every other row is tested against.
+        reference: what every other row is tested against; default is the plan's first method.
         published: figures to show beside, see `resnoise.report.write_report`.
         announce: told of every training and evaluation.
 
@@ -58,6 +58,7 @@ def compare(
         BackendError, CheckpointError, ConfigError, ConversionError, DataError, PreparationError,
             TrainingError: those of `resnoise.train` and of `resnoise.evaluate`.
     """
+    reference = reference or Reference(plan.methods[0])
     provenance()  # read before the work
     store = RecordStore(options.out)
     store.check()
