@@ -18,7 +18,7 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 # Whether this run is only to see that everything works, and its figures are thrown away.
 SMOKE = os.environ.get("RESNOISE_SMOKE") == "1"
 
-# Times and operations are those of networks as they are made, whose thresholds nothing was fitted to.
+# What is timed are networks as they are made, whose thresholds were fitted to nothing.
 warnings.filterwarnings("ignore", message="thresholds of .* were neither fitted nor trained")
 
 
