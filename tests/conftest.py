@@ -12,10 +12,18 @@ from tests.comparisons import three_folds
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def pytest_configure():
-    # On small tensors two threads gain nothing, and where other processes keep the cores busy they
-    # wait for each other twenty times longer than they work.
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Each test starts with one thread, whatever the one before it, or an example, has set.
+
+    On small tensors two threads gain nothing, and where other processes keep the cores busy they
+    wait for each other twenty times longer than they work.
+    """
     torch.set_num_threads(1)
+
+
+def pytest_configure():
+    torch.set_num_threads(1)  # for fixtures of a wider scope, too
 
 
 @pytest.fixture
