@@ -91,7 +91,7 @@ def calibrated_start(
         \end{cases}
 
     is the shift that takes one spike away, or adds one. For a neuron that fired at every step the
-    authors' code has `high` = -1000 θ: it goes on firing at every step, whatever comes.
+    authors' code has `high` = -1000 θ: it then fires at every step for any input.
 
     Args:
         neurons: a `resnoise.backends.Neuron`; their spikes are those of the simulation.

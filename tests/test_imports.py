@@ -49,6 +49,12 @@ def test_every_public_name_is_there_and_listed():
         _ = resnoise.nothing
 
 
+@pytest.mark.parametrize("name", sorted(set(resnoise.__all__) - {"ResnoiseError"}))
+def test_every_public_name_has_an_example(name):
+    """`--doctest-modules` runs it."""
+    assert ">>> " in getattr(resnoise, name).__doc__
+
+
 def test_no_public_name_is_hidden_by_a_module():
     """Importing a module `resnoise.train` would put it in the place of the function."""
     modules = {module.name for module in pkgutil.iter_modules(resnoise.__path__)}

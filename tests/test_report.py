@@ -34,7 +34,7 @@ def test_missing_cells_are_listed_with_what_to_do(folds, tmp_path):
     for name in ("comparison.md", "report.html"):
         text = (tmp_path / name).read_text()
         assert "pre with L = 4, norse, T = 1, 2, seed 2" in text
-        assert "Run the same comparison again: it resumes from what is there." in text
+        assert "Run the same comparison again: it resumes where it stopped." in text
     assert missing_cells(folds) == []
 
 

@@ -38,7 +38,7 @@ def train(
     changes: options.RecipeChanges,
     running: options.Running,
 ) -> None:
-    """Train the source network of a method; a training that was interrupted goes on."""
+    """Train the source network of a method; an interrupted training resumes."""
     from resnoise.cli.display import print_paths, progress_bars
     from resnoise.compare.plan import Plan
     from resnoise.training.run_folders import train_in
@@ -177,7 +177,7 @@ def compare(
     changes: options.RecipeChanges,
     running: options.Running,
 ) -> None:
-    """Train, convert, evaluate and compare; a second call goes on from what is there."""
+    """Train, convert, evaluate and compare; a second call resumes the comparison."""
     from resnoise import backends as all_backends
     from resnoise import methods as all_methods
     from resnoise.analysis.significance import Reference

@@ -219,7 +219,7 @@ class Running:
     ] = 0
     threads: Threads = None
     runs: Annotated[
-        Path, typer.Option(help="folder of checkpoints, to go on from", rich_help_panel=_RUN)
+        Path, typer.Option(help="folder of checkpoints to resume from", rich_help_panel=_RUN)
     ] = Path("runs")
 
     def execution(self) -> ExecutionConfig:

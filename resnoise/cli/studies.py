@@ -34,7 +34,7 @@ def ablate(
     changes: options.RecipeChanges,
     running: options.Running,
 ) -> None:
-    """Train with one thing of the recipe changed at a time; tell validation accuracy alone."""
+    """Train with one thing of the recipe changed at a time; report validation accuracy only."""
     from resnoise.cli.display import print_paths, progress_bars
     from resnoise.studies.ablation import Ablation, variants
     from resnoise.studies.ablation import ablate as run_ablation
@@ -70,7 +70,7 @@ def selection(
     place: options.DataRoot,
     threads: options.Threads = None,
 ) -> None:
-    """Tell what choosing the epoch by test accuracy, as published code does, would report."""
+    """Show what choosing the epoch by test accuracy, as published code does, would report."""
     from resnoise.cli.display import print_paths, progress_bars
     from resnoise.studies.selection import compare_choices
 
@@ -91,7 +91,7 @@ def decompose(
     place: options.DataRoot,
     threads: options.Threads = None,
 ) -> None:
-    """Tell what conversion loses to the levels that T steps have, and what to uneven input."""
+    """Show what conversion loses to the levels that T steps have, and what to uneven input."""
     from resnoise.cli.display import print_paths, progress_bars
     from resnoise.studies.decomposition import compare_losses
 

@@ -39,6 +39,15 @@ class Plan:
         architectures: names from `resnoise.models.names()`.
         timesteps: every T of the tables.
         seeds: seeds of the trainings; for `digits` also the folds of the cross-validation.
+
+    Raises:
+        ConfigError: a name is unknown or given twice, or a method trains nothing for these T.
+
+    Example:
+        >>> recipes = {"nq": Recipe(epochs=2), "qcfs": Recipe(epochs=2)}
+        >>> plan = Plan(DataOptions("digits"), recipes, ("norse",), ("digits-cnn",), (1, 2))
+        >>> [cell.method for cell in plan.cells()]
+        ['nq', 'qcfs']
     """
 
     data: DataOptions
@@ -119,6 +128,10 @@ class RunOptions:
         execution: how trainings and evaluations run.
         jobs: networks that are trained at a time, and simulated where this process computes on one
             thread; latencies are always taken alone.
+
+    Example:
+        >>> str(RunOptions(Path("runs/mine"), jobs=2).runs)
+        'runs'
     """
 
     out: Path

@@ -147,7 +147,7 @@ def run_each(
             end_all()
             raise TrainingError(
                 f"a process was killed while {jobs} networks were {done} at a time, "
-                "perhaps for want of memory; the same command goes on from what there is, and "
+                "perhaps for want of memory; the same command resumes, and "
                 "fewer `jobs` need less"
             ) from error
         except BaseException:

@@ -1,4 +1,4 @@
-"""Train, convert, evaluate and report a whole plan; a second call goes on where it stopped."""
+"""Train, convert, evaluate and report a whole plan; a second call resumes it."""
 
 from __future__ import annotations
 

@@ -74,6 +74,11 @@ def quantise(z: Tensor, threshold: Tensor, levels: int, dithered: Tensor | None 
     Returns:
         Tensor of the shape of `z`, with values in `{0, λ/L, ..., λ}`.
 
+    Example:
+        >>> z = torch.tensor([-0.3, 0.1, 0.3, 0.7, 2.0])
+        >>> quantise(z, torch.tensor(1.0), levels=4)
+        tensor([0.0000, 0.0000, 0.2500, 0.7500, 1.0000])
+
     Source: Bu et al., ICLR 2022, arXiv 2303.04347, eq. 15.
     """
     return _Quantise.apply(z, dithered, threshold, levels)
@@ -120,6 +125,11 @@ class QuantisedReLU(nn.Module):
         noise_seed: decides the noise of the next forward pass, which moves it on; int64 tensor of
             shape `()` on the CPU, or None until torch's default generator draws it. Not in
             checkpoints.
+
+    Example:
+        >>> layer = QuantisedReLU(ActivationConfig(levels=2, threshold=1.0)).eval()
+        >>> layer(torch.tensor([-1.0, 0.4, 0.9])).tolist()
+        [0.0, 0.5, 1.0]
 
     Source: Huang et al., arXiv 2404.17456.
     """
@@ -231,7 +241,14 @@ def is_activation(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
 
 
 def activations(network: nn.Module) -> dict[str, QuantisedReLU]:
-    """The quantised activations of a source network by name, in the order of computation."""
+    """The quantised activations of a source network by name, in the order of computation.
+
+    Example:
+        >>> import resnoise
+        >>> network = resnoise.prepare(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)))
+        >>> activations(network)
+        {'1': QuantisedReLU(levels=4, threshold=1)}
+    """
     modules = dict(network.named_modules())
     if isinstance(network, fx.GraphModule):
         calls = [n.target for n in network.graph.nodes if is_activation(n, modules)]
@@ -241,7 +258,14 @@ def activations(network: nn.Module) -> dict[str, QuantisedReLU]:
 
 @contextmanager
 def noise_mode(network: nn.Module, mode: NoiseMode) -> Iterator[None]:
-    """Within the context, all activations of `network` follow noise mode `mode`."""
+    """Within the context, all activations of `network` follow noise mode `mode`.
+
+    Example:
+        >>> network = nn.Sequential(QuantisedReLU(ActivationConfig()))
+        >>> with noise_mode(network, "always"):  # in evaluation too
+        ...     network.eval()[0].is_noisy
+        True
+    """
     layers = activations(network).values()
     before = [layer.noise for layer in layers]
     for layer in layers:
@@ -285,6 +309,14 @@ def fit_thresholds_(network: nn.Module, images: Tensor, *, quantile: float = 0.9
         ConfigError: `quantile` is not in (0, 1].
         DataError: images are not a tensor of finite floating-point numbers, of a shape that the
             network does not take, or too few for a BatchNorm.
+
+    Example:
+        >>> import resnoise
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+        >>> network = resnoise.prepare(model, ActivationConfig(threshold="data"))
+        >>> fit_thresholds_(network, torch.randn(8, 1, 2, 2))
+        >>> activations(network)["2"].is_waiting
+        False
 
     Where λ starts decides much of the accuracy at T = 1 and 2 of a short training, see
     `docs/method.md`.

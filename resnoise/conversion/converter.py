@@ -45,6 +45,16 @@ def convert(
         BackendError: unknown backend, or one that is not installed.
         ConfigError: `negative_threshold` is not smaller than 0.
 
+    Example:
+        >>> import torch
+        >>> import resnoise
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+        >>> network = resnoise.prepare(model, resnoise.ActivationConfig(threshold=1.0))
+        >>> spiking = convert(network.eval(), "reference")
+        >>> logits, potentials = spiking(torch.rand(8, 1, 2, 2), 4)
+        >>> logits.shape  # [T, N, classes]
+        torch.Size([4, 8, 2])
+
     Warns of thresholds that were neither fitted, trained, loaded nor set.
 
     Source: Bu et al., ICLR 2022, arXiv 2303.04347, section 4; Huang et al., arXiv 2404.17456.

@@ -22,6 +22,14 @@ PUBLISHED_DATASETS = ("cifar10", "cifar100")
 class ConversionMethod(Method):
     """Train a source network, convert it, simulate it from rest.
 
+    Example:
+        >>> import resnoise
+        >>> class Mine(ConversionMethod):  # trained without noise
+        ...     name, label, induces_noise = "mine", "Mine", False
+        >>> network = Mine().network(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), "mine", Recipe())
+        >>> activations(network)["1"].noise
+        'never'
+
     Attributes:
         induces_noise: whether the residual error becomes training noise.
     """

@@ -75,6 +75,16 @@ def induce(
         ConfigError: `timesteps` is below 1.
         ConversionError: the network cannot be converted.
         DataError: there are no batches, or images of their shape cannot be simulated.
+
+    Example:
+        >>> import resnoise
+        >>> from torch import nn
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+        >>> network = resnoise.prepare(model, resnoise.ActivationConfig(threshold=1.0)).eval()
+        >>> held_out = [(torch.rand(8, 1, 2, 2), torch.randint(2, (8,)))]
+        >>> induction = induce(network, held_out, timesteps=4)
+        >>> len(induction.accuracy), list(induction.layers)
+        (4, ['2'])
     """
     require_positive_int("timesteps", timesteps)
     spiking = convert(network)
@@ -155,6 +165,17 @@ def set_noise_(network: fx.GraphModule, induction: Induction, averaging: float =
         network: source network; its activations are changed in place.
         induction: the measurement, with histograms if the noise is drawn from them.
         averaging: m, in [0, 1).
+
+    Example:
+        >>> import resnoise
+        >>> from torch import nn
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+        >>> network = resnoise.prepare(model, resnoise.ActivationConfig(threshold=1.0)).eval()
+        >>> held_out = [(torch.rand(8, 1, 2, 2), torch.randint(2, (8,)))]
+        >>> induction = induce(network, held_out, timesteps=4)
+        >>> set_noise_(network, induction)
+        >>> activations(network)["2"].sigma.item() == induction.layers["2"].sigma
+        True
     """
     for name, layer in activations(network).items():
         error, kept = induction.layers[name], averaging if layer.sigma > 0 else 0.0

@@ -14,7 +14,7 @@ from resnoise.report.html import render
 from resnoise.report.markup import escape_markdown, latex_table, markdown_list, markdown_table
 from resnoise.report.sections import Report, Section
 
-CONTINUE = "Run the same comparison again: it resumes from what is there."
+CONTINUE = "Run the same comparison again: it resumes where it stopped."
 
 
 def markdown_document(report: Report) -> str:
