@@ -40,6 +40,27 @@ def test_declared_methods_have_the_names_they_are_declared_under():
         assert EntryPoint(name, place, methods.GROUP).load().named(name).name == name
 
 
+@pytest.mark.parametrize(
+    ("name", "trained"),
+    [
+        ("cos", "qcfs"),
+        ("cos-plus", "qcfs-plus"),
+        ("signed-if-nq", "nq"),
+        ("ftbc-snm-nq-plus", "nq-plus"),
+        ("srp-noise-adaptor", "noise-adaptor"),
+    ],
+)
+def test_what_trains_nothing_is_named_with_what_trains(name, trained):
+    method = methods.get(name)
+    assert (method.name, method.trained.name) == (name, trained)
+
+
+@pytest.mark.parametrize("name", ["cos-cos", "cos-direct", "cos-", "cos-qcfs", "nq-cos", "qcfs-nq"])
+def test_no_combination_of_what_does_not_fit(name):
+    with pytest.raises(ConfigError, match=f"unknown method '{name}'; known: cos, .*such as cos-nq"):
+        methods.get(name)
+
+
 @pytest.mark.parametrize("plus", [NQPlus, QCFSPlus, NoiseAdaptorPlus])
 @pytest.mark.parametrize(("epochs", "further"), [(60, 10), (15, 2), (1, 1)])
 def test_plus_is_fine_tuned_from_as_many_epochs_of_qcfs(plus, epochs, further):

@@ -1,7 +1,8 @@
 """Methods by name, found through the entry point group `resnoise.methods`.
 
 The suite's own and those of other packages are declared the same way, one line each in
-`pyproject.toml`; nothing in `resnoise` imports a baseline.
+`pyproject.toml`; nothing in `resnoise` imports a baseline. A method that trains nothing serves more
+names than its own, one for every method whose networks it can simulate.
 """
 
 from __future__ import annotations
@@ -22,12 +23,24 @@ def names() -> list[str]:
 
 
 def get(name: str) -> Method:
-    """The method of this name.
+    """The method of this name, as declared or of one that trains nothing on another's networks.
 
     Raises:
         ConfigError: there is no such method.
+
+    Example:
+        >>> get("nq").name
+        'nq'
+        >>> get("cos-nq-plus").trained.name  # COS on the networks of NQ-plus
+        'nq-plus'
     """
-    found = entry_points(group=GROUP, name=name)
-    if not found:
-        raise ConfigError(f"unknown method {name!r}; known: {', '.join(names())}")
-    return next(iter(found)).load().named(name)
+    declared = entry_points(group=GROUP)
+    for candidate in sorted(declared.names, key=len, reverse=True):
+        if name == candidate or name.startswith(f"{candidate}-"):
+            found = declared[candidate].load().named(name)
+            if found is not None:
+                return found
+    raise ConfigError(
+        f"unknown method {name!r}; known: {', '.join(names())}, and combinations such as cos-nq "
+        "of what trains nothing with what trains"
+    )

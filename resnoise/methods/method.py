@@ -49,9 +49,9 @@ class Method(ABC):
     """The T that there can be a network for; None if every T will do."""
 
     @classmethod
-    def named(cls, name: str) -> Self:
-        """The method that is declared under `name`; a class may serve several."""
-        return cls()
+    def named(cls, name: str) -> Self | None:
+        """The method called `name`, of those that this class serves; None if it is none of them."""
+        return cls() if name == cls.name else None
 
     def applied_to(self, trained: Method) -> Method:
         """What this method is on a network that `trained` trained; by default itself.

@@ -19,8 +19,8 @@ class PostTraining(ConversionMethod):
 
     One class serves every such network, and its name says which. A class `some`, published on the
     networks of `base`, is `some` on these, `some-plus` on those of `base-plus`, and `some-other` on
-    those of `other`. A subclass declares `requirements` and overrides `simulation`; every name that
-    comparisons are to know is declared, all with the same class.
+    those of `other`. A subclass declares `requirements` and overrides `simulation`; one line
+    declares it.
 
     Args:
         trained: the method whose network it is; default is `published_on`.
@@ -38,16 +38,17 @@ class PostTraining(ConversionMethod):
         self.name = self._name_on(self.trained.name)
 
     @classmethod
-    def named(cls, name: str) -> Self:
+    def named(cls, name: str) -> Self | None:
         for known in methods.names():
-            if known != name and cls._name_on(known) == name:
-                return cls(methods.get(known))
-        return cls()
+            if cls._name_on(known) == name:
+                trained = methods.get(known)
+                return cls(trained) if _is_converted(trained) else None
+        return None
 
     def applied_to(self, trained: Method) -> Method:
         if isinstance(trained, PostTraining):
             trained = trained.trained
-        if not isinstance(trained, ConversionMethod):
+        if not _is_converted(trained):
             raise ConfigError(
                 f"expected a network that was trained for conversion, but got one of "
                 f"{trained.name}, which {self.name} cannot simulate: its neurons are its own"
@@ -96,3 +97,8 @@ class PostTraining(ConversionMethod):
 
     def source(self, network: fx.GraphModule) -> fx.GraphModule:
         return self.trained.source(network)
+
+
+def _is_converted(trained: Method) -> bool:
+    """Whether a method trains networks, and for conversion."""
+    return isinstance(trained, ConversionMethod) and not isinstance(trained, PostTraining)
