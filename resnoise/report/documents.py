@@ -1,16 +1,14 @@
-"""The comparison as Markdown, CSV, LaTeX and HTML."""
+"""The comparison as Markdown, CSV and LaTeX."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
-from markupsafe import Markup
 
 from resnoise.analysis.rows import row_of
 from resnoise.analysis.significance import RowTest
 from resnoise.report.csv import csv_text
-from resnoise.report.html import render
 from resnoise.report.markup import escape_markdown, latex_table, markdown_list, markdown_table
 from resnoise.report.sections import Report, Section
 
@@ -89,22 +87,3 @@ def _test(row_tests: Sequence[RowTest], suffix: str) -> dict[str, object]:
         verdicts = {row_test.verdict for row_test in row_tests}
         values[-1] = verdicts.pop() if len(verdicts) == 1 else "mixed"
     return {f"{name}_{suffix}": value for name, value in zip(names, values, strict=True)}
-
-
-_MARKS = {
-    "▲": ("better", "significantly better than the reference method"),
-    "▼": ("worse", "significantly worse than the reference method"),
-    "≈": ("even", "no significant difference to the reference method"),
-    "≷": ("even", "differs between rows of the reference method"),
-}
-
-
-def html_page(report: Report) -> str:
-    """Tables, figures and notes of `report` with style and pictures inside the page."""
-    return render(
-        "report/comparison.html.jinja",
-        report=report,
-        marks=_MARKS,
-        advice=CONTINUE,
-        svg=lambda figure: Markup(figure.svg),
-    )

@@ -1,12 +1,16 @@
-"""Pages that need nothing but themselves: the style is inside, and there is no script."""
+"""Pages that need nothing but themselves: style, figures and tables as CSV are inside."""
 
 from __future__ import annotations
 
 import re
 from importlib.resources import files
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
+
+from resnoise.report.csv import table_csv
+from resnoise.report.table import Table
 
 
 def render(template: str, **values: object) -> str:
@@ -26,6 +30,7 @@ def render(template: str, **values: object) -> str:
     )
     environment.filters["linked"] = _linked
     environment.filters["code"] = _code
+    environment.filters["csv_link"] = _csv_link
     style = files("resnoise.report").joinpath("page.css").read_text(encoding="utf-8")
     return environment.get_template(template).render(style=Markup(style), **values)
 
@@ -38,3 +43,8 @@ def _linked(text: str) -> Markup:
 def _code(text: str) -> Markup:
     """`text` escaped, with what stands between backticks as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _csv_link(table: Table) -> str:
+    """An address that holds the whole table."""
+    return f"data:text/csv;charset=utf-8,{quote(table_csv(table), safe=',')}"

@@ -33,6 +33,7 @@ class Figure:
     """A picture with its caption; `wide` ones get a line of their own."""
 
     name: str
+    title: str
     caption: str
     draw: Callable[[], str]
     wide: bool = False
@@ -171,20 +172,27 @@ def _figures(
     looks = assign_looks([*frame["label"], *trained, *sources["training"]])
 
     def figure(
-        name: str, caption: str, make: Callable, *arguments: object, wide: bool = False
+        name: str, title: str, caption: str, make: Callable, *arguments: object, wide: bool = False
     ) -> Figure:
         draw = partial(draw_svg, f"{section}-{name}", partial(make, *arguments))
-        return Figure(name, caption, draw, wide)
+        return Figure(name, title, caption, draw, wide)
 
     bands = "Bands are 95 % Wilson intervals over test images."
     if len(sources):
         bands += " Level lines are the source networks, without spikes."
     curves = (frame, sources)
     yield figure(
-        "accuracy", f"Accuracy at each T. {bands}", accuracy_figure, *curves, "timesteps", looks
+        "accuracy",
+        "Accuracy against time steps",
+        f"Accuracy at each T. {bands}",
+        accuracy_figure,
+        *curves,
+        "timesteps",
+        looks,
     )
     yield figure(
         "steps",
+        "Accuracy against total steps",
         f"The same against all steps that were simulated, τ + T. {bands}",
         accuracy_figure,
         *curves,
@@ -196,6 +204,7 @@ def _figures(
         ann = " The dotted line is one pass of the network without spikes, each star one of these."
     yield figure(
         "energy",
+        "Accuracy against energy",
         "Accuracy against estimated energy, each curve in the order of T; up and left is better."
         + ann,
         accuracy_figure,
@@ -204,12 +213,17 @@ def _figures(
         looks,
     )
     yield figure(
-        "latency", "Latency by backend; bars are medians, whiskers the IQR.", latency_figure, frame
+        "latency",
+        "Latency",
+        "Latency by backend; bars are medians, whiskers the IQR.",
+        latency_figure,
+        frame,
     )
     if residuals:
         timesteps = ", ".join(map(str, sorted({t.residual.timesteps for t in residuals})))
         yield figure(
             "residual",
+            "Residual error",
             "Residual error of each layer, source network less spiking network after "
             f"T = {timesteps} steps on validation images, in units of its θ.",
             histogram_figure,
@@ -219,6 +233,7 @@ def _figures(
         )
         yield figure(
             "sigma",
+            "Residual error by layer",
             "Its standard deviation and mean, layer by layer: means over seeds, from the smallest "
             "to the largest seed.",
             sigma_figure,

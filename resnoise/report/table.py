@@ -20,12 +20,14 @@ class Cell:
         spread: what follows it in small print, such as `±0.4`.
         mark: a sign that the table's notes explain.
         bold: whether the value stands out.
+        value: the number that `text` rounds, in the unit of its column, for CSV.
     """
 
     text: str
     spread: str = ""
     mark: str = ""
     bold: bool = False
+    value: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from resnoise.analysis.significance import Reference
 from resnoise.errors import RecordError
 from resnoise.records.record import RecordKey
 from resnoise.records.store import RecordStore, load_trainings
-from resnoise.report.documents import comparison_csv, html_page, latex_document, markdown_document
+from resnoise.report.documents import comparison_csv, latex_document, markdown_document
+from resnoise.report.page import html_page
 from resnoise.report.sections import Report, make_report
 from resnoise.utils.files import ensure_directory, exclusive, slug, write_text
 
