@@ -47,6 +47,7 @@ class NoiseAdaptorPlus(NoiseAdaptor):
     """QCFS, fine-tuned by Noise Adaptor for as long as `nq-plus` is, with its ramp."""
 
     name = "noise-adaptor-plus"
+    reported_as = NoiseAdaptor.name
 
     def recipe(self, base: Recipe) -> Recipe:
         return fine_tuning(base, ramp=0.25)

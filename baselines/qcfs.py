@@ -36,6 +36,7 @@ class QCFSPlus(QCFS):
     """QCFS, fine-tuned for as long as `nq-plus` is, without noise."""
 
     name = "qcfs-plus"
+    reported_as = QCFS.name
 
     def published(self, dataset: str, architecture: str) -> None:
         return None

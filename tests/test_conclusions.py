@@ -4,7 +4,6 @@ from pathlib import Path
 
 from resnoise.analysis.significance import Reference
 from resnoise.cli.findings import print_comparison
-from resnoise.report.conclusions import conclusions
 from resnoise.report.sections import make_report
 from resnoise.report.terminal import section_notes, section_title
 from tests.comparisons import record, three_folds
@@ -20,7 +19,7 @@ def section_of(records):
 def test_the_lines_of_three_folds_tell_plain_and_open_apart():
     # Of 300 images at T = 1: nq 270, worse 240, close 268 and pre, after one step more, 290; at
     # T = 2 all 285. The ANN has 99 %.
-    assert conclusions(section_of(three_folds()), NQ) == [
+    assert section_of(three_folds()).summaries == [
         "Points of accuracy that conversion loses, plain: 9.0 (nq) to 19.0 (worse) at T = 1; "
         "4.0 at T = 2.",
         "Most accurate, plain: nq at T = 1 (90.0 %); nq, close and worse at T = 2 (95.0 %).",
@@ -38,23 +37,42 @@ def test_from_which_t_on_spikes_cost_more_than_the_source_network():
         for method, energies in spent.items()
         for timesteps, energy in zip((1, 2, 4), energies, strict=True)
     ]
-    each = "From T = 2 on each spiking network of nq and srp costs more energy than its source "
-    assert conclusions(section_of(rows), NQ)[-1] == each + "network (an estimate)."
-    assert each + "network (an estimate)." in section_of(rows).summaries
-    dear = [row for row in rows if row.method != "qcfs"]
-    assert "From T = 2 on every spiking network here" in conclusions(section_of(dear), NQ)[-1]
-    one = [row for row in rows if row.method != "nq"]
-    assert "From T = 2 on the spiking network of srp costs" in conclusions(section_of(one), NQ)[-1]
+
+    def said(*methods):
+        return section_of([row for row in rows if row.method in methods]).summaries[-1]
+
+    cost = "Spikes cost more energy than the source network from"
+    assert said("nq", "qcfs", "srp") == f"{cost} T = 2 on for nq and srp (an estimate)."
+    assert said("nq", "srp") == f"{cost} T = 2 on for every method here (an estimate)."
+    late = record("late", 270, timesteps=4, energy_nj=9.0, synops_dense=4000.0)
+    early = record("late", 270, timesteps=1, energy_nj=1.0, synops_dense=1000.0)
+    rows += [early, late]
+    two = f"{cost} T = 2 on for nq and srp, from T = 4 on for late (an estimate)."
+    assert said("nq", "qcfs", "srp", "late") == two
+
+
+def test_many_rows_are_counted_and_five_lines_are_enough():
+    many = [
+        record(f"method-{n:02}", 240 if n % 2 else 290, timesteps=t)
+        for n in range(30)
+        for t in (1, 2)
+    ]
+    summaries = section_of([*many, record("nq", 270, timesteps=1), record("nq", 270)]).summaries
+    assert len(summaries) <= 5
+    assert (
+        "Significantly better than nq: 15 rows at T = 1, 15 rows at T = 2; significantly worse "
+        "than nq: 15 rows at T = 1, 15 rows at T = 2."
+    ) in summaries
 
 
 def test_what_cannot_be_said_is_left_out():
     alone = [record("direct", 270, ann_accuracy=None, agreement=None, ann_noisy_accuracy=None)]
-    assert conclusions(section_of(alone), NQ) == ["Most accurate: direct at T = 2 (90.0 %)."]
+    assert section_of(alone).summaries == ["Most accurate: direct at T = 2 (90.0 %)."]
 
 
 def test_rows_of_several_levels_are_told_apart():
     rows = [record("nq", right, levels=levels) for levels, right in ((2, 280), (4, 270))]
-    assert "Most accurate: nq with L = 2 at T = 2 (93.3 %)." in conclusions(section_of(rows), NQ)
+    assert "Most accurate: nq with L = 2 at T = 2 (93.3 %)." in section_of(rows).summaries
 
 
 def test_only_signs_that_are_there_are_explained():

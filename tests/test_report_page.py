@@ -29,20 +29,23 @@ def test_page_is_self_contained_and_well_formed(page):
     parser = Page(page)
     assert len(parser.ids) == len(set(parser.ids))
     assert "script" not in parser.tags
-    assert parser.tags.count("svg") == 6
+    assert parser.tags.count("svg") == 5
     inside = {f"#{name}" for name in parser.ids}
     assert {address for tag, address in parser.addresses if tag != "a"} <= inside
+    assert all(address.startswith(("#", "data:text/csv")) for _, address in parser.addresses)
     assert {address for tag, address in parser.addresses if address.startswith("#")} <= inside
     assert not re.search(r"url\((?!#)|@import", page)
     assert "prefers-color-scheme: dark" in page
     assert 'name="viewport"' in page
 
 
-def test_figures_are_valid_svg_on_white(page):
+def test_figures_are_valid_svg_in_the_colours_of_the_page(page):
     for svg in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL):
         root = ElementTree.parse(StringIO(svg)).getroot()
         assert root.get("viewBox")
-        assert "fill: #ffffff" in svg
+        assert 'fill="#ffffff" class="fffffff"' in svg
+        assert "<style" not in svg
+    assert ".fffffff{fill:#1b1f26}" in page
 
 
 def test_figures_of_the_residual_error_say_after_how_many_steps(page):

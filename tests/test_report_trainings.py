@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from resnoise.analysis.caveats import own_recipes
 from resnoise.report.provenance_tables import trained_on, trainings_table
 from resnoise.report.writer import write_report
 from tests.comparisons import NQ, record, store
@@ -78,7 +77,7 @@ def test_each_recipe_and_number_of_levels_has_its_own_line():
         ("λ from the data", "4"),
         ("50 epochs of qcfs at 0.1", "4"),
     ]
-    assert "fine-tuned from" in trainings_table(records, reference=NQ).notes[-1]
+    assert any("fine-tuned from" in note for note in trainings_table(records, reference=NQ).notes)
 
 
 def test_places_are_counted_where_there_are_several():
@@ -101,16 +100,16 @@ def test_networks_of_one_row_may_have_recipes_of_their_own_and_it_is_said(tmp_pa
             training=f"direct-ce-norse-T{timesteps}",
             levels=None,
             timesteps=timesteps,
+            epochs=epochs,
+            best_epoch=1,
             recipe={"epochs": epochs, "learning_rate": 0.05},
         )
         for timesteps, epochs in ((2, 20), (4, 12))
     ]
     said = (
-        "The networks of direct differ in their recipe: epochs is 20 for direct-ce-norse-T2; "
-        "12 for direct-ce-norse-T4."
+        "Unequal recipes on digits, smallnet, epochs: 20 for direct at T = 2, 12 for direct at "
+        "T = 4."
     )
-    assert own_recipes(records) == [said]
-    assert own_recipes(records[:1]) == []
     write_report(store(tmp_path, records), reference=NQ)
     for name in ("comparison.md", "report.html"):
         text = (tmp_path / name).read_text()

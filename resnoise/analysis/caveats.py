@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
+from resnoise.analysis.recipes import unequal_recipes
 from resnoise.analysis.rows import with_levels, with_training
 from resnoise.analysis.significance import Reference
-from resnoise.config.nested import ABSENT, canonical, flat
+from resnoise.config.nested import canonical
 from resnoise.records.provenance import commits
 from resnoise.records.record import Record, RecordKey
+from resnoise.utils.text import spoken
 
 
 def warnings(records: Sequence[Record], reference: Reference) -> list[str]:
@@ -25,6 +27,8 @@ def warnings(records: Sequence[Record], reference: Reference) -> list[str]:
         found.append(
             "Some records were made with uncommitted changes (dirty): no commit reproduces them."
         )
+    found += unequal_recipes(records)
+    found += _other_levels(records, reference)
     found += mixed_recipes(records)
     found += mixed_networks(records)
     places = dict.fromkeys(
@@ -36,6 +40,17 @@ def warnings(records: Sequence[Record], reference: Reference) -> list[str]:
             "not milliseconds, across them."
         )
     return found + _untested(records, reference)
+
+
+def _other_levels(records: Iterable[Record], reference: Reference) -> list[str]:
+    others = {record.levels for record in records} - {None, reference.levels}
+    if reference.levels is None or not others:
+        return []
+    shown = spoken(sorted(others))
+    return [
+        f"Every row is tested against {reference}: those with L = {shown} differ in L from it, not "
+        "in the method alone."
+    ]
 
 
 def _untested(records: Sequence[Record], reference: Reference) -> list[str]:
@@ -79,26 +94,3 @@ def mixed_networks(records: Iterable[Record]) -> list[str]:
         for network, weights in found.items()
         if len(weights) > 1
     ]
-
-
-def own_recipes(records: Iterable[Record]) -> list[str]:
-    """Where a method trains a network for each T, how the recipes of these networks differ."""
-    rows: dict[str, dict[str, dict[str, object]]] = defaultdict(dict)
-    for record in records:
-        row = with_levels(record.method, record.levels)
-        rows[row][record.training] = flat(record.recipe)
-    return [
-        f"The networks of {row} differ in their recipe: {sentence}."
-        for row, recipes in rows.items()
-        for sentence in _differences(recipes)
-    ]
-
-
-def _differences(recipes: dict[str, dict[str, object]]) -> Iterator[str]:
-    for name in dict.fromkeys(name for recipe in recipes.values() for name in recipe):
-        trainings: dict[str, list[str]] = defaultdict(list)
-        for training, recipe in recipes.items():
-            trainings[str(recipe.get(name, ABSENT))].append(training)
-        if len(trainings) > 1:
-            values = "; ".join(f"{value} for {', '.join(of)}" for value, of in trainings.items())
-            yield f"{name} is {values}"

@@ -6,8 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import pandas as pd
 
+from resnoise.analysis.rows import Groups, Row, row_of
 from resnoise.records.record import Record
+
+AGREE = " = "
+"""Between the names of backends that agree image by image."""
 
 
 def backend_parity(records: Sequence[Record]) -> list[str]:
@@ -36,10 +41,34 @@ def backend_parity(records: Sequence[Record]) -> list[str]:
     for backends, methods in agreeing.items():
         count = sum(len(shares[backends, method]) for method in methods)
         sentences.append(
-            f"{' = '.join(backends)}, image by image, in every evaluation of "
+            f"{AGREE.join(backends)}, image by image, in every evaluation of "
             f"{', '.join(methods)} ({count} compared)."
         )
     return sentences
+
+
+def without_repeats(frame: pd.DataFrame, groups: Groups) -> pd.DataFrame:
+    """One row in the place of those that differ in the backend and in no outcome of any image.
+
+    Args:
+        frame: `comparison_frame` of `groups`.
+        groups: rows and their records.
+
+    Returns:
+        The lines of the first backend of each, and a column `backends`, such as `norse = snntorch`.
+    """
+    backends: dict[Row, list[str]] = defaultdict(list)
+    first: dict[tuple, Row] = {}
+    for row, by_timesteps in groups.items():
+        outcomes = tuple(
+            (timesteps, record.seed, record.checkpoint_sha256, record.test_ids, record.correct)
+            for timesteps, records in by_timesteps.items()
+            for record in records
+        )
+        backends[first.setdefault((row.contender, outcomes), row)].append(row.backend)
+    rows = [row_of(line) for _, line in frame.iterrows()]
+    kept = frame.assign(backends=[AGREE.join(backends.get(row, ())) for row in rows])
+    return kept[[row in backends for row in rows]]
 
 
 def _disagreement(records: Iterable[Record]) -> float:

@@ -216,7 +216,7 @@ def compare(
             grid,
             workplace,
             reference=tested_against,
-            published=published_figures(),
+            published=published_figures(all_methods.reported_as),
             announce=announce,
         )
     print_comparison(found.report, dataset, out)
@@ -230,6 +230,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="folder to write to; default: the same")] = None,
 ) -> None:
     """Write tables (Markdown, CSV, LaTeX) and one HTML page from the records of a comparison."""
+    from resnoise import methods
     from resnoise.analysis.significance import Reference
     from resnoise.cli.display import print_paths
     from resnoise.report.published_tables import published_figures
@@ -239,7 +240,7 @@ def report(
         directory,
         out=out,
         reference=Reference.parse(reference),
-        published=published_figures(),
+        published=published_figures(methods.reported_as),
         dataset=dataset,
         tested=True,  # tables without a test would take the place of those that have them
     )

@@ -80,8 +80,8 @@ def _announce_line(name: str) -> Callable[[int, int, str], None]:
 def print_table(frame: pd.DataFrame, title: str) -> None:
     """Print a frame of texts, its columns as headings, without columns that say nothing.
 
-    A label that is the same in all rows is left out, and what was measured in none of them. The
-    first column stays, and a single row stays whole.
+    A label that is the same in all rows is left out, unless it says that backends agree, and what
+    was measured in none of them. The first column stays, and a single row stays whole.
     """
     first, *others = frame.columns
     kept = [first, *(column for column in others if _says_something(frame[column]))]
@@ -94,12 +94,13 @@ def print_table(frame: pd.DataFrame, title: str) -> None:
 
 
 def _says_something(column: pd.Series) -> bool:
+    from resnoise.analysis.parity import AGREE
     from resnoise.report.table import MISSING
 
     if len(column) == 1:
         return True
     if column.name in _LABELS:
-        return column.nunique() > 1
+        return column.nunique() > 1 or AGREE in column.iloc[0]
     return not column.isin((MISSING, "")).all()
 
 

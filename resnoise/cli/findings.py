@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from resnoise.cli.display import print_lines, print_table
-from resnoise.report.conclusions import conclusions
 from resnoise.report.sections import Report
 from resnoise.report.terminal import section_notes, section_table, section_title
 
@@ -25,7 +24,7 @@ def print_comparison(report: Report, dataset: str, out: Path) -> None:
         others = table.columns.drop(["dataset", "method"])
         print_table(table[["method", *others]], section_title(section))
         print_lines(section_notes(section, report.reference))
-        print_lines(f"- {line}" for line in conclusions(section, report.reference))
+        print_lines(f"- {line}" for line in section.summaries)
     others = sorted({test.other.method for section in shown for test in section.row_tests})
     command = program()
     commands = [

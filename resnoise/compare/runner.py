@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
-
 from resnoise.analysis.significance import Reference
 from resnoise.compare.consistency import require_same_data, require_same_recipes
 from resnoise.compare.evaluations import evaluate_all
@@ -14,6 +12,7 @@ from resnoise.compare.plan import Plan, RunOptions
 from resnoise.compare.pool import train_all
 from resnoise.records.provenance import provenance
 from resnoise.records.store import RecordStore
+from resnoise.report.published_tables import Published
 from resnoise.report.sections import Report
 from resnoise.report.writer import read_report, write_documents
 from resnoise.utils.progress import Announce, silence
@@ -36,7 +35,7 @@ def compare(
     options: RunOptions,
     *,
     reference: Reference | None = None,
-    published: pd.DataFrame | None = None,
+    published: Published | None = None,
     announce: Announce = silence,
 ) -> Comparison:
     """Run a comparison, and write its tables and its report.

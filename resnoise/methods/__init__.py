@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from resnoise.errors import ConfigError
 from resnoise.methods.method import Method, Training, Validation
 
-__all__ = ["GROUP", "Method", "Training", "Validation", "get", "names"]
+__all__ = ["GROUP", "Method", "Training", "Validation", "get", "names", "reported_as"]
 
 GROUP = "resnoise.methods"
 
@@ -44,3 +44,16 @@ def get(name: str) -> Method:
         f"unknown method {name!r}; known: {', '.join(names())}, and combinations such as cos-nq "
         "of what trains nothing with what trains"
     )
+
+
+def reported_as(name: str) -> str:
+    """The name that papers report a method under; of one that is not installed its own.
+
+    Example:
+        >>> reported_as("srp-plus"), reported_as("of-another-package")
+        ('srp', 'of-another-package')
+    """
+    try:
+        return get(name).reported_as
+    except ConfigError:
+        return name

@@ -61,6 +61,11 @@ class Method(ABC):
         """
         return self
 
+    @property
+    def reported_as(self) -> str:
+        """The name that papers report it under: of a variant, that of the method that it varies."""
+        return self.name
+
     @abstractmethod
     def trainings(self, backend: str, timesteps: Sequence[int]) -> tuple[Training, ...]:
         """What must be trained to evaluate on `backend` at each of `timesteps`."""

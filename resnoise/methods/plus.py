@@ -20,6 +20,7 @@ class NQPlus(NQ):
     """
 
     name = "nq-plus"
+    reported_as = NQ.name
 
     def published(self, dataset: str, architecture: str) -> None:
         return None

@@ -64,6 +64,10 @@ class PostTraining(ConversionMethod):
         return f"{cls.name}-{trained}"
 
     @property
+    def reported_as(self) -> str:
+        return self._name_on(self.trained.reported_as)
+
+    @property
     def induces_noise(self) -> bool:
         return self.trained.induces_noise
 

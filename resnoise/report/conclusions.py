@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+import pandas as pd
+
 from resnoise.analysis.rows import Row, row_of
 from resnoise.analysis.significance import Reference, RowTest
 from resnoise.report.divisions import break_even
-from resnoise.report.sections import Section
-from resnoise.report.table import percent, spoken
+from resnoise.report.table import percent
+from resnoise.utils.text import spoken
+
+_MOST_ROWS = 4
+"""That are named in a sentence."""
 
 
 class _Point(NamedTuple):
@@ -23,22 +29,25 @@ class _Point(NamedTuple):
     loss: float
 
 
-def conclusions(section: Section, reference: Reference) -> list[str]:
+def conclusions(
+    frame: pd.DataFrame, row_tests: Sequence[RowTest], reference: Reference
+) -> list[str]:
     """What a section of a report says, each conclusion a line.
 
     Of several backends that of the first row is meant; what cannot be said is left out. Where there
     are plain and open rows, what is best is told of each division by itself.
 
     Args:
-        section: a data set and architecture of a report.
+        frame: one section of `comparison_frame`.
+        row_tests: its tests.
         reference: what its rows are tested against.
 
     Returns:
         What conversion loses, which method of each division is best, which differences are
         significant, and from which T on spikes cost more than the source network: at most five.
     """
-    backend = section.frame["backend"].iloc[0]
-    lines = [line for _, line in section.frame.iterrows() if line.backend == backend]
+    backend = frame["backend"].iloc[0]
+    lines = [line for _, line in frame.iterrows() if line.backend == backend]
     several = len({row.levels for row in map(row_of, lines) if row.levels}) > 1
 
     def name(row: Row) -> str:
@@ -56,7 +65,7 @@ def conclusions(section: Section, reference: Reference) -> list[str]:
     ]
     tests = [
         (name(test.other), test)
-        for test in section.row_tests
+        for test in row_tests
         if test.equal_timesteps and backend in test.backends
     ]
     first = [p for p in points if p.division == points[0].division]
@@ -64,7 +73,7 @@ def conclusions(section: Section, reference: Reference) -> list[str]:
         *_sentence(f"Points of accuracy that conversion loses{_of(first, points)}", _losses(first)),
         *_best_of_each(points),
         *_significance(tests, reference),
-        *break_even(section.frame),
+        *break_even(frame),
     ]
 
 
@@ -92,9 +101,9 @@ def _losses(points: Sequence[_Point]) -> str:
     for timesteps in dict.fromkeys((known[0].timesteps, known[-1].timesteps)):
         rows = [p for p in known if p.timesteps == timesteps]
         least, most = rows[0], rows[-1]
-        ends = [f"{percent(p.loss)} ({p.name})" for p in (least, most)]
-        alike = percent(least.loss) == percent(most.loss)
-        at.append(f"{percent(least.loss) if alike else ' to '.join(ends)} at T = {timesteps}")
+        low, high = (percent(p.loss).replace("-", "−") for p in (least, most))
+        ends = f"{low} ({least.name}) to {high} ({most.name})"
+        at.append(f"{low if low == high else ends} at T = {timesteps}")
     return "; ".join(at)
 
 
@@ -122,10 +131,17 @@ def _significance(tests: Sequence[tuple[str, RowTest]], reference: Reference) ->
             if test.verdict == verdict:
                 steps.setdefault(name, []).append(test.timesteps)
         if steps:
-            rows = ", ".join(f"{name} at T = {spoken(sorted(at))}" for name, at in steps.items())
-            parts.append(f"significantly {words} {reference}: {rows}")
+            parts.append(f"significantly {words} {reference}: {_at_steps(steps)}")
     text = "; ".join(parts) or f"No method differs significantly from {reference}"
     yield f"{text[0].upper()}{text[1:]}."
+
+
+def _at_steps(steps: dict[str, list[int]]) -> str:
+    """`srp at T = 1 and 2, cos at T = 1`, or how many rows at each T where there are many."""
+    if len(steps) <= _MOST_ROWS:
+        return ", ".join(f"{name} at T = {spoken(sorted(at))}" for name, at in steps.items())
+    counts = Counter(timesteps for at in steps.values() for timesteps in at)
+    return ", ".join(f"{count} rows at T = {at}" for at, count in sorted(counts.items()))
 
 
 def _leaders(points: Sequence[_Point]) -> tuple[str, float]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from resnoise.analysis.rows import Row, row_of
 from resnoise.config.requirements import PLAIN_NEURONS
-from resnoise.report.table import spoken
+from resnoise.utils.text import few, spoken
 
 NO_SPIKES = "no spikes"
 """The group of a table that source networks are in, beside the divisions `plain` and `open`."""
@@ -71,7 +71,7 @@ def _phrases(lines: pd.DataFrame) -> Iterator[str]:
 
 
 def break_even(frame: pd.DataFrame) -> Iterator[str]:
-    """From which T on spikes cost more energy than the source network, in a sentence for each T.
+    """From which T on spikes cost more energy than the source network, in one sentence if known.
 
     Args:
         frame: one section of `comparison_frame`; of several backends the first of a row is meant.
@@ -91,18 +91,14 @@ def break_even(frame: pd.DataFrame) -> Iterator[str]:
         dear = lines.loc[~(lines["timesteps"] <= cheap), "timesteps"]
         if len(dear):
             names[dear.min()][row.label_with_levels if several else row.label] = None
-    for timesteps, rows in sorted(names.items()):
-        if len(rows) == 1:
-            which = f"the spiking network of {next(iter(rows))}"
-        elif len(rows) == len(seen):
-            which = "every spiking network here"
-        else:
-            which = f"each spiking network of {spoken(rows)}"
-        yield (
-            f"From T = {timesteps} on {which} costs more energy than its source network (an "
-            "estimate)."
-        )
-    if not names:
+    parts = [
+        f"from T = {timesteps} on for "
+        f"{'every method here' if len(rows) == len(seen) else few(rows, 'methods')}"
+        for timesteps, rows in sorted(names.items())
+    ]
+    if parts:
+        yield f"Spikes cost more energy than the source network {', '.join(parts)} (an estimate)."
+    else:
         yield (
             f"Up to T = {known['timesteps'].max()} no spiking network costs more energy than its "
             "source network (an estimate)."

@@ -17,14 +17,14 @@ CONTINUE = "Run the same comparison again: it resumes where it stopped."
 
 def markdown_document(report: Report) -> str:
     """Everything but the figures."""
-    parts = ["# Comparison"]
+    parts = [f"# Comparison on {escape_markdown(report.title)}"]
     if report.warnings:
         parts.append("**Caveats:**\n\n" + markdown_list(report.warnings))
     if report.missing:
         parts.append(f"**Not measured yet.** {CONTINUE}\n\n" + markdown_list(report.missing))
     for section in report.sections:
-        parts.append(f"## {escape_markdown(f'{section.dataset}, {section.architecture}')}")
-        parts.append(markdown_list([*section.summaries, *section.remarks]))
+        parts.append(f"## {escape_markdown(section.conditions.subject)}")
+        parts.append(markdown_list(section.summaries))
         parts += [markdown_table(table) for table in section.tables]
         parts += [markdown_table(table) for table in section.published]
         parts += [markdown_table(table) for table in (section.trainings, section.provenance)]
@@ -36,7 +36,7 @@ def latex_document(report: Report) -> str:
     tables = [
         latex_table(
             table,
-            f"{table.title}. {section.dataset}, {section.architecture}.",
+            f"{table.title}. {section.conditions}.",
             f"tab:{section.name}-{table.name}",
         )
         for section in report.sections

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from resnoise.report.csv import table_csv
+from resnoise.report.svg import figure_style
 from resnoise.report.table import Table
 
 
@@ -32,6 +33,7 @@ def render(template: str, **values: object) -> str:
     environment.filters["code"] = _code
     environment.filters["csv_link"] = _csv_link
     style = files("resnoise.report").joinpath("page.css").read_text(encoding="utf-8")
+    style += figure_style()
     return environment.get_template(template).render(style=Markup(style), **values)
 
 

@@ -24,6 +24,7 @@ _LATEX = {
     "▲": r"$\uparrow$",
     "▼": r"$\downarrow$",
     "≷": r"$\updownarrow$",
+    "·": r"$\cdot$",
     "–": "--",
     "−": "$-$",
 }

@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
+from resnoise.analysis.recipes import predecessor_of, start_of
 from resnoise.analysis.significance import Reference
 from resnoise.config.nested import canonical
 from resnoise.records.provenance import Provenance, commit_of, commits
 from resnoise.records.record import Record
+from resnoise.records.training_record import TrainingRecord
 from resnoise.report.table import Table, cells, percent, significant
 
 
-def trainings_table(records: Sequence[Record], reference: Reference) -> Table:
+def trainings_table(
+    records: Sequence[Record], reference: Reference, residuals: Sequence[TrainingRecord] = ()
+) -> Table:
     """One line per training, levels and recipe, those of the reference method first.
 
     Seeds are listed in each cell, always in the same order.
+
+    Args:
+        records: of one section.
+        reference: whose trainings come first.
+        residuals: trainings that recorded their residual error; that there is none is said.
     """
     lines: dict[tuple, list[Record]] = defaultdict(list)
     for record in records:
@@ -30,11 +39,13 @@ def trainings_table(records: Sequence[Record], reference: Reference) -> Table:
         f"{len(networks)} training{'s' * (len(networks) > 1)}, {minutes:.1f} minutes in all, by "
         "the clock: pauses and whatever else the machine did are in them."
     ]
-    if any(_predecessor(record) for record in records):
+    if any(predecessor_of(record) for record in records):
         notes.append(
             "The minutes of what a network was fine-tuned from are in its own line, where it has "
             "one."
         )
+    if not residuals:
+        notes.append("No training recorded its residual error, so there is no figure of it.")
     return Table(
         name="trainings",
         title="Trainings",
@@ -69,7 +80,7 @@ def _line(records: Sequence[Record]) -> tuple:
     return cells(
         first.training,
         each(dict.fromkeys(record.method for record in records)),
-        _start(first),
+        start_of(first),
         trained_on(networks),
         first.levels,
         first.recipe.get("learning_rate"),
@@ -80,23 +91,6 @@ def _line(records: Sequence[Record]) -> tuple:
         each(significant(record.train_seconds / 60, digits=2) for record in networks),
         each(record.checkpoint_sha256[:12] for record in networks),
     )
-
-
-def _start(record: Record) -> str:
-    """What a network was before its first epoch, as far as recipes differ in it."""
-    if name := _predecessor(record):
-        extensions = record.recipe["extensions"]
-        epochs = extensions.get("start_epochs", record.epochs)
-        rate = extensions.get("start_learning_rate", record.recipe["learning_rate"])
-        return f"{epochs} epochs of {name} at {rate:g}"
-    threshold = record.recipe.get("activation", {}).get("threshold")
-    if record.levels is None or threshold is None:
-        return ""
-    return "λ from the data" if threshold == "data" else f"λ = {threshold:g}"
-
-
-def _predecessor(record: Record) -> str:
-    return record.recipe.get("extensions", {}).get("start_from", "")
 
 
 def trained_on(records: Iterable[Record]) -> str:

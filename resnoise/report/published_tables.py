@@ -2,63 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from resnoise.report.table import Cell, Table, cells, percent, points
 
-_PLUS = "-plus"
-_PLUS_NOTE = (
-    "A method that ends in -plus is compared with the method without, published by another recipe."
-)
+
+def as_named(name: str) -> str:
+    """Where papers report every method under its own name."""
+    return name
+
+
+@dataclass(frozen=True)
+class Published:
+    """Figures that papers report.
+
+    Attributes:
+        figures: columns `method, dataset, architecture, levels, metric, timesteps, accuracy,
+            source, note`, accuracy in per cent, metric `ann` or `snn`.
+        reported_as: from a method's name to the one that papers report it under: of a variant, that
+            of the method that it varies. See `resnoise.methods.reported_as`.
+    """
+
+    figures: pd.DataFrame
+    reported_as: Callable[[str], str] = as_named
 
 
 def published_tables(
-    published: pd.DataFrame, frame: pd.DataFrame, dataset: str, architecture: str
+    published: Published, frame: pd.DataFrame, dataset: str, architecture: str
 ) -> Iterator[Table]:
     """What papers report for a data set and architecture, if they do.
 
     Args:
-        published: columns `method, dataset, architecture, levels, metric, timesteps, accuracy,
-            source, note`, accuracy in per cent, metric `ann` or `snn`.
-        frame: what was measured, from `comparison_frame`.
+        published: figures of any data set and architecture.
+        frame: what was measured, from `without_repeats`.
         dataset: name of the data set, as in the records.
         architecture: name of the architecture, as in the records.
     """
-    chosen = published[
-        (published["dataset"] == dataset) & (published["architecture"] == architecture)
-    ]
+    figures = published.figures
+    chosen = figures[(figures["dataset"] == dataset) & (figures["architecture"] == architecture)]
     if chosen.empty:
         return
     sources = list(dict.fromkeys(chosen["source"]))
-    measured = _beside(chosen, frame, sources)
+    measured = _beside(chosen, frame, sources, published.reported_as)
     if measured.rows:
         yield measured
     yield _alone(chosen, sources)
 
 
-def _beside(chosen: pd.DataFrame, frame: pd.DataFrame, sources: list[str]) -> Table:
+def _beside(
+    chosen: pd.DataFrame,
+    frame: pd.DataFrame,
+    sources: list[str],
+    reported_as: Callable[[str], str],
+) -> Table:
     """Rows of `frame` whose method a source reports, of the same L, τ or ρ, or of none."""
     steps = sorted(frame["timesteps"].unique())
     rows = []
-    by_row = frame.groupby(["label", "backend", "levels"], sort=False, dropna=False)
-    for (label, backend, _), group in by_row:
+    variants: dict[str, str] = {}
+    by_row = frame.groupby(["label", "backends", "levels"], sort=False, dropna=False)
+    for (label, backends, _), group in by_row:
         line = group.iloc[0]
+        reported = reported_as(line["method"])
         same = chosen[
-            chosen["method"].str.lower().isin({line["method"], line["method"].removesuffix(_PLUS)})
+            chosen["method"].str.lower().isin({line["method"], reported})
             & (chosen["levels"].isin(_settings(line)) | chosen["levels"].isna())
             & (chosen["metric"] == "snn")
         ]
         accuracies = group.set_index("timesteps")["accuracy"]
-        for source, reported in same.groupby("source", sort=False):
-            theirs = reported.set_index("timesteps")["accuracy"]
+        for source, figures in same.groupby("source", sort=False):
+            theirs = figures.set_index("timesteps")["accuracy"]
             if accuracies.index.isin(theirs.index).any():
                 place = f"[{sources.index(source) + 1}]"
                 found = (_difference(accuracies.get(step), theirs.get(step)) for step in steps)
-                rows.append(cells(label, backend, line["levels"], place, *found))
+                rows.append(cells(label, backends, line["levels"], place, *found))
+                if reported != line["method"]:
+                    variants[line["method"]] = reported
     return Table(
         name="beside-published",
         title="Measured here beside published: accuracy (%) and difference (points)",
@@ -68,7 +90,10 @@ def _beside(chosen: pd.DataFrame, frame: pd.DataFrame, sources: list[str]) -> Ta
         notes=[
             "In small print: measured less published, of the source named in the next table; where "
             "that table gives no L, or τ or ρ in its place, the source gives none.",
-            *([_PLUS_NOTE] if frame["method"].str.endswith(_PLUS).any() else []),
+            *(
+                f"{method} is compared with {reported}, published by another recipe."
+                for method, reported in variants.items()
+            ),
         ],
         latex=False,
     )
@@ -83,7 +108,11 @@ def _settings(line: pd.Series) -> set[str]:
 def _difference(measured: float | None, published: float | None) -> Cell | None:
     if measured is None or published is None:
         return None
-    return Cell(percent(measured, 2), spread=f"({points(measured - published / 100)})")
+    return Cell(
+        percent(measured, 2),
+        spread=f"({points(measured - published / 100)})",
+        value=100 * measured,
+    )
 
 
 def _alone(chosen: pd.DataFrame, sources: list[str]) -> Table:
@@ -127,13 +156,7 @@ def _alone(chosen: pd.DataFrame, sources: list[str]) -> Table:
     )
 
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-def published_figures() -> pd.DataFrame | None:
+def published_figures(reported_as: Callable[[str], str] = as_named) -> Published | None:
     """The published figures of all installed packages that declare some."""
-    import pandas as pd
-
     frames = [point.load()() for point in entry_points(group="resnoise.published")]
-    return pd.concat(frames, ignore_index=True) if frames else None
+    return Published(pd.concat(frames, ignore_index=True), reported_as) if frames else None

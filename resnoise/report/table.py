@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from numbers import Integral
+from typing import Any
 
 import pandas as pd
 
@@ -78,6 +78,17 @@ def cells(*values: object) -> tuple[Cell, ...]:
     )
 
 
+def number(value: float, write: Callable[[float], str], **more: Any) -> Cell:
+    """A number as `write` writes it, which CSV has in full."""
+    return Cell(write(value), value=None if _missing(value) else float(value), **more)
+
+
+def share(fraction: float, **more: Any) -> Cell:
+    """A fraction in per cent."""
+    value = None if _missing(fraction) else _hundredfold(fraction)
+    return Cell(percent(fraction), value=value, **more)
+
+
 def percent(fraction: float, digits: int = 1) -> str:
     """A fraction in per cent, or a dash."""
     return MISSING if _missing(fraction) else f"{_hundredfold(fraction):.{digits}f}"
@@ -106,12 +117,6 @@ def scaled(value: float) -> str:
         if value >= factor:
             return significant(value / factor) + unit
     return significant(value)
-
-
-def spoken(things: Iterable[object]) -> str:
-    """`1, 2 and 3`, integers with separators."""
-    *most, last = (f"{thing:,}" if isinstance(thing, Integral) else str(thing) for thing in things)
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def p_value(p: float) -> str:

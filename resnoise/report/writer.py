@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import pandas as pd
-
 from resnoise.analysis.significance import Reference
 from resnoise.errors import RecordError
 from resnoise.records.record import RecordKey
 from resnoise.records.store import RecordStore, load_trainings
 from resnoise.report.documents import comparison_csv, latex_document, markdown_document
 from resnoise.report.page import html_page
+from resnoise.report.published_tables import Published
 from resnoise.report.sections import Report, make_report
 from resnoise.utils.files import ensure_directory, exclusive, slug, write_text
 
@@ -22,7 +21,7 @@ def write_report(
     *,
     reference: Reference,
     out: str | Path | None = None,
-    published: pd.DataFrame | None = None,
+    published: Published | None = None,
     dataset: str | None = None,
     expected: Iterable[RecordKey] | None = None,
     tested: bool = False,
@@ -33,7 +32,7 @@ def write_report(
         directory: where `records.json` is, and `trainings/` if there is one.
         out: folder to write to, made where there is none; `directory` by default.
         reference: what every other row is tested against.
-        published: figures that papers report, as `baselines.published.load_published` gives them.
+        published: figures that papers report.
         dataset: only this data set; all of them by default.
         expected: keys of the whole plan, so that what is missing of it can be listed.
         tested: refuse records without any of the reference; the tables only say so by default.
@@ -63,7 +62,7 @@ def read_report(
     store: RecordStore,
     *,
     reference: Reference,
-    published: pd.DataFrame | None = None,
+    published: Published | None = None,
     dataset: str | None = None,
     expected: Iterable[RecordKey] | None = None,
     tested: bool = False,
@@ -107,7 +106,7 @@ def write_documents(report: Report, out: Path) -> list[Path]:
         "report.html": html_page(report),
     }
     figures = {
-        f"figures/{slug(f'{section.name}-{figure.name}')}.svg": figure.svg
+        f"figures/{slug(f'{section.name}-{figure.name}')}.svg": figure.file
         for section in report.sections
         for figure in section.figures
     }
