@@ -32,6 +32,7 @@ _HOMES = {
     "fit_thresholds_": "conversion.activation",
     "induce": "methods.induction",
     "job_of": "training.loading",
+    "load": "networks",
     "noise_mode": "conversion.activation",
     "predictions": "simulation.simulator",
     "prepare": "conversion.preparation",

@@ -288,7 +288,7 @@ def test_list_names_what_can_be_chosen(tmp_path):
 
 
 def test_help_of_every_command(tmp_path):
-    for command in ("train", "convert", "evaluate", "compare", "report", "list"):
+    for command in ("train", "convert", "export", "evaluate", "compare", "report", "list"):
         assert "Usage" in resnoise(command, "--help", cwd=tmp_path).stdout
 
 

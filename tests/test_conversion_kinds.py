@@ -15,11 +15,11 @@ from resnoise import backends
 from resnoise.config.recipe import ActivationConfig, Recipe
 from resnoise.conversion.activation import activations, fit_thresholds_
 from resnoise.conversion.converter import convert
-from resnoise.conversion.exporter import export
 from resnoise.conversion.identity import computation
 from resnoise.conversion.preparation import prepare
 from resnoise.datasets import load
 from resnoise.errors import ConfigError, ConversionError, DataError, PreparationError
+from resnoise.export.weights import write_tensors
 from resnoise.methods import get
 from resnoise.metrics import ActivityMeter
 from resnoise.simulation.simulator import simulate
@@ -237,7 +237,7 @@ def test_numbers_that_are_none_are_refused_by_name(value, name, tmp_path):
         convert(network)
     spiking.body.get_submodule("fc").weight[0, 0] = value
     with pytest.raises(ConversionError, match=r"`fc.weight` are infinite or NaN"):
-        export(spiking, tmp_path / "network.safetensors")
+        write_tensors(tmp_path / "network.safetensors", spiking.model_state, {}, spiking.layers)
     assert not list(tmp_path.iterdir())
 
 

@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = [
     *("errors", "config", "utils", "noise", "simulation", "backends", "conversion", "metrics"),
-    *("models", "datasets", "records", "methods", "training", "evaluation", "analysis", "report"),
+    *("models", "datasets", "records", "methods", "training", "networks"),
+    *("export", "evaluation", "analysis", "report"),
     *("compare", "studies", "check", "cli"),
 ]
 # What a room may not import though it stands below.

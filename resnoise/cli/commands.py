@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DEFAULT_TIMESTEPS = "1,2,4,6,8,16"
-PLAIN = "qcfs"
-"""The method whose simulation is that of integrate-and-fire neurons and nothing else."""
-
-Checkpoint = Annotated[Path | None, typer.Argument(help="best.json of a training")]
 
 
 @app.command()
@@ -64,44 +60,9 @@ def train(
 
 @app.command()
 @grouped
-def convert(
-    *,
-    checkpoint: Checkpoint = None,
-    out: Annotated[Path, typer.Option(help="file for the spiking network, .safetensors")],
-    own: options.OwnModel,
-    place: options.DataRoot,
-) -> None:
-    """Convert a trained network, or a plain one of your own (--model): folded weights and
-    thresholds in one file, for use elsewhere.
-    """
-    from resnoise import methods
-    from resnoise.cli.display import print_paths, print_table
-    from resnoise.conversion.exporter import export, layer_table
-    from resnoise.training.loading import restore, source_network
-    from resnoise.utils.files import ensure_file
-
-    ensure_file(out)
-    calibrated = own.job(checkpoint, place, PLAIN)
-    if calibrated is not None:
-        job, trained = calibrated
-        method, title = job.method, job.architecture
-    else:
-        info, trained = restore(checkpoint)
-        method, title = methods.get(info.method), info.job.training
-        # A file of weights and thresholds says all of a converted network, not of leaky neurons.
-        source_network(method, trained, checkpoint)
-    # They are the same whatever library simulates it.
-    network = method.simulation(trained, "reference").network
-    export(network, out)
-    print_table(layer_table(network), title)
-    print_paths([out])
-
-
-@app.command()
-@grouped
 def evaluate(
     *,
-    checkpoint: Checkpoint = None,
+    checkpoint: options.Checkpoint = None,
     backend: Annotated[str, typer.Option(help="whose neurons")] = "reference",
     timesteps: options.Timesteps = _DEFAULT_TIMESTEPS,
     method: Annotated[
@@ -127,7 +88,8 @@ def evaluate(
     from resnoise.training.checkpoint import read_info
     from resnoise.training.loading import job_of
 
-    calibrated = own.job(checkpoint, place, method or PLAIN)
+    checkpoint = options.located(checkpoint)
+    calibrated = own.job(checkpoint, place, method or options.PLAIN)
     if calibrated is not None:
         if out is not None:
             raise ConfigError("expected --out of a checkpoint: records are of trainings")
@@ -248,11 +210,20 @@ def report(
 
 
 @app.command("list")
-def list_() -> None:
-    """List methods, backends, architectures and data sets."""
+def list_(
+    what: Annotated[str, typer.Argument(help="networks: the trained ones, with accuracies")] = "",
+) -> None:
+    """List methods, backends, architectures and data sets, or the trained networks."""
     from resnoise import backends, datasets, methods, models
     from resnoise.cli.display import console
 
+    if what == "networks":
+        from resnoise.cli.export import print_networks
+
+        print_networks()
+        return
+    if what:
+        raise ConfigError(f"expected `networks` or nothing, but got {what!r}")
     missing = backends.missing()
     backend_names = [f"{n} (not installed: {missing[n]})" if n in missing else n
                      for n in backends.names()]  # fmt: skip

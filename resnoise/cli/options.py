@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 _DATA, _RECIPE, _RUN = "Data", "Recipe (default: that of the data set)", "Execution"
 _OWN = "A model of your own, without training"
 
+PLAIN = "qcfs"
+"""The method whose simulation is that of integrate-and-fire neurons and nothing else."""
+
+Checkpoint = Annotated[
+    Path | None,
+    typer.Argument(help="best.json of a training, or a name of `resnoise list networks`"),
+]
 Dataset = Annotated[
     str,
     typer.Option(help="digits, cifar10, cifar100 or imagefolder:PATH", rich_help_panel=_DATA),
@@ -232,6 +239,20 @@ class Running:
             keep_epochs=self.keep_epochs,
             workers=self.workers,
         )
+
+
+def located(checkpoint: Path | None) -> Path | None:
+    """The file of a checkpoint that is given by its path or by the name of a network.
+
+    Raises:
+        ConfigError: it is neither.
+        CheckpointError: the files of that network cannot be had.
+    """
+    if checkpoint is None or checkpoint.exists() or checkpoint.suffix or len(checkpoint.parts) > 1:
+        return checkpoint
+    from resnoise.networks import locate
+
+    return locate(str(checkpoint))
 
 
 def words(text: str) -> tuple[str, ...]:

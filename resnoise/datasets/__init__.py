@@ -22,6 +22,7 @@ __all__ = [
     "Split",
     "batches",
     "load",
+    "normalisation",
 ]
 
 # One line per data set; a key with a colon says that the name is followed by an argument.
@@ -57,3 +58,24 @@ def load(data: DataOptions | str, *, seed: int = 0, augmentation: Sequence[str] 
         raise ConfigError(f"expected `seed` to be an integer from 0 to 2**32 - 1, but got {seed!r}")
     require_positive_int("image_size", options.image_size)
     return DATASETS[key](options, seed, augmentation)
+
+
+def normalisation(dataset: str) -> Normalisation:
+    """What turns pixels of a data set into network input, without its files.
+
+    Args:
+        dataset: its name, as in a checkpoint.
+
+    Raises:
+        DataError: the data set is unknown.
+
+    Example:
+        >>> normalisation("digits").full_scale
+        16.0
+    """
+    kind = DataOptions(dataset).kind
+    known = {name: variant.normalise for name, variant in cifar.VARIANTS.items()}
+    known |= {"digits": digits.NORMALISE, "imagefolder": imagefolder.NORMALISE}
+    if kind not in known:
+        raise DataError(f"unknown data set {dataset!r}; known: {', '.join(DATASETS)}")
+    return known[kind]
