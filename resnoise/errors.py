@@ -45,3 +45,10 @@ class RecordError(ResnoiseError):
 
 class CheckError(ResnoiseError):
     """A tree, a reference or a measurement that the gate cannot compare."""
+
+
+class Stopped(Exception):  # noqa: N818 - it is no error
+    """Work ended in good order before its deadline; the same call resumes it.
+
+    Its text says what is done. Whoever set the deadline asked for it.
+    """

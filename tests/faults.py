@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CHECK = [sys.executable, "-c", "from resnoise.cli import main; main()", "check"]
 NEURONS = "resnoise/backends/reference.py"
 TRAINER = "resnoise/training/trainer.py"
+STEP = "resnoise/training/step.py"
 AUGMENTATION = "resnoise/datasets/augment.py"
 ACTIVATION = "resnoise/conversion/activation.py"
 
@@ -101,9 +102,9 @@ FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
             "0.0",
         ),
     ),
-    "SGD without momentum": ((TRAINER, "momentum=recipe.momentum", "momentum=0.0"),),
+    "SGD without momentum": ((STEP, "momentum=recipe.momentum", "momentum=0.0"),),
     "weight decay of λ whatever the switch": (
-        (TRAINER, "recipe.weight_decay if decayed else 0.0", "recipe.weight_decay"),
+        (STEP, "recipe.weight_decay if decayed else 0.0", "recipe.weight_decay"),
     ),
     "the last epoch is the best": ((TRAINER, "accuracies[-1] == max(accuracies)", "accuracies"),),
     # Of data.

@@ -20,7 +20,8 @@ from resnoise.noise import noise_like, standardise
 from resnoise.noise.residual import HISTOGRAM_BINS, LayerError
 from resnoise.training import checkpoint
 from resnoise.training.run_folders import run_directory, train_in
-from resnoise.training.trainer import parameter_groups, train
+from resnoise.training.step import parameter_groups
+from resnoise.training.trainer import train
 
 COUNTS = [0, 3, 0, 1, 10, 2, 0, 0, 4]
 EVERYTHING = Extensions(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from networks import images, neurons_by_hand, plain, source
+from networks import Shortcut, images, neurons_by_hand, plain, source
 from torch import nn
 from torch.nn import functional as F
 
@@ -203,3 +203,41 @@ def test_counts_are_exact_beyond_float32():
 def test_no_batches(network):
     with pytest.raises(DataError, match="held-out images"):
         induce(network, [], TIMESTEPS)
+
+
+@pytest.mark.parametrize("local", [False, True])
+@pytest.mark.parametrize("architecture", [plain, Shortcut, "resnet20", "digits-cnn"])
+def test_side_by_side_is_the_same_in_one_pass(architecture, local):
+    made = source(architecture() if callable(architecture) else architecture)
+    shape = (3, 32, 32) if isinstance(architecture, str) else (2, 4, 4)
+    held_out = [(images(n, *shape), torch.arange(n) % 3) for n in (6, 3)]
+    for x, _ in held_out:
+        made(x)
+    two = induce(made, held_out, TIMESTEPS, local=local)
+    one = induce(made, held_out, TIMESTEPS, local=local, side_by_side=True)
+    assert one.accuracy == two.accuracy
+    assert list(one.layers) == list(two.layers)
+    for name, error in two.layers.items():
+        got = one.layers[name]
+        assert got.sigma == pytest.approx(error.sigma, rel=1e-3, abs=1e-6), name
+        assert got.mean == pytest.approx(error.mean, rel=1e-3, abs=1e-4), name
+        assert got.std == pytest.approx(error.std, rel=1e-3, abs=1e-6), name
+        assert sum(got.counts) == sum(error.counts)
+
+
+def test_side_by_side_is_exactly_the_same_where_nothing_rounds(network, held_out):
+    for norm in (m for m in network.modules() if isinstance(m, nn.BatchNorm2d)):
+        norm.running_var.fill_(1.0 - norm.eps)
+        nn.init.ones_(norm.weight)
+    two, one = (induce(network, held_out, TIMESTEPS, side_by_side=s) for s in (False, True))
+    assert one.accuracy == two.accuracy
+    for name, error in two.layers.items():
+        assert one.layers[name].level_counts == error.level_counts
+        assert one.layers[name].sigma == pytest.approx(error.sigma, rel=1e-9)
+
+
+def test_side_by_side_leaves_the_network_as_it_was(network, held_out):
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    induce(network, held_out, TIMESTEPS, side_by_side=True)
+    assert network.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import Field
+
+from resnoise.config.deadline import Deadline
 from resnoise.config.settings import Device, Switch, integer, settings
 
 
@@ -21,6 +24,7 @@ class ExecutionConfig:
             but less of it on Norse with `compile`.
         keep_epochs: keep the weights of every epoch, as `epoch-NNNN.json` next to `best.json`.
         workers: processes that load data; 0 loads in the training process.
+        deadline: when trainings and comparisons end in good order, to be resumed; None is never.
 
     Example:
         >>> ExecutionConfig(device="cpu", compile=True).bf16
@@ -34,3 +38,4 @@ class ExecutionConfig:
     checkpoint_time: Switch = False
     keep_epochs: Switch = False
     workers: Annotated[int, integer("not negative", gt=-1, le=1024)] = 0
+    deadline: Annotated[Deadline | None, Field(description="a Deadline or None")] = None

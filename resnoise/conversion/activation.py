@@ -20,7 +20,7 @@ from resnoise.config.checks import require_number
 from resnoise.config.recipe import ActivationConfig
 from resnoise.conversion.operators import BATCH_NORMS
 from resnoise.errors import DataError, ResnoiseError
-from resnoise.noise import add_conditional_noise, add_noise, draw_seed
+from resnoise.noise import add_conditional_noise, add_noise, draw_seed, in_step
 from resnoise.utils.tensors import require_images
 
 # λ = softplus(ρ) with this sharpness: ρ itself to float32 precision above λ = 2 (so that published
@@ -36,8 +36,9 @@ class _Quantise(torch.autograd.Function):
     @staticmethod
     def forward(ctx, z: Tensor, dithered: Tensor | None, threshold: Tensor, levels: int) -> Tensor:
         rounded = z if dithered is None else dithered
-        q = (rounded / threshold).clamp_(0, 1).mul_(levels).add_(0.5).floor_()
-        q.mul_(threshold / levels)
+        level = (rounded / threshold).clamp_(0, 1).mul_(levels).add_(0.5).floor_()
+        # Not in place: of what forward wrote over, torch 2.11 compiles the gradients to zero.
+        q = level * (threshold / levels)
         ctx.save_for_backward(z, threshold, q)
         return q
 
@@ -125,6 +126,8 @@ class QuantisedReLU(nn.Module):
         noise_seed: decides the noise of the next forward pass, which moves it on; int64 tensor of
             shape `()` on the CPU, or None until torch's default generator draws it. Not in
             checkpoints.
+        draws_in_step: whether the noise is drawn from the default generator of the device instead,
+            by operations that a compiler fuses and a CUDA graph replays with new draws.
 
     Example:
         >>> layer = QuantisedReLU(ActivationConfig(levels=2, threshold=1.0)).eval()
@@ -154,6 +157,7 @@ class QuantisedReLU(nn.Module):
         self.set_threshold_(min(start, ceiling))
         self._waits_at = self.raw_threshold.item() if config.threshold == "data" else None
         self.noise_seed: Tensor | None = None
+        self.draws_in_step = False
 
     @property
     def threshold(self) -> Tensor:
@@ -212,19 +216,31 @@ class QuantisedReLU(nn.Module):
         threshold = self.threshold
         if not self.is_noisy:
             return quantise(z, threshold, self.levels)
-        seed = draw_seed() if self.noise_seed is None else self.noise_seed
-        # Not in place, so that a compiler need not copy it.
-        self.noise_seed = seed + 1
         if self.dither:
             width = self.ramp * threshold.detach() / self.levels
-            dithered = add_noise(z.detach(), width, seed, uniform=True)
+            dithered = self._with_noise(z.detach(), width, uniform=True)
             return quantise(z, threshold, self.levels, dithered)
         a = quantise(z, threshold, self.levels)
         if self.mean_error is not None:
             a = a - (self.ramp * self.mean_error).to(a.dtype)
-        if self.is_noise_by_level:
-            return add_conditional_noise(a, threshold, self.ramp, seed, self.error_counts)
-        return add_noise(a, self.ramp * self.sigma, seed, self.error_counts)
+        if not self.is_noise_by_level:
+            return self._with_noise(a, self.ramp * self.sigma, self.error_counts)
+        if self.draws_in_step:
+            return in_step.add_conditional_noise(a, threshold, self.ramp, self.error_counts)
+        return add_conditional_noise(a, threshold, self.ramp, self._next_seed(), self.error_counts)
+
+    def _with_noise(
+        self, x: Tensor, scale: Tensor, counts: Tensor | None = None, uniform: bool = False
+    ) -> Tensor:
+        if self.draws_in_step:
+            return in_step.add_noise(x, scale, counts, uniform)
+        return add_noise(x, scale, self._next_seed(), counts, uniform)
+
+    def _next_seed(self) -> Tensor:
+        seed = draw_seed() if self.noise_seed is None else self.noise_seed
+        # Not in place, so that a compiler need not copy it.
+        self.noise_seed = seed + 1
+        return seed
 
     def extra_repr(self) -> str:
         return f"levels={self.levels}, threshold={self.threshold.item():.4g}"

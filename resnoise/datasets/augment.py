@@ -2,7 +2,7 @@
 
 The order is that of the QCFS and NQ recipes, whatever order the names are given in: random crop,
 flip and AutoAugment on the pixels, then normalisation, then cutout. All randomness comes from the
-generator that is passed in.
+generator that is passed in, which is of the images' device.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ def random_crop(images: Tensor, generator: torch.Generator) -> Tensor:
     border = height // 8
     # Every possible crop is a view: [N, C, 2·border + 1, 2·border + 1, H, W], nothing is copied.
     crops = F.pad(images, (border,) * 4).unfold(2, height, 1).unfold(3, width, 1)
-    top, left = torch.randint(2 * border + 1, (2, count), generator=generator)
-    return crops[torch.arange(count), :, top, left]
+    device = images.device
+    top, left = torch.randint(2 * border + 1, (2, count), generator=generator, device=device)
+    return crops[torch.arange(count, device=device), :, top, left]
 
 
 def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     """Mirror each image of [N, C, H, W] left to right with probability 1/2."""
-    flipped = torch.rand(len(images), generator=generator) < 0.5
+    flipped = torch.rand(len(images), device=images.device, generator=generator) < 0.5
     return torch.where(flipped.view(-1, 1, 1, 1), images.flip(-1), images)
 
 
@@ -46,11 +47,12 @@ def cutout(images: Tensor, generator: torch.Generator) -> Tensor:
     there (DeVries & Taylor 2017, arXiv 1708.04552).
     """
     count, _, height, width = images.shape
-    side = height // 2
+    side, device = height // 2, images.device
 
     def covered(length: int) -> Tensor:
-        start = torch.randint(length, (count, 1), generator=generator) - side // 2
-        places = torch.arange(length)
+        centre = torch.randint(length, (count, 1), generator=generator, device=device)
+        start = centre - side // 2
+        places = torch.arange(length, device=device)
         return (places >= start) & (places < start + side)
 
     square = covered(height).unsqueeze(2) & covered(width).unsqueeze(1)

@@ -36,7 +36,10 @@ class Normalisation:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Normalise a uint8 tensor [N, C, H, W] to a float32 tensor of the same shape."""
-        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (self.mean, self.std))
+        mean, std = (
+            torch.tensor(values, device=pixels.device).view(-1, 1, 1)
+            for values in (self.mean, self.std)
+        )
         return pixels.float().div_(self.full_scale).sub_(mean).div_(std)
 
 

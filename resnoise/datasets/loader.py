@@ -34,13 +34,13 @@ def batches(
         workers: processes that prepare batches ahead; 0 prepares them in this process.
     """
     require_positive_int("batch_size", batch_size)
-    return Batches(split, _Order(len(split), batch_size, generator), workers)
+    return Batches(split, Order(len(split), batch_size, generator), workers)
 
 
 class Batches:
     """What `batches` returns; every iteration is one pass over the split."""
 
-    def __init__(self, split: Split, order: _Order, workers: int) -> None:
+    def __init__(self, split: Split, order: Order, workers: int) -> None:
         self._order = order
         self._loader = DataLoader(
             _Reader(split),
@@ -63,7 +63,7 @@ class Batches:
             yield images, labels
 
 
-class _Order:
+class Order:
     """Plans one pass. All randomness is drawn here, in the main process, before the first batch."""
 
     def __init__(self, length: int, batch_size: int, generator: torch.Generator | None) -> None:

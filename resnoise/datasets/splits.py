@@ -137,11 +137,25 @@ class Split(Dataset):
         """
         chosen = np.asarray(indices, dtype=np.int64)
         pixels = self._pixels[torch.from_numpy(self.positions[chosen])]
-        labels = torch.from_numpy(self.labels[chosen])
+        return self.prepared(pixels, generator), torch.from_numpy(self.labels[chosen])
+
+    def prepared(self, pixels: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Network input, float32 [N, C, H, W], from uint8 pixels on any device.
+
+        Args:
+            pixels: uint8 [N, C, H, W].
+            generator: of the same device, to augment them; None does not.
+        """
         if generator is None:
-            return self._normalise(pixels), labels
+            return self._normalise(pixels)
         images = self._normalise(self._augmentation.pixels(pixels, generator))
-        return self._augmentation.normalised(images, generator), labels
+        return self._augmentation.normalised(images, generator)
+
+    def stored(self) -> Tensor | None:
+        """All pixels of the split, uint8 [N, C, H, W], if they are in memory; None if not."""
+        if not isinstance(self._pixels, Tensor):
+            return None
+        return self._pixels[torch.from_numpy(self.positions)]
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """One image without augmentation, float32 [C, H, W], and its label."""

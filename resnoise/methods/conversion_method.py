@@ -14,6 +14,7 @@ from resnoise.conversion.preparation import prepare
 from resnoise.methods.induction import extend_noise_, induce, set_noise_
 from resnoise.methods.method import Method, Training, Validation
 from resnoise.simulation.simulator import FromRest, Simulation
+from resnoise.utils import device as devices
 
 PUBLISHED_DATASETS = ("cifar10", "cifar100")
 """Of this suite, those that the papers of conversion have recipes for."""
@@ -35,6 +36,7 @@ class ConversionMethod(Method):
     """
 
     induces_noise: ClassVar[bool]
+    capturable = True
 
     def trainings(self, backend: str, timesteps: Sequence[int]) -> tuple[Training, ...]:
         return (Training(self.name, tuple(timesteps)),)
@@ -66,6 +68,7 @@ class ConversionMethod(Method):
             recipe.induction.timesteps,
             local=extensions.residual == "local",
             histograms=self.induces_noise and extensions.distribution != "gaussian",
+            side_by_side=devices.is_accelerator(next(network.parameters()).device),
         )
         if self.induces_noise:
             set_noise_(network, induction, extensions.averaging)

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import reduce
 from math import hypot, sqrt
 from typing import Any, NamedTuple
 
@@ -31,10 +30,12 @@ from resnoise.config.recipe import Extensions
 from resnoise.conversion.activation import QuantisedReLU, activations, evaluating, quantise
 from resnoise.conversion.converter import convert
 from resnoise.errors import DataError
-from resnoise.noise.residual import HISTOGRAM_BINS, LayerError, Moments
+from resnoise.methods.side_by_side import Measured, SideBySide
+from resnoise.noise.residual import HISTOGRAM_BINS, Finished, LayerError, Moments, joined
 from resnoise.simulation.batching import portion
-from resnoise.simulation.network import SpikingLayer
+from resnoise.simulation.network import SpikingLayer, mean_over_time
 from resnoise.simulation.simulator import predictions
+from resnoise.utils.ranks import gathered
 
 
 class Induction(NamedTuple):
@@ -57,8 +58,12 @@ def induce(
     *,
     local: bool = False,
     histograms: bool = True,
+    side_by_side: bool = False,
 ) -> Induction:
     """Measure the residual error of a source network on held-out images.
+
+    In a group of processes, see `resnoise.utils.ranks`, each measures on batches of its own, and
+    all get the result of all.
 
     Args:
         network: source network; it is left as it was, and its noise is off for the measurement.
@@ -67,6 +72,8 @@ def induce(
         local: whether each layer's error is its own, instead of end to end.
         histograms: whether to count the errors in `LayerError.level_counts` too, which takes about
             as long as the simulation.
+        side_by_side: whether both networks run in one pass, which accelerators are faster at; σ
+            is then the same but for rounding.
 
     Returns:
         The accuracy of the spiking network at 1..T steps, and the residual error of every layer.
@@ -87,47 +94,82 @@ def induce(
         (4, ['2'])
     """
     require_positive_int("timesteps", timesteps)
-    spiking = convert(network)
-    neurons, sources = spiking.spiking_layers, activations(network)
-    moments = {name: Moments(sources[name].levels) for name in neurons}
-    correct = torch.zeros(timesteps, dtype=torch.int64)
-    images_seen = 0
+    kind = SideBySide if side_by_side else _OneAfterTheOther
+    both = kind(network, timesteps, local)
+    moments = {name: Moments(layer.levels) for name, layer in activations(network).items()}
+    correct: Tensor | int = 0
+    seen = 0
     for images, labels in batches:
         logits = []
-        for part in images.split(portion(spiking, images, timesteps).images):
-            with _calls(neurons) as simulated:
-                logits.append(spiking(part, timesteps)[0])
-            if not local:
-                with _calls(sources) as computed, evaluating(network):
-                    network(part)
-            for name, layer in neurons.items():
-                (current, *_), (output, _) = simulated[name]
-                quantised = (
-                    _quantised(layer, sources[name], current, timesteps)
-                    if local
-                    else computed[name][1]
-                )
-                error = quantised - _mean_over_time(output, timesteps)
+        for part in both.parts(images):
+            logits.append(both(part))
+            for name, (quantised, rate) in both.measured.items():
+                error = quantised - rate
                 moments[name].add(error)
                 if histograms:
-                    moments[name].count(error, quantised, layer.threshold)
+                    moments[name].count(error, quantised, both.thresholds[name])
         for layer_moments in moments.values():
             layer_moments.end_batch()
         logits = torch.cat(logits, dim=1)
-        correct += (predictions(logits) == labels).sum(1).cpu()
-        images_seen += len(labels)
-    if not images_seen:
+        correct = correct + (predictions(logits) == labels).sum(1)
+        seen += len(labels)
+    # Only now is the device waited for.
+    finished = {name: layer_moments.finished() for name, layer_moments in moments.items()}
+    right = correct.tolist() if seen else []
+    shares = gathered(_Share(right, seen, finished))
+    seen = sum(share.seen for share in shares)
+    if not seen:
         raise DataError("expected held-out images to measure the residual error on, but got none")
+    right = torch.tensor([share.right for share in shares if share.right]).sum(0)
     return Induction(
-        tuple((correct.double() / images_seen).tolist()),
-        {name: moments[name].result(layer.threshold) for name, layer in neurons.items()},
+        tuple((right.double() / seen).tolist()),
+        {
+            name: joined([share.layers[name] for share in shares]).result(threshold)
+            for name, threshold in both.thresholds.items()
+        },
     )
 
 
-def _mean_over_time(folded: Tensor, timesteps: int) -> Tensor:
-    """From `[T·N, ...]` to `[N, ...]`."""
-    # Adding step to step is several times faster than `mean` along the first axis.
-    return reduce(torch.add, folded.unflatten(0, (timesteps, -1))) / timesteps
+class _Share(NamedTuple):
+    """What one process of a group measured."""
+
+    right: list[int]
+    seen: int
+    layers: dict[str, Finished]
+
+
+class _OneAfterTheOther:
+    """The spiking network, then the source network; see `SideBySide` for what it is called with."""
+
+    def __init__(self, network: fx.GraphModule, timesteps: int, local: bool) -> None:
+        self.timesteps = timesteps
+        self.local = local
+        self.network = network
+        self.spiking = convert(network)
+        self.measured: dict[str, Measured] = {}
+        neurons = self.spiking.spiking_layers
+        self.thresholds = {name: layer.threshold for name, layer in neurons.items()}
+
+    def parts(self, images: Tensor) -> Iterable[Tensor]:
+        return images.split(portion(self.spiking, images, self.timesteps).images)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        neurons, sources = self.spiking.spiking_layers, activations(self.network)
+        with _calls(neurons) as simulated:
+            logits = self.spiking(images, self.timesteps)[0]
+        if not self.local:
+            with _calls(sources) as computed, evaluating(self.network):
+                self.network(images)
+        self.measured = {}
+        for name, layer in neurons.items():
+            (current, *_), (output, _) = simulated[name]
+            quantised = (
+                _quantised(layer, sources[name], current, self.timesteps)
+                if self.local
+                else computed[name][1]
+            )
+            self.measured[name] = Measured(quantised, mean_over_time(output, self.timesteps))
+        return logits
 
 
 def _quantised(
@@ -135,7 +177,7 @@ def _quantised(
 ) -> Tensor:
     """The activation of the mean current that neurons received."""
     if not neurons.constant_input:
-        current = _mean_over_time(current, timesteps)
+        current = mean_over_time(current, timesteps)
     return quantise(current, neurons.threshold, source.levels)
 
 

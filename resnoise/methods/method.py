@@ -47,6 +47,8 @@ class Method(ABC):
     """What it asks of the hardware and of the moment."""
     trained_timesteps: ClassVar[tuple[int, ...] | None] = None
     """The T that there can be a network for; None if every T will do."""
+    capturable: ClassVar[bool] = False
+    """Whether a step of its training looks at no value, so that a CUDA graph can be made of it."""
 
     @classmethod
     def named(cls, name: str) -> Self | None:

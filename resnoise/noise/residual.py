@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 import torch
@@ -44,7 +46,10 @@ class LayerError(NamedTuple):
 
 
 class Moments:
-    """Running moments of one layer's error over batches, in float64.
+    """Running moments of one layer's error over batches.
+
+    Sums stay on the device of the errors until the result is asked for, so that an accelerator is
+    never waited for; they are put together in float64.
 
     Args:
         levels: L of the layer.
@@ -52,18 +57,15 @@ class Moments:
 
     def __init__(self, levels: int) -> None:
         self.levels = levels
-        self.finished = _Sums(0, 0.0, 0.0)
-        self.batch = _Sums(0, 0.0, 0.0)
-        self.variances = 0.0
-        self.batches = 0
+        self.batches: list[list[_Part]] = [[]]
         self.level_counts = torch.zeros(levels + 1, HISTOGRAM_BINS, dtype=torch.int64)
 
     def add(self, error: Tensor) -> None:
         """Add errors of some images of a batch."""
         # Several times faster than `torch.var_mean`; means are far below the deviations, so
         # nothing is lost to cancellation.
-        total, norm = error.sum().item(), torch.linalg.vector_norm(error).item()
-        self.batch += _Sums(error.numel(), total, norm**2)
+        sums = torch.stack([error.sum(), torch.linalg.vector_norm(error)])
+        self.batches[-1].append(_Part(error.numel(), sums))
 
     def count(self, error: Tensor, quantised: Tensor, threshold: Tensor) -> None:
         """Add the same errors to the histograms.
@@ -78,25 +80,63 @@ class Moments:
         placed = level.mul_(2 * HISTOGRAM_LIMIT).add_(error.float() / threshold)
         bins = self.level_counts.numel()
         end = (2 * self.levels + 1) * HISTOGRAM_LIMIT
+        self.level_counts = self.level_counts.to(error.device)
         for part in placed.flatten().split(_CHUNK):
             counts = torch.histc(part, bins, -HISTOGRAM_LIMIT, end)
             self.level_counts += counts.to(self.level_counts).view_as(self.level_counts)
 
     def end_batch(self) -> None:
-        self.variances += self.batch.variance
-        self.batches += 1
-        self.finished += self.batch
-        self.batch = _Sums(0, 0.0, 0.0)
+        self.batches.append([])
+
+    def finished(self) -> Finished:
+        """The sums of every batch that was ended, and the histograms, off the device."""
+        parts = [part for batch in self.batches[:-1] for part in batch]
+        values = iter(torch.stack([part.sums for part in parts]).tolist() if parts else [])
+        batches = [
+            sum((_sums_of(part.number, *next(values)) for part in batch), _Sums(0, 0.0, 0.0))
+            for batch in self.batches[:-1]
+        ]
+        return Finished(batches, self.level_counts.cpu())
+
+
+class Finished(NamedTuple):
+    """What one layer's errors came to, batch by batch.
+
+    Attributes:
+        batches: sums over each batch, in their order.
+        level_counts: histogram for each level, int64 tensor of shape `[L + 1, HISTOGRAM_BINS]`.
+    """
+
+    batches: list[_Sums]
+    level_counts: Tensor
 
     def result(self, threshold: Tensor) -> LayerError:
-        """The residual error of all batches that were ended."""
+        """The residual error of all batches; θ is a tensor of shape `()`."""
+        total, variances = _Sums(0, 0.0, 0.0), 0.0
+        for batch in self.batches:
+            variances += batch.variance
+            total += batch
         return LayerError(
-            mean=self.finished.mean,
-            std=self.finished.variance**0.5,
-            sigma=(self.variances / self.batches) ** 0.5,
+            mean=total.mean,
+            std=total.variance**0.5,
+            sigma=(variances / len(self.batches)) ** 0.5,
             threshold=threshold.item(),
             level_counts=tuple(map(tuple, self.level_counts.tolist())),
         )
+
+
+def joined(shares: Sequence[Finished]) -> Finished:
+    """What all of a group of processes measured, each of which had every so manieth batch."""
+    rounds = zip_longest(*(share.batches for share in shares))
+    batches = [batch for one in rounds for batch in one if batch is not None]
+    return Finished(batches, sum(share.level_counts for share in shares))
+
+
+class _Part(NamedTuple):
+    """Errors of some images: how many, and their sum and norm, tensor of shape `[2]`."""
+
+    number: int
+    sums: Tensor
 
 
 class _Sums(NamedTuple):
@@ -116,3 +156,7 @@ class _Sums(NamedTuple):
     @property
     def variance(self) -> float:
         return max(self.squares / self.number - self.mean**2, 0.0)
+
+
+def _sums_of(number: int, total: float, norm: float) -> _Sums:
+    return _Sums(number, total, norm**2)

@@ -8,28 +8,40 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from resnoise.config.execution import ExecutionConfig
-from resnoise.config.recipe import Recipe
 from resnoise.conversion.activation import activations
-from resnoise.datasets import Batches, batches
-from resnoise.errors import CheckpointError, ConfigError, TrainingError
+from resnoise.datasets.resident import AnyBatches, batches_on
+from resnoise.errors import ConfigError, Stopped, TrainingError
 from resnoise.records.training_record import Session
 from resnoise.simulation.network import SpikingLayer
-from resnoise.training import checkpoint
-from resnoise.training.checkpoint import EPOCH, MOMENTUM, CheckpointInfo
+from resnoise.training import checkpoint, saving
+from resnoise.training.checkpoint import CheckpointInfo
+from resnoise.training.data_parallel import every_nth, every_share, loss_of_shares
 from resnoise.training.job import Job
+from resnoise.training.memory import explaining_short_memory
+from resnoise.training.pace import Pace
+from resnoise.training.saving import Saver
 from resnoise.training.schedule import learning_rate, noise_ramp
 from resnoise.training.session import continued, segment_from
+from resnoise.training.step import Step
 from resnoise.training.weights import load_momenta_, load_state_
-from resnoise.utils.device import memory_format, require_resolved, resolve_device, warn_of_emulation
+from resnoise.utils import device as devices
+from resnoise.utils.device import (
+    fastest_convolutions,
+    memory_format,
+    require_bfloat16,
+    require_resolved,
+    resolve_device,
+    warn_of_emulation,
+)
 from resnoise.utils.files import ensure_directory
 from resnoise.utils.progress import Progress, silent
+from resnoise.utils.ranks import gathered, of_this_rank, rank, together, world
 from resnoise.utils.seeding import generator_for
 
 CALIBRATION_IMAGES = 512
-CHECK_LOSS_EVERY = 20
 
 
 def train(
@@ -42,9 +54,10 @@ def train(
 ) -> Path:
     """Train a network, or resume a training that was interrupted.
 
-    After every epoch `last.json` is written, and `best.json` if the validation accuracy of the
-    spiking network is the highest so far; the test split is never looked at. A training that is
-    killed and started again ends like one that was not, within floating point.
+    After every epoch `last.json` is written, on accelerators every `saving.SECONDS`, and
+    `best.json` if the validation accuracy of the spiking network is the highest so far; the test
+    split is never looked at. A training that is killed and started again ends like one that was
+    not, within floating point.
 
     Args:
         job: what to train.
@@ -66,6 +79,7 @@ def train(
         CheckpointError: `directory` holds another training or lacks the best epoch of this one, or
             `start` is of another one.
         StorageError: `directory` cannot be written to.
+        Stopped: the deadline of `execution` came before the last epoch.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -78,8 +92,11 @@ def train(
     """
     trainer = Trainer(job, Path(directory), execution, progress, start)
     while trainer.epochs_done < job.recipe.epochs:
+        trainer.end_if_late()
         trainer.run_epoch()
-        trainer.save()
+        if trainer.saver.is_due() or trainer.epochs_done == job.recipe.epochs:
+            trainer.save()
+    together()  # what comes next reads what rank 0 has written
     return trainer.best
 
 
@@ -115,14 +132,16 @@ class Trainer:
         start: Path | None = None,
     ) -> None:
         self.job = job
-        self.best = directory / "best.json"
-        self.last = directory / "last.json"
         self.execution = execution or ExecutionConfig()
-        self.progress = progress or silent
+        self.progress = progress if progress is not None and rank() == 0 else silent
         self.device = resolve_device(self.execution.device)
         self.layout = memory_format(self.execution)
         if self.execution.bf16:
             require_resolved(job.method.levels(job.recipe))
+            require_bfloat16(self.device)
+        accelerated = devices.is_accelerator(self.device)
+        every = saving.SECONDS if accelerated and not self.execution.keep_epochs else 0.0
+        self.saver = Saver(directory, every)
         self.history: list[dict[str, Any]] = []
         self.segments: list[Session] = []
         self.best_epoch = 0
@@ -139,11 +158,16 @@ class Trainer:
         for module in self.network.modules():
             if isinstance(module, SpikingLayer):
                 module.checkpointed = self.execution.checkpoint_time
-        self.optimiser = torch.optim.SGD(
-            parameter_groups(self.network, recipe),
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
+        shared = world() > 1
+        loss = loss_of_shares(self.network, job.method.loss) if shared else job.method.loss
+        self.step = Step(
+            self.network,
+            loss,
+            recipe,
+            self.execution,
+            replayed=accelerated and job.method.capturable and not shared,
         )
+        self.optimiser = self.step.optimiser
         if resumed:
             self._resume_()
         if self.execution.bf16 and self.epochs_done < recipe.epochs:
@@ -151,22 +175,57 @@ class Trainer:
         here = segment_from(self.epochs_done + 1, self.execution, self.device)
         self.segments = continued(self.segments, here)
         self.order = torch.Generator()
-        self.training = batches(
+        self.training = batches_on(
+            self.device,
             job.data.train,
             recipe.batch_size,
+            self.layout,
             generator=self.order,
             workers=self.execution.workers,
         )
-        self.validation = batches(job.data.validation, recipe.batch_size)
-        loss = job.method.loss
-        self.step = torch.compile(loss) if self.execution.compile else loss
+        self.validation = batches_on(
+            self.device, job.data.validation, recipe.batch_size, self.layout
+        )
+        # The weights of the best epoch, if they are on no disk and no longer in the network.
+        self._best_weights: dict[str, Tensor] | None = None
+        self._unsaved = 0
         if self.start_sha256 and not resumed:
             # What the weights of another training are worth is known before the first epoch.
-            job.method.validate_(self.network, self._on_device(self.validation), recipe)
+            job.method.validate_(self.network, self._to_validate(), recipe)
+
+    @property
+    def best(self) -> Path:
+        """Path of the checkpoint of the best epoch."""
+        return self.saver.best
+
+    @property
+    def last(self) -> Path:
+        """Path of the checkpoint of the last epoch."""
+        return self.saver.last
 
     @property
     def epochs_done(self) -> int:
         return len(self.history)
+
+    def end_if_late(self) -> None:
+        """Save and raise `Stopped` if the deadline leaves no time for another epoch.
+
+        Raises:
+            ConfigError: an epoch takes longer than all that was given.
+        """
+        deadline = self.execution.deadline
+        if deadline is None:
+            return
+        # The last epoch's, if it ran in this way and place: the first has the compilation in it.
+        ran_here = self.segments[-1].first_epoch <= self.epochs_done
+        seconds = self.history[-1]["seconds"] if ran_here else 0.0
+        # One clock decides for all processes.
+        (enough, *_) = gathered(deadline.leaves(seconds))
+        if not enough:
+            self.save()
+            deadline.require_one(seconds, "one epoch")
+            epochs = f"{self.epochs_done} of {self.job.recipe.epochs} epochs"
+            raise Stopped(f"{epochs} of {self.job.training}, seed {self.job.seed}, are trained")
 
     def run_epoch(self) -> None:
         """Train for one epoch, then validate."""
@@ -174,11 +233,17 @@ class Trainer:
         epoch = self.epochs_done + 1
         # What the caller draws from the global generators must not repeat after every epoch.
         accelerators = [] if self.device.type == "cpu" else [self.device]
-        with torch.random.fork_rng(accelerators, device_type=self.device.type):
+        with (
+            torch.random.fork_rng(accelerators, device_type=self.device.type),
+            fastest_convolutions(self.device),
+            explaining_short_memory(self.step, self.job),
+        ):
+            self.step.prepare(self.job.data.shape, self.layout)
             self._begin_(epoch)
             loss, accuracy = self._train_(epoch)
-        validation = self._on_device(self.validation)
-        validated = self.job.method.validate_(self.network, validation, self.job.recipe)
+            validated = self.job.method.validate_(
+                self.network, self._to_validate(), self.job.recipe
+            )
         self.history.append(
             {
                 "epoch": epoch,
@@ -192,35 +257,36 @@ class Trainer:
                 },
             }
         )
+        self._unsaved += 1
+        self._note_best_()
 
     def save(self) -> None:
-        """Write `last.json`, and `best.json` if this epoch is the best so far."""
+        """Write `last.json`, and `best.json` if the best epoch so far is not written yet."""
+        if not self._unsaved:
+            return
+        self._unsaved = 0
+        best, self._best_weights = self._best_weights, None
+        if rank() > 0:
+            return
         weights = self.network.state_dict()
+        if self.execution.keep_epochs:
+            self.saver.keep(self._info(), weights)
+        momenta = {
+            name: self.optimiser.state[parameter]["momentum_buffer"]
+            for name, parameter in self.network.named_parameters()
+            if "momentum_buffer" in self.optimiser.state[parameter]
+        }
+        earlier = best if self.best_epoch < self.epochs_done else None
+        self.saver.write(self._info(), weights, momenta, earlier)
+
+    def _note_best_(self) -> None:
         accuracies = [row["validation_accuracy"] for row in self.history]
         # Of equal epochs the later one, which has trained for longer.
         if accuracies[-1] == max(accuracies):
             self.best_epoch = self.epochs_done
-        if self.execution.keep_epochs:
-            kept = EPOCH.format(f"{self.epochs_done:04}")
-            checkpoint.write(self.last.with_name(f"{kept}.json"), self._info(), weights)
-        momenta = {
-            f"{MOMENTUM}{name}": self.optimiser.state[parameter]["momentum_buffer"]
-            for name, parameter in self.network.named_parameters()
-            if "momentum_buffer" in self.optimiser.state[parameter]
-        }
-        checkpoint.write(self.last, self._info(), {**weights, **momenta})
-        self._keep_best_()
-
-    def _keep_best_(self) -> None:
-        """Bring `best.json` up to `last.json`, which is written first and has all that it needs.
-
-        In the other order a kill between them would leave an epoch as the best that is then trained
-        once more, on another machine with another accuracy.
-        """
-        if self.best_epoch == self.epochs_done:
-            checkpoint.write(self.best, self._info(), self.network.state_dict())
-        else:
-            checkpoint.amend(self.best, self._info())
+            if not self.saver.is_due():
+                state = self.network.state_dict()
+                self._best_weights = {name: tensor.clone() for name, tensor in state.items()}
 
     def _start_(self, start: Path | None) -> None:
         """Set what the first epoch starts from."""
@@ -246,13 +312,14 @@ class Trainer:
         """Make everything random in this epoch, and the ramp, depend on seed and epoch alone."""
         seed = self.job.seed
         self.order.manual_seed(generator_for(seed, "order", epoch).initial_seed())
-        noise = generator_for(seed, "noise", epoch)
+        noise = of_this_rank(generator_for(seed, "noise", epoch))
         for layer in activations(self.network).values():
             layer.seed_noise_(noise)
             layer.ramp.fill_(noise_ramp(self.job.recipe, epoch))
-        # Dropout takes no generator of its own. torch.manual_seed would seed all accelerators, of
-        # which only that of the training is restored after the epoch.
-        dropout = generator_for(seed, "dropout", epoch).initial_seed()
+        # Dropout takes no generator of its own, nor does noise that is drawn in the step.
+        # torch.manual_seed would seed all accelerators, of which only that of the training is
+        # restored after the epoch.
+        dropout = of_this_rank(generator_for(seed, "dropout", epoch)).initial_seed()
         torch.random.default_generator.manual_seed(dropout)
         if self.device.type == "cuda":
             with torch.cuda.device(self.device):
@@ -260,39 +327,30 @@ class Trainer:
 
     def _train_(self, epoch: int) -> tuple[float, float]:
         """One pass over the training split; returns mean loss and accuracy."""
-        self.network.train()
-        losses = torch.zeros((), device=self.device)
-        correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        self.step.begin()
         seen = 0
         steps = len(self.training)
-        for index, (images, labels) in enumerate(self._on_device(self.training)):
-            rate = learning_rate(self.job.recipe, epoch - 1 + index / steps)
-            for group in self.optimiser.param_groups:
-                group["lr"] = rate
-            # A second size would have the compiler go over to kernels for any size, slower for all.
-            whole = len(labels) == self.job.recipe.batch_size
-            step = self.step if whole else self.job.method.loss
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.execution.bf16):
-                loss, logits = step(self.network, images, labels)
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimiser.step()
-            with torch.no_grad():
-                losses += loss * len(labels)
-                correct += (logits.argmax(-1) == labels).sum()
+        pace = Pace(steps, devices.is_accelerator(self.device))
+        for index, (images, labels) in enumerate(self._to_train()):
+            self.step(images, labels, learning_rate(self.job.recipe, epoch - 1 + index / steps))
             seen += len(labels)
-            if index % CHECK_LOSS_EVERY == 0 or index == steps - 1:
-                self._require_finite(epoch, losses)
-                text = f"loss {losses.item() / seen:.3f}"
+            if pace.is_time_to_look(index):
+                self._require_finite(epoch, self.step.losses)
+                text = f"loss {self.step.losses.item() / seen:.3f}"
                 if self.history:
                     text += f", validation {self.history[-1]['validation_accuracy']:.2%}"
                 done = (epoch - 1) * steps + index + 1
                 self.progress(done, self.job.recipe.epochs * steps, text)
+                if self.execution.deadline is not None:
+                    self.execution.deadline.require_one(pace.epoch_seconds(index), "one epoch")
         self._require_finite(epoch, *self.network.state_dict().values())
-        return losses.item() / seen, correct.item() / seen
+        shares = gathered((self.step.losses.item(), self.step.correct.item(), seen))
+        losses, correct, seen = map(sum, zip(*shares, strict=True))
+        return losses / seen, correct / seen
 
     def _require_finite(self, epoch: int, *tensors: Tensor) -> None:
-        if not all(tensor.isfinite().all() for tensor in tensors):
+        # Looked at once: an accelerator is waited for at each look.
+        if not torch.stack([tensor.isfinite().all() for tensor in tensors]).all():
             kept = self.last if self.last.exists() else "none yet"
             raise TrainingError(
                 f"loss or weights are not finite in epoch {epoch}; training stopped, last good "
@@ -300,7 +358,15 @@ class Trainer:
                 f"{self.job.recipe.learning_rate:g}"
             )
 
-    def _on_device(self, loader: Batches) -> Iterator[tuple[Tensor, Tensor]]:
+    def _to_train(self) -> Iterator[tuple[Tensor, Tensor]]:
+        everything = self._on_device(self.training)
+        return everything if world() == 1 else every_share(everything)
+
+    def _to_validate(self) -> Iterator[tuple[Tensor, Tensor]]:
+        everything = self._on_device(self.validation)
+        return everything if world() == 1 else every_nth(everything)
+
+    def _on_device(self, loader: AnyBatches) -> Iterator[tuple[Tensor, Tensor]]:
         for images, labels in loader:
             yield (
                 images.to(self.device, memory_format=self.layout, non_blocking=True),
@@ -328,29 +394,5 @@ class Trainer:
         self.best_epoch = info.best_epoch
         self.start_sha256 = info.start
         self.segments = info.segments
-        if not self._best_is_there():
-            self._keep_best_()
-
-    def _best_is_there(self) -> bool:
-        """Whether `best.json` is of the best epoch, and tells of all epochs."""
-        try:
-            best, _ = checkpoint.read(self.best)
-        except CheckpointError as error:
-            if self.best_epoch == self.epochs_done:  # a kill came between the two
-                return False
-            raise CheckpointError(
-                f"expected the best epoch next to {self.last}, but {error}; restore it, or remove "
-                f"{self.last} to train anew"
-            ) from error
-        return (best.epoch, len(best.history)) == (self.best_epoch, self.epochs_done)
-
-
-def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """The weights and the thresholds of a network, each with the weight decay it trains with."""
-    thresholds = dict.fromkeys(layer.raw_threshold for layer in activations(network).values())
-    weights = [parameter for parameter in network.parameters() if parameter not in thresholds]
-    decayed = recipe.extensions.threshold_weight_decay
-    return [
-        {"params": weights, "weight_decay": recipe.weight_decay},
-        {"params": list(thresholds), "weight_decay": recipe.weight_decay if decayed else 0.0},
-    ]
+        if rank() == 0:
+            self.saver.require_best(self._info(), self.network.state_dict())

@@ -2,29 +2,69 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 from resnoise.config.execution import ExecutionConfig
 from resnoise.errors import ConfigError
+from resnoise.utils.ranks import local_rank
 
 
 def resolve_device(name: str) -> torch.device:
     """The device of this name; `"auto"` is CUDA when there is one, else the CPU.
 
+    Of the processes that `torchrun` starts, each has a GPU of its own.
+
     Raises:
-        ConfigError: torch finds no such device.
+        ConfigError: torch finds no such device, or cannot use it.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and local_rank() is not None:
+        name = f"cuda:{local_rank()}"
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigError(
             f"expected a CUDA device for {name!r}, but torch finds {torch.cuda.device_count()}; "
-            "use `device` cpu"
+            f"use `device` cpu{_reason()}"
         )
     return device
+
+
+def _reason() -> str:
+    """Why torch finds no device, where it says so, as of a driver that is older than the build."""
+    if torch.version.cuda is None:
+        return ", or install another build of torch: this one is for CPUs"
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        return f"; torch says: {str(error).strip().splitlines()[0]}"
+    return ""
+
+
+def is_accelerator(device: torch.device) -> bool:
+    """Whether a device is given work ahead of time, and idles where that comes in small pieces."""
+    return device.type != "cpu"
+
+
+def free_bytes(device: torch.device) -> float:
+    """Free memory of an accelerator in bytes; without end for the CPU, which can swap."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else math.inf
+
+
+@contextmanager
+def fastest_convolutions(device: torch.device) -> Iterator[None]:
+    """Within the context, cuDNN tries which of its algorithms is fastest for each shape."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = before or device.type == "cuda"
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def memory_format(execution: ExecutionConfig) -> torch.memory_format:
@@ -45,6 +85,18 @@ def has_bfloat16(device: torch.device) -> bool:
         return True
     told = [has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name]
     return any(told) or not told
+
+
+def require_bfloat16(device: torch.device) -> None:
+    """Raise `ConfigError` for a GPU that only emulates bfloat16, many times slower."""
+    if device.type != "cuda":
+        return
+    with torch.cuda.device(device):
+        if not torch.cuda.is_bf16_supported(including_emulation=False):
+            raise ConfigError(
+                f"expected a GPU with bfloat16, which those from Ampere on have, but got "
+                f"{device_name(device)}; leave out `bf16`"
+            )
 
 
 def warn_of_emulation(device: torch.device) -> None:
