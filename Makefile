@@ -8,12 +8,14 @@ METHODS ?= nq,qcfs,direct,srp,cos,signed-if
 DIGITS := --architectures resnet20 --seeds 0,1,2 --timesteps 1,2,4 --backends norse
 JOBS   ?= $(shell getconf _NPROCESSORS_ONLN)
 ARGS   ?=
+# `whole` where the documentation is to link to the index and the curves beside it.
+SITE    ?=
 # What asv is to call this machine, instead of its host's name; and the commits that it measures.
 MACHINE ?=
 COMMITS ?= HEAD^!
 ASV_RUN := $(BIN)/python -m benchmarks.runner $(if $(MACHINE),--machine $(MACHINE)) --show-stderr
 
-.PHONY: help compare test attack docs docs-tables lint bench bench-pair smoke bench-check peers pages html check clean-tree clean
+.PHONY: help compare test attack docs docs-tables lint bench bench-pair smoke bench-check peers pages html site check clean-tree clean
 
 help: ## Say what each target does.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -31,7 +33,7 @@ docs-tables: $(VENV)/installed ## Write the tables of the documents from the res
 
 docs: $(VENV)/installed ## Build the documentation as a site in .site/.
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,docs]'
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
+	NO_MKDOCS_2_WARNING=1 RESNOISE_SITE=$(SITE) $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
 
 attack: $(VENV)/installed ## Hostile inputs, kills and a full disk; ten minutes at most.
 	$(BIN)/python -m tests.attack $(ARGS)
@@ -66,6 +68,12 @@ html: $(VENV)/installed ## Write the curves over commits to .asv/html; `asv prev
 pages: $(VENV)/installed ## Write the page of each committed comparison to .pages/.
 	tail -n +2 results/tables/references.csv | while IFS=, read -r table reference; do \
 	$(BIN)/resnoise report results/tables/$$table --reference $$reference --out .pages/$$table || exit 1; done
+
+site: ## Documentation, index of all rows and asv's curves as one site in .site/, for GitHub Pages.
+	$(MAKE) docs SITE=whole
+	$(MAKE) html
+	$(BIN)/resnoise index results/tables --out .site/index --docs ../
+	rm -rf .site/asv && cp -r .asv/html .site/asv
 
 check: $(VENV)/installed ## Compare with the reference, BASE=COMMIT or LIBRARY=REQUIREMENT; fail if worse.
 	$(if $(LIBRARY),rm -rf .asv/library && $(BIN)/python -m pip install --quiet --no-deps --target .asv/library "$(LIBRARY)")

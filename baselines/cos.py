@@ -32,6 +32,7 @@ class COS(PostTraining):
     """
 
     name = "cos"
+    paper = "https://arxiv.org/abs/2302.10685"
     published_on = QCFS
     requirements = Requirements(calibration_steps=4, looks_at_test_image=True, state_values=4)
 

@@ -111,6 +111,7 @@ class Direct(Method):
     """Training through time on the cross-entropy of the mean logits."""
 
     name = "direct"
+    paper = "https://arxiv.org/abs/1705.11146"
     requirements = Requirements(neuron="leaky integrate-and-fire")
     trained_timesteps = (2, 4, 6)
 

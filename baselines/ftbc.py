@@ -38,6 +38,7 @@ class FTBC(PostTraining):
     """
 
     name = "ftbc"
+    paper = "https://arxiv.org/abs/2403.18388"
     published_on = QCFS
     requirements = Requirements(
         neuron="integrate-and-fire with time-dependent bias", calibration_images=200

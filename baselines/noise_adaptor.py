@@ -33,6 +33,7 @@ class NoiseAdaptor(ConversionMethod):
     """
 
     name = "noise-adaptor"
+    paper = "https://arxiv.org/abs/2312.05290"
     induces_noise = False
 
     def network(self, model: nn.Module, training: str, recipe: Recipe) -> fx.GraphModule:

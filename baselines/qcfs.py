@@ -15,6 +15,7 @@ class QCFS(ConversionMethod):
     """
 
     name = "qcfs"
+    paper = "https://arxiv.org/abs/2303.04347"
     induces_noise = False
 
     def published(self, dataset: str, architecture: str) -> Recipe | None:

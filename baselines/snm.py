@@ -33,6 +33,7 @@ class SNM(PostTraining):
     """
 
     name = "snm"
+    paper = "https://www.ijcai.org/proceedings/2022/347"
     published_on = QCFS
     requirements = SIGNED
     negative_threshold: ClassVar[float] = -1.0
@@ -48,4 +49,5 @@ class SignedIF(SNM):
     """
 
     name = "signed-if"
+    paper = "https://arxiv.org/abs/2305.19868"
     negative_threshold = -1e-3

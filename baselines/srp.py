@@ -25,6 +25,7 @@ class SRP(PostTraining):
     """SRP, simulated for τ = 4 steps more than papers report as T."""
 
     name = "srp"
+    paper = "https://arxiv.org/abs/2302.02091"
     published_on = QCFS
     requirements = Requirements(
         neuron="gated integrate-and-fire",

@@ -6,11 +6,15 @@ the root becomes the start page.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.nav import Link, Navigation
 
+# What `make site` puts beside the documentation; alone it has no links to them.
+BESIDE = {"Index of all rows": "index/index.html", "Curves over commits": "asv/index.html"}
 ROOT = Path(__file__).resolve().parent.parent
 # Pages, and what they link to or show.
 PATTERNS = (
@@ -36,3 +40,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         name = path.relative_to(ROOT).as_posix()
         files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
+
+
+def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
+    """Link to what stands beside the documentation, where it is part of the whole site."""
+    if os.environ.get("RESNOISE_SITE") == "whole":
+        nav.items[1:1] = [Link(title, url) for title, url in BESIDE.items()]
+    return nav

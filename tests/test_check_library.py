@@ -1,6 +1,9 @@
 """The gate on other versions of a library: planted faults, broken ones, folders that hold none."""
 
+import os
 import shutil
+import subprocess
+import sys
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,7 +58,30 @@ def test_what_a_library_no_longer_runs_is_lost_with_the_reason(folder):
     assert "grid, norse; digits, norse; " in note
     assert RESET in note
     _, lost = time_in_turns(Side(ROOT, folder), Side(ROOT), print, launches=2, rounds=1)
-    assert lost == ["neuron loop, norse"]
+    trained = [f"training {name}, norse" for name in ("IAF", "LIF", "LSNN")]
+    assert lost == ["neuron loop, norse", *trained]
+
+
+NEURONS = """
+from resnoise.check.exact_neurons import groups
+for name, make in groups().items():
+    try:
+        list(make())
+    except ImportError as error:
+        print(name, error)
+"""
+
+
+def test_a_neuron_that_a_library_no_longer_has_costs_itself_alone(folder):
+    (folder / "norse/torch/module/lsnn.py").write_text("class Other: ...\n")
+    for package in ("norse/torch", "norse/torch/module"):  # which import every neuron
+        (folder / package / "__init__.py").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-c", NEURONS], cwd=ROOT, capture_output=True, text=True, check=True,
+        env=os.environ | {"PYTHONPATH": str(folder)}, timeout=200,
+    )  # fmt: skip
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("neuron LSNN, norse cannot import name 'LSNN'")
 
 
 def test_each_version_is_timed_with_its_own_modules(folder):
@@ -88,3 +114,43 @@ def test_a_library_that_is_not_installed_has_nothing_to_be_compared_with(folder,
 def test_parts_without_a_library_in_them_are_an_error(folder):
     with pytest.raises(CheckError, match="name other --parts"):
         gate.check_library(folder, ["trained"], print)
+
+
+INSTALLED = """
+import sys
+from pathlib import Path
+from resnoise.check import trees
+from resnoise.check.probe import packages_in
+from resnoise.training import checkpoint
+
+assert trees.__file__.startswith(sys.argv[1]), trees.__file__
+with trees.own_tree() as root:
+    assert packages_in([str(root)]) == {"resnoise", "resnoise_baselines"}, packages_in([str(root)])
+    checkpoint.read(trees.fixed_weights(root))
+    found = trees.measure(trees.Side(root), trees.fixed_weights(root), [])
+    assert found.failed == {} and found.figures == [], found
+"""
+
+
+def test_a_wheel_brings_all_that_checking_a_library_needs(tmp_path):
+    """Outside a checkout, where a library's own project has nothing but the package."""
+    pytest.importorskip("setuptools", minversion="77")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    source = tmp_path / "source"  # setuptools builds in the folder that it builds from
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True)
+    for name in filter(None, files.stdout.decode().split("\0")):
+        if not name.startswith("results/") or name.startswith("results/check/"):
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, source / name)
+    place = tmp_path / "installed"
+    wheel = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path, source]
+    subprocess.run(wheel, check=True, timeout=100)
+    (built,) = tmp_path.glob("*.whl")
+    install = [*pip, "install", "--no-deps", "--no-index", "--target", place, built]
+    subprocess.run(install, check=True, timeout=100)
+    done = subprocess.run(
+        [sys.executable, "-c", INSTALLED, place], cwd=tmp_path, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(place)}, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ ROOMS = [
     *("errors", "config", "utils", "noise", "simulation", "backends", "conversion", "metrics"),
     *("models", "datasets", "records", "methods", "training", "networks"),
     *("export", "evaluation", "analysis", "report"),
-    *("compare", "studies", "check", "cli"),
+    *("compare", "studies", "check", "index", "cli"),
 ]
 # What a room may not import though it stands below.
 APART = {
@@ -26,6 +26,7 @@ APART = {
     "training": {"metrics"},
     "studies": {"compare"},
     "check": {"compare", "studies"},
+    "index": {"compare", "studies", "check"},
 }
 FILES = sorted((ROOT / "resnoise").glob("*/**/*.py"))
 MODULES = {path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".") for path in FILES}

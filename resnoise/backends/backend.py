@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -68,9 +68,14 @@ class Backend:
             neurons, or None for plain ones, to a `Neuron` with the semantics of
             `resnoise.simulation.neuron.if_step`, bit for bit.
         leaky: from a `LeakyConfig` to a trainable `Neuron` that starts at rest with v(0) = 0.
+        trainable: neurons that the library's users train with and this suite does not, by the
+            library's name for them: functions that make a module from currents `[T, N]` to spikes
+            `[T, N]`. The gate and asv watch them. Their decays are halves, so that on currents of
+            multiples of 1/8 a few steps of float32 round nothing.
     """
 
     name: str
     version: str
     integrate_and_fire: Callable[[Tensor, float | None], nn.Module]
     leaky: Callable[[LeakyConfig], nn.Module]
+    trainable: Mapping[str, Callable[[], nn.Module]] = field(default_factory=dict)

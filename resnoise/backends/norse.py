@@ -125,5 +125,44 @@ def _step_of_gain(
     return lif_box_feed_forward_step(gain * input_tensor, state, p, dt)
 
 
+class _SpikesAlone(nn.Module):
+    """One of Norse's neurons, which returns a state too."""
+
+    def __init__(self, neurons: nn.Module) -> None:
+        super().__init__()
+        self.neurons = neurons
+
+    def forward(self, current: Tensor) -> Tensor:
+        spikes, _ = self.neurons(current)
+        return spikes
+
+
+# Imported when they are made: a name that a version of Norse lacks costs its own neurons alone.
+def _iaf() -> nn.Module:
+    from norse.torch.module.iaf import IAF
+
+    return _SpikesAlone(IAF())
+
+
+def _lif() -> nn.Module:
+    from norse.torch.functional.lif import LIFParameters
+    from norse.torch.module.lif import LIF
+
+    half = torch.tensor(0.5)
+    return _SpikesAlone(LIF(LIFParameters(tau_syn_inv=half, tau_mem_inv=half), dt=1.0))
+
+
+def _lsnn() -> nn.Module:
+    from norse.torch.functional.lsnn import LSNNParameters
+    from norse.torch.module.lsnn import LSNN
+
+    half = torch.tensor(0.5)
+    parameters = LSNNParameters(
+        tau_syn_inv=half, tau_mem_inv=half, tau_adapt_inv=half, beta=torch.tensor(1.5)
+    )
+    return _SpikesAlone(LSNN(parameters, dt=1.0))
+
+
 def backend() -> Backend:
-    return Backend("norse", version("norse"), IntegrateAndFire, Leaky)
+    trainable = {"IAF": _iaf, "LIF": _lif, "LSNN": _lsnn}
+    return Backend("norse", version("norse"), IntegrateAndFire, Leaky, trainable)

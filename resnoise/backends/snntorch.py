@@ -109,5 +109,55 @@ def leaky(config: LeakyConfig) -> SoftReset:
     return SoftReset(config.beta, threshold, surrogate.fast_sigmoid(config.alpha), _at_zero)
 
 
+class _StepByStep(nn.Module):
+    """The usual loop over time around one of snnTorch's neurons, with its default reset.
+
+    Args:
+        neurons: called with a current and the state that it returned last.
+        initial: what returns its state before the first step, as snnTorch's documentation has it.
+    """
+
+    def __init__(self, neurons: nn.Module, initial: Callable[[], object]) -> None:
+        super().__init__()
+        # See `SoftReset`.
+        type(neurons).instances.remove(neurons)
+        self.neurons = neurons
+        self.initial = initial
+
+    def forward(self, current: Tensor) -> Tensor:
+        state = self.initial()
+        state = state if isinstance(state, tuple) else (state,)
+        spikes = []
+        for now in current:
+            spike, *state = self.neurons(now, *state)
+            spikes.append(spike)
+        return torch.stack(spikes)
+
+
+# Imported when they are made: a name that a version lacks costs its own neurons alone.
+def _lapicque() -> nn.Module:
+    from snntorch import Lapicque
+
+    neurons = Lapicque(R=1, C=2)
+    return _StepByStep(neurons, neurons.reset_mem)
+
+
+def _learnable_leaky() -> nn.Module:
+    neurons = SnnTorchLeaky(beta=0.5, learn_beta=True, learn_threshold=True)
+    return _StepByStep(neurons, neurons.reset_mem)
+
+
+def _synaptic() -> nn.Module:
+    from snntorch import Synaptic
+
+    neurons = Synaptic(alpha=0.5, beta=0.5)
+    return _StepByStep(neurons, neurons.reset_mem)
+
+
 def backend() -> Backend:
-    return Backend("snntorch", version("snntorch"), integrate_and_fire, leaky)
+    trainable = {
+        "Lapicque": _lapicque,
+        "Leaky with learnable parameters": _learnable_leaky,
+        "Synaptic": _synaptic,
+    }
+    return Backend("snntorch", version("snntorch"), integrate_and_fire, leaky, trainable)

@@ -1,6 +1,6 @@
 """Deterministic figures: what simulations of fixed weights do on every backend, and the rest.
 
-Training, data and evaluation have files of their own.
+Training, data, evaluation and the neurons that others train with have files of their own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from resnoise.check import exact_data, exact_evaluation, exact_training
+from resnoise.check import exact_data, exact_evaluation, exact_neurons, exact_training
 from resnoise.check.exact_network import grid_images, grid_network
 from resnoise.check.measurement import Figure, Kind, digest
 from resnoise.check.public import public
@@ -62,6 +62,7 @@ def groups(checkpoint: Path) -> dict[str, Callable[[], Iterator[Figure]]]:
     found["noise"] = lambda: noise_figures(checkpoint)
     return {
         **found,
+        **exact_neurons.groups(),
         **exact_training.groups(),
         **exact_data.groups(),
         **exact_evaluation.groups(checkpoint),

@@ -114,17 +114,18 @@ def check_library(folder: Path, parts: Sequence[str], progress: Progress) -> Com
     notes = ["trained accuracy: no library has a part in it"] if "trained" in parts else []
     if not {"exact", "time"} & set(parts):
         raise CheckError("no library has a part in trained accuracy; name other --parts")
-    root, verdicts = trees.working_tree(), []
-    side = Side(root, folder.resolve())
-    if "exact" in parts:
-        before = _measure_working_tree(["exact"], progress)
-        _require_whole(before)
-        progress(f"with {folder}: exact")
-        now = trees.measure(side, root / WEIGHTS, ["exact"])
-        verdicts += judge(before.by_name(), now.by_name())
-        notes += _lost(now)
-    if "time" in parts:
-        verdicts += _judge_times(side, Side(root), progress)
+    verdicts = []
+    with trees.own_tree() as root:
+        ours, theirs = Side(root), Side(root, folder.resolve())
+        if "exact" in parts:
+            before = _measure(ours, trees.fixed_weights(root), ["exact"], progress)
+            _require_whole(before)
+            progress(f"with {folder}: exact")
+            now = trees.measure(theirs, trees.fixed_weights(root), ["exact"])
+            verdicts += judge(before.by_name(), now.by_name())
+            notes += _lost(now)
+        if "time" in parts:
+            verdicts += _judge_times(theirs, ours, progress)
     return Comparison(library.describe(folder, versions), notes, verdicts)
 
 
@@ -149,8 +150,13 @@ def record(path: Path, progress: Progress) -> None:
 
 def _measure_working_tree(parts: Sequence[str], progress: Progress) -> Measurement:
     root = trees.working_tree()
+    return _measure(Side(root), root / WEIGHTS, parts, progress)
+
+
+def _measure(side: Side, weights: Path, parts: Sequence[str], progress: Progress) -> Measurement:
+    """The figures of a side that has to have some."""
     progress(f"working tree: {', '.join(parts)}")
-    measurement = trees.measure(Side(root), root / WEIGHTS, parts)
+    measurement = trees.measure(side, weights, parts)
     if not measurement.figures:
         _require_whole(measurement)
     return measurement

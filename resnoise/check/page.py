@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from resnoise.check.gate import Comparison
 from resnoise.check.rules import COLUMNS, Status, Verdict
-from resnoise.records.provenance import provenance
+from resnoise.records.provenance import commit_of, provenance
 from resnoise.report.html import render
 from resnoise.report.table import Cell, Table, cells
 
@@ -23,7 +23,7 @@ def gate_page(comparison: Comparison) -> str:
     return render(
         "check/page.html.jinja",
         comparison=comparison,
-        now=f"commit {here.git_commit}{' with changes' if here.git_dirty else ''}, "
+        now=f"resnoise {here.resnoise_version}, commit {commit_of(here)}, "
         f"torch {here.torch_version} on {here.machine}",
         failing=_table("failing", "What got worse", comparison.failing),
         passed=_table("passed", "What did not", passed),

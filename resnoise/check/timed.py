@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch import nn
 
 from resnoise.check.exact_network import grid_images, grid_network
+from resnoise.check.exact_neurons import currents, trainable_neurons
 from resnoise.check.public import public
 
 TIMESTEPS = 4
 IMAGES = 64
 # As many as the first layer of the digits network has for a batch of that size.
 NEURONS = (IMAGES, 16, 8, 8)
+TRAINED_NEURONS = (IMAGES, 128)
 
 
 def workloads() -> dict[str, Callable[[], object]]:
@@ -28,6 +31,10 @@ def workloads() -> dict[str, Callable[[], object]]:
         "training step": _training_step,
         "induction": _induction,
         "conversion": _conversion,
+    }
+    makers |= {
+        f"training {name}, {backend}": lambda make=make: _trained_neurons(make())
+        for backend, name, make in trainable_neurons()
     }
     found = {}
     for name, make in makers.items():
@@ -50,6 +57,18 @@ def _neuron_loop(backend: str) -> Callable[[], object]:
     def run() -> None:
         for _ in range(8):
             neurons(current, None)
+
+    return run
+
+
+def _trained_neurons(neurons: nn.Module) -> Callable[[], object]:
+    """Forward and backward through time of neurons that users of a library train with."""
+    current = currents(TIMESTEPS, *TRAINED_NEURONS).requires_grad_()
+
+    def run() -> None:
+        for _ in range(4):
+            current.grad = None
+            neurons(current).sum().backward()
 
     return run
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 from resnoise.check.measurement import Measurement
 from resnoise.errors import CheckError
 
+OWN_PACKAGES = ("resnoise", "resnoise_baselines")
 _PROBE = Path(__file__).with_name("probe.py")
 
 
@@ -51,6 +54,36 @@ def working_tree() -> Path:
             "install it with `pip install --editable .` in one"
         )
     return root
+
+
+@contextmanager
+def own_tree() -> Iterator[Path]:
+    """Within the context, the root of this package's checkout, or of a copy without one.
+
+    What is installed from a wheel lies among all other packages, which a side of a comparison may
+    not bring with it; the copy has this project's alone.
+    """
+    root = Path(__file__).resolve().parents[2]
+    if (root / ".git").exists():
+        yield root
+        return
+    with tempfile.TemporaryDirectory(prefix="resnoise-") as folder:
+        for package in OWN_PACKAGES:
+            (place,) = find_spec(package).submodule_search_locations
+            shutil.copytree(place, Path(folder, package))
+        yield Path(folder)
+
+
+def fixed_weights(root: Path) -> Path:
+    """`best.json` of the weights that the gate simulates.
+
+    Args:
+        root: from `own_tree`; a wheel has them inside the package, see `setup.py`.
+    """
+    in_checkout = root / "results" / "check" / "digits" / "best.json"
+    if in_checkout.exists():
+        return in_checkout
+    return root / "resnoise" / "check" / "weights" / "best.json"
 
 
 def commit_id(root: Path, name: str) -> str:
@@ -122,7 +155,7 @@ def probe(side: Side, *arguments: str) -> str:
 
 
 def measure(side: Side, checkpoint: Path, parts: Sequence[str]) -> Measurement:
-    """Measure the figures of a side."""
+    """Measure the figures of a side, on the weights of `checkpoint`."""
     return Measurement.from_json(probe(side, "figures", str(checkpoint), *parts))
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import sys
 import warnings
 
-from resnoise.cli import check, commands, export, studies  # noqa: F401 - they add their verbs to the app
+from resnoise.cli import (  # noqa: F401 - they add their verbs to the app
+    check,
+    commands,
+    export,
+    publishing,
+    studies,
+)
 from resnoise.cli.application import app
 from resnoise.cli.messages import print_error, print_warning
 from resnoise.errors import ResnoiseError

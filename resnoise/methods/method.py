@@ -43,6 +43,8 @@ class Method(ABC):
     """A method under comparison. Its instances hold no state."""
 
     name: ClassVar[str]
+    paper: ClassVar[str] = ""
+    """Web address of the paper that the method is from; empty if there is none."""
     requirements: ClassVar[Requirements] = Requirements()
     """What it asks of the hardware and of the moment."""
     trained_timesteps: ClassVar[tuple[int, ...] | None] = None

@@ -15,6 +15,7 @@ class NQ(ConversionMethod):
     """
 
     name = "nq"
+    paper = "https://arxiv.org/abs/2404.17456"
     induces_noise = True
 
     def published(self, dataset: str, architecture: str) -> Recipe | None:

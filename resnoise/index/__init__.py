@@ -1,0 +1,1 @@
+"""One page over all comparisons, and what has to hold of a row that stands on it."""

@@ -1,0 +1,73 @@
+"""The comparisons in a folder of tables, and what each is tested against."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from resnoise.analysis.significance import Reference
+from resnoise.errors import RecordError
+from resnoise.records.store import RecordStore
+
+REFERENCES = "references.csv"
+"""Beside the comparisons: which method each was tested against, in columns `table, reference`."""
+
+
+class Comparison(NamedTuple):
+    """One folder with records.
+
+    Attributes:
+        name: of the folder.
+        store: its records.
+        reference: what its rows are tested against.
+    """
+
+    name: str
+    store: RecordStore
+    reference: Reference
+
+
+def comparisons_in(tables: Path) -> list[Comparison]:
+    """Every folder with a `records.json` in the folder `tables`, in alphabetical order.
+
+    Raises:
+        RecordError: there is none, or records or references are not valid.
+
+    Example:
+        >>> [first, *_] = comparisons_in(Path("results/tables"))
+        >>> first.name, str(first.reference)
+        ('cifar10', 'nq')
+    """
+    found = [comparison_of(path.parent) for path in sorted(tables.glob("*/records.json"))]
+    if not found:
+        raise RecordError(
+            f"expected a folder of comparisons, each a folder with records.json, but got {tables}"
+        )
+    return found
+
+
+def comparison_of(folder: Path) -> Comparison:
+    """The comparison in a folder; its reference is named in `references.csv` beside it.
+
+    One that is not named there is tested against the method of its first record, as `compare` does.
+
+    Raises:
+        RecordError: there are no records, or records or references are not valid.
+    """
+    store = RecordStore(folder)
+    records = store.require()
+    named = dict(_references(folder.parent / REFERENCES))
+    reference = named.get(folder.name, Reference(records[0].method))
+    return Comparison(folder.name, store, reference)
+
+
+def _references(path: Path) -> Iterator[tuple[str, Reference]]:
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if None in row.values() or not {"table", "reference"} <= set(row):
+                raise RecordError(f"{path}: expected columns table and reference, but got {row}")
+            yield row["table"], Reference.parse(row["reference"])
