@@ -64,6 +64,7 @@ peers: $(VENV)/installed ## Time this package beside its peers; needs a quiet ma
 
 html: $(VENV)/installed ## Write the curves over commits to .asv/html; `asv preview` shows them.
 	$(BIN)/asv publish
+	$(BIN)/python -m benchmarks.curves .asv/html
 
 pages: $(VENV)/installed ## Write the page of each committed comparison to .pages/.
 	tail -n +2 results/tables/references.csv | while IFS=, read -r table reference; do \

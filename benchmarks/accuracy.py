@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from .common import BACKENDS_THAT_AGREE, CONVERTED, METHODS, OLDER, SMOKE, public, sweep
+from .common import BACKENDS_THAT_AGREE, CONVERTED, METHODS, OLDER, SMOKE, called, public, sweep
 
 TIMESTEPS = sweep([1, 2, 4, 8])
 SEEDS = (0,) if SMOKE else (0, 1)
@@ -110,6 +110,7 @@ class _Suite:
 
 
 class ErrorRate(_Suite):
+    @called("Error rate on digits, trained by each commit")
     def track_error_rate(self, figures, method, backend, timesteps) -> float:
         return self.cell.error_rate
 
@@ -119,6 +120,7 @@ class ConversionGap(_Suite):
 
     params = (CONVERTED, BACKENDS_THAT_AGREE, TIMESTEPS)
 
+    @called("Conversion gap on digits")
     def track_conversion_gap(self, figures, method, backend, timesteps) -> float:
         return self.cell.conversion_gap
 
@@ -138,5 +140,6 @@ class TimestepsToSource:
     def setup(self, figures, method, backend) -> None:
         self.timesteps = look_up(figures.timesteps_to_source, figures.why_none, method, backend)
 
+    @called("T to the source network's accuracy")
     def track_timesteps_to_source(self, figures, method, backend) -> int:
         return self.timesteps

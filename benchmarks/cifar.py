@@ -8,7 +8,7 @@ from pathlib import Path
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from .common import CONVERTED, OLDER, PLUS, ROOT, NotAskedFor, public, sweep
+from .common import CONVERTED, OLDER, PLUS, ROOT, NotAskedFor, called, public, sweep
 
 CHECKPOINTS = ROOT / "results" / "checkpoints"
 DATASETS = sweep(["cifar100", "cifar10"])
@@ -50,6 +50,7 @@ class CifarErrorRate:
             )
         self.error_rate = error_rates[cell]
 
+    @called("Error rate of the committed networks on CIFAR")
     def track_error_rate(self, error_rates, dataset, method, timesteps) -> float:
         return self.error_rate
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Whether this run is only to see that everything works, and its figures are thrown away.
 SMOKE = os.environ.get("RESNOISE_SMOKE") == "1"
@@ -57,6 +60,16 @@ OLD_HOMES = {
     "metrics.timesteps_to_reach": "metrics.reach.timesteps_to_reach",
     "simulated_accuracies": "accuracy.simulated_accuracies",
 }
+
+
+def called(name: str) -> Callable[[Function], Function]:
+    """Give a benchmark the name that asv's pages show."""
+
+    def name_it(function: Function) -> Function:
+        function.pretty_name = name
+        return function
+
+    return name_it
 
 
 class NotAskedFor(SkipNotImplemented):

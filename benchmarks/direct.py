@@ -6,7 +6,7 @@ import tempfile
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from .common import BACKENDS, SMOKE, public, require_backend, sweep
+from .common import BACKENDS, SMOKE, called, public, require_backend, sweep
 from .inputs import peak_memory
 from .training import make_trainer
 
@@ -39,6 +39,7 @@ class Epoch(_Suite):
     rounds = 1
     warmup_time = 0.0
 
+    @called("Epoch of direct training")
     def time_epoch(self, backend, timesteps) -> None:
         self.run_epoch()
 
@@ -46,5 +47,6 @@ class Epoch(_Suite):
 class EpochMemory(_Suite):
     unit = "MiB"
 
+    @called("Peak memory of an epoch of direct training")
     def track_peak(self, backend, timesteps) -> float:
         return peak_memory(self.run_epoch)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from .common import BACKENDS_THAT_AGREE, FIXED_WEIGHTS, OLDER, SMOKE, public, sweep
+from .common import BACKENDS_THAT_AGREE, FIXED_WEIGHTS, OLDER, SMOKE, called, public, sweep
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule
@@ -46,15 +46,19 @@ class Energy:
             raise SkipNotImplemented(activities.why_none or f"{backend} is not installed")
         self.activity = activities.cells[backend, timesteps]
 
+    @called("Effective SynOps of fixed weights")
     def track_synops_effective(self, activities, backend, timesteps) -> float:
         return self.activity["synops_effective"]
 
+    @called("Accumulates of fixed weights")
     def track_accumulates(self, activities, backend, timesteps) -> float:
         return self.activity["acs"]
 
+    @called("Firing rate of fixed weights")
     def track_firing_rate(self, activities, backend, timesteps) -> float:
         return self.activity["firing_rate"]
 
+    @called("Energy of fixed weights")
     def track_energy(self, activities, backend, timesteps) -> float:
         return self.activity["energy_nj"]
 

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from .common import SMOKE
+from .common import SMOKE, called
 
 
 class Import:
@@ -27,5 +27,6 @@ class Import:
         if found is None:
             raise SkipNotImplemented(f"this commit has no {module}")
 
+    @called("Import")
     def timeraw_import(self, module: str) -> str:
         return f"import {module}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from .common import ARCHITECTURES, BACKENDS, SMOKE, public, require_backend, sweep
+from .common import ARCHITECTURES, BACKENDS, SMOKE, called, public, require_backend, sweep
 from .inputs import random_images, source_network
 
 TIMESTEPS = sweep([1, 4])
@@ -28,6 +28,7 @@ class Simulation:
         images = random_images(architecture, batch)
         self.simulate = lambda: simulate(network, images, timesteps)
 
+    @called("Simulation of a batch")
     def time_batch(self, backend, architecture, timesteps, batch) -> None:
         self.simulate()
 
@@ -53,6 +54,7 @@ class OverheadRatio:
             "plain": torch.inference_mode()(lambda: plain(images)),
         }
 
+    @called("R(T): a time step over a forward pass")
     def track_overhead_ratio(self, backend, architecture, timesteps, batch) -> float:
         repeats = 1 if SMOKE else 15
         alternate = public("metrics.alternate")

@@ -7,7 +7,7 @@ from statistics import median
 
 import torch
 
-from .common import ARCHITECTURES, BACKENDS, SMOKE, public, require_backend, sweep
+from .common import ARCHITECTURES, BACKENDS, SMOKE, called, public, require_backend, sweep
 from .inputs import peak_memory, random_images, source_network
 
 TIMESTEPS = sweep([1, 4, 16])
@@ -40,6 +40,7 @@ class PeakMemory:
     def setup(self, backend, architecture, timesteps) -> None:
         self.simulate = simulation(backend, architecture, BATCH)
 
+    @called("Peak memory of a simulation")
     def track_peak(self, backend, architecture, timesteps) -> float:
         return peak_memory(lambda: self.simulate(timesteps))
 
@@ -56,6 +57,7 @@ class Growth:
     def setup(self, backend, architecture) -> None:
         self.simulate = simulation(backend, architecture, BATCH)
 
+    @called("Memory of T = 32 over T = 8")
     def track_growth(self, backend, architecture) -> float:
         """Medians of calls that take turns, since the allocator keeps what it was given before."""
         turns = [(self._peak(SHORT), self._peak(LONG)) for _ in range(TURNS)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .common import ARCHITECTURES, BACKENDS, SMOKE, public, require_backend
+from .common import ARCHITECTURES, BACKENDS, SMOKE, called, public, require_backend
 from .inputs import random_data, random_images, source_network
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Epoch(_Suite):
     def teardown(self, method, architecture) -> None:
         self.folder.cleanup()
 
+    @called("Epoch")
     def time_epoch(self, method, architecture) -> None:
         self.trainer.run_epoch()
 
@@ -75,6 +76,7 @@ class EpochOfNQ:
     def teardown(self, architecture, bf16) -> None:
         self.folder.cleanup()
 
+    @called("Epoch of NQ over QCFS")
     def track_epoch_ratio(self, architecture, bf16) -> float:
         """Median seconds of an epoch of NQ over those of QCFS."""
         repeats = 1 if SMOKE else 5
@@ -96,6 +98,7 @@ class Induction(_Suite):
         self.induce = lambda: induce(network, [batch], timesteps=4)
         self.induce()
 
+    @called("Noise induction")
     def time_induction(self, architecture) -> None:
         self.induce()
 
@@ -111,5 +114,6 @@ class Conversion(_Suite):
         self.convert = lambda: convert(network, backend)
         self.convert()
 
+    @called("Conversion")
     def time_conversion(self, architecture, backend) -> None:
         self.convert()

@@ -13,13 +13,24 @@ import pytest
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 import resnoise
-from benchmarks import accuracy, cifar, common, direct, energy, imports, latency, memory, training
+from benchmarks import (
+    accuracy,
+    cifar,
+    common,
+    direct,
+    energy,
+    imports,
+    latency,
+    memory,
+    neurons,
+    training,
+)
 from resnoise import backends
 from resnoise.errors import CheckpointError
 from resnoise.metrics import ActivityMeter, conversion_gap, timesteps_to_reach
 from tests.made_up import make_record
 
-SUITES = (accuracy, cifar, direct, energy, imports, latency, memory, training)
+SUITES = (accuracy, cifar, direct, energy, imports, latency, memory, neurons, training)
 CLASSES = [
     value
     for module in SUITES

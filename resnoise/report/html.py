@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from resnoise.report.csv import table_csv
@@ -14,16 +15,19 @@ from resnoise.report.svg import figure_style
 from resnoise.report.table import Table
 
 
-def render(template: str, **values: object) -> str:
+def render(template: str, *, folder: Path | None = None, **values: object) -> str:
     """Fill in a template that extends `report/base.html.jinja`.
 
     Args:
-        template: its path within the package.
+        template: its path within the package, or within `folder`.
+        folder: of templates that are not part of the package.
         values: what it names. `report/table.html.jinja` wants `marks`: for each mark of a cell its
             class in the style and what it means.
     """
     environment = Environment(
-        loader=PackageLoader("resnoise", "."),
+        loader=ChoiceLoader(
+            [PackageLoader("resnoise", "."), *([FileSystemLoader(folder)] if folder else [])]
+        ),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
