@@ -10,10 +10,10 @@ import pytest
 
 from resnoise.analysis.significance import Reference
 from resnoise.errors import RecordError
-from resnoise.index.comparisons import comparisons_in
 from resnoise.index.lines import recipe_in_words
 from resnoise.index.page import write_index
 from resnoise.report import sections
+from resnoise.report.comparisons import comparisons_in
 from resnoise.training.by_hash import checkpoints_by_hash
 from tests.comparisons import record, store, three_folds
 from tests.page_parser import Page

@@ -5,6 +5,7 @@ import configparser
 import dataclasses
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -21,6 +22,7 @@ from resnoise.config.recipe import ActivationConfig, Recipe
 from resnoise.errors import ConfigError
 from resnoise.methods.plus import NQPlus
 from resnoise.training.defaults import recipe_for
+from tests.command_line import resnoise
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "new-baseline.md"
@@ -131,16 +133,16 @@ def test_core_imports_no_baseline():
             assert not any(name.split(".")[0] in baselines for name in imported), path
 
 
-def code_block(language):
-    (block,) = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-    return block
+def code_blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
 
 
-def install(directory, module, project):
+def install(directory, modules, project):
     """Put in `directory` what installing the page's package would put in site-packages."""
     metadata = tomllib.loads(project)
-    (name,) = metadata["tool"]["setuptools"]["py-modules"]
-    (directory / f"{name}.py").write_text(module)
+    names = metadata["tool"]["setuptools"]["py-modules"]
+    for name, module in zip(names, modules, strict=True):
+        (directory / f"{name}.py").write_text(module)
     distribution = metadata["project"]["name"].replace("-", "_")
     info = directory / f"{distribution}-{metadata['project']['version']}.dist-info"
     info.mkdir()
@@ -173,7 +175,7 @@ print(methods.names(), tuple(toy.simulation(network, "reference")(images, 2).sha
 
 
 def test_page_adds_a_baseline_of_another_package(tmp_path):
-    install(tmp_path, code_block("python"), code_block("toml"))
+    install(tmp_path, code_blocks("python"), *code_blocks("toml"))
     ran = subprocess.run(
         [sys.executable, "-c", USE],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
@@ -181,7 +183,20 @@ def test_page_adds_a_baseline_of_another_package(tmp_path):
         text=True,
     )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.strip() == f"{sorted([*methods.names(), 'toy'])} (2, 4, 10)"
+    assert ran.stdout.strip() == f"{sorted([*methods.names(), 'empty', 'toy'])} (2, 4, 10)"
+
+
+def test_the_method_of_the_page_that_trains_nothing_runs_by_its_command(tmp_path, monkeypatch):
+    install(tmp_path, code_blocks("python"), *code_blocks("toml"))
+    monkeypatch.syspath_prepend(tmp_path)
+    (command,) = re.findall(r"resnoise (evaluate .*--method empty .*)", PAGE.read_text("utf-8"))
+    said = resnoise(*shlex.split(command), cwd=ROOT).stdout
+    (row,) = (line.split() for line in said.splitlines() if "empty-nq" in line)
+    ann, _, *spiking = (float(word) for word in row if re.fullmatch(r"\d+\.\d", word))
+    assert "plain" in row
+    assert spiking[0] < 15
+    assert spiking == sorted(spiking)
+    assert spiking[-1] > ann - 5
 
 
 def test_page_explains_all_that_can_be_overridden():

@@ -6,6 +6,7 @@ import sys
 import warnings
 
 from resnoise.cli import (  # noqa: F401 - they add their verbs to the app
+    beside,
     check,
     commands,
     export,

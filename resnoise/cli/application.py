@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 INTERRUPTED = 130
 """Exit status of a program that SIGINT ended: 128 and the number of the signal."""
 
-RESUMABLE = ("train", "compare", "ablate")
+RESUMABLE = ("train", "compare", "ablate", "beside")
 """Commands that keep what they have done; the others, which take minutes, start anew."""
 
 

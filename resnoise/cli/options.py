@@ -195,7 +195,7 @@ class RecipeChanges:
         )
         short = {"activation.levels": self.levels, "augmentation": self.augmentation}
         given = {name: value for name, value in short.items() if value is not None}
-        return changed(base, given | dict(_assignment(text) for text in self.set or ()))
+        return changed(base, given | dict(assignment(text) for text in self.set or ()))
 
 
 @dataclass(frozen=True)
@@ -274,7 +274,12 @@ def integers(text: str, option: str) -> tuple[int, ...]:
         ) from error
 
 
-def _assignment(text: str) -> tuple[str, str]:
+def assignment(text: str) -> tuple[str, str]:
+    """The name and the value of an option `--set NAME=VALUE`.
+
+    Raises:
+        ConfigError: there is no `=`.
+    """
     name, equals, value = text.partition("=")
     if not equals:
         raise ConfigError(

@@ -138,6 +138,7 @@ class RunOptions:
     runs: Path = Path("runs")
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
     jobs: int = 1
+    checkpoints: Path | None = None
 
     def __post_init__(self) -> None:
         require_positive_int("jobs", self.jobs)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from resnoise.analysis.significance import Reference
+from resnoise.compare.beside import place_networks
 from resnoise.compare.consistency import require_same_data, require_same_recipes
 from resnoise.compare.evaluations import evaluate_all
 from resnoise.compare.plan import Plan, RunOptions
@@ -65,7 +66,8 @@ def compare(
     require_same_data(store, plan)
     present = store.keys()
     todo = [cell for cell in plan.cells() if not present.issuperset(plan.keys(cell))]
-    train_all(plan, options, todo, announce)
+    trained = place_networks(plan, options, todo)
+    train_all(plan, options, [cell for cell in todo if cell not in trained], announce)
     evaluate_all(plan, options, todo, store, announce)
     expected = [key for cell in plan.cells() for key in plan.keys(cell)]
     report = read_report(store, reference=reference, published=published, expected=expected)

@@ -16,9 +16,9 @@ from resnoise.analysis.rows import Row, comparison_frame, group_records, with_le
 from resnoise.config.nested import differences
 from resnoise.config.requirements import Requirements
 from resnoise.errors import CheckpointError, ConfigError, RecordError
-from resnoise.index.comparisons import Comparison
 from resnoise.records.record import Record
 from resnoise.records.store import read_training
+from resnoise.report.comparisons import Comparison
 from resnoise.report.csv import csv_text
 from resnoise.training import checkpoint
 from resnoise.utils.text import one_line

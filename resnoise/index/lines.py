@@ -10,8 +10,8 @@ import pandas as pd
 
 from resnoise.analysis.rows import Row, row_of
 from resnoise.analysis.significance import Reference, verdict_of
-from resnoise.index.comparisons import Comparison
 from resnoise.records.record import Record
+from resnoise.report.comparisons import Comparison
 from resnoise.report.sections import Report, Section
 from resnoise.report.svg import identifier
 

@@ -13,9 +13,9 @@ from markupsafe import Markup
 from resnoise import methods
 from resnoise.config.nested import sha256_of
 from resnoise.errors import ConfigError, StorageError
-from resnoise.index.comparisons import comparisons_in
 from resnoise.index.facets import facets_of, first_choice, values_of
 from resnoise.index.lines import Line, lines_of, recipe_in_words
+from resnoise.report.comparisons import comparisons_in
 from resnoise.report.html import render
 from resnoise.report.published_tables import published_figures
 from resnoise.report.table import percent, significant

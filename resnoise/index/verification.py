@@ -14,10 +14,10 @@ from resnoise.datasets import DataOptions
 from resnoise.errors import RecordError, ResnoiseError
 from resnoise.evaluation.outcomes import simulate_test_images
 from resnoise.evaluation.subject import Subject
-from resnoise.index.comparisons import Comparison, comparison_of
 from resnoise.index.file_checks import Weights, by_network, file_problems, spoken_row, weights_in
 from resnoise.records.packing import unpack_correct
 from resnoise.records.record import Record
+from resnoise.report.comparisons import Comparison, comparison_of
 from resnoise.training.loading import job_of
 from resnoise.utils.progress import Announce, silence
 
