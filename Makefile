@@ -73,7 +73,7 @@ pages: $(VENV)/installed ## Write the page of each committed comparison to .page
 site: ## Documentation, index of all rows and asv's curves as one site in .site/, for GitHub Pages.
 	$(MAKE) docs SITE=whole
 	$(MAKE) html
-	$(BIN)/resnoise index results/tables --out .site/index --docs ../
+	$(BIN)/resnoise index results/tables --out .site/rows --docs ../
 	rm -rf .site/asv && cp -r .asv/html .site/asv
 
 check: $(VENV)/installed ## Compare with the reference, BASE=COMMIT or LIBRARY=REQUIREMENT; fail if worse.

@@ -14,7 +14,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Link, Navigation
 
 # What `make site` puts beside the documentation; alone it has no links to them.
-BESIDE = {"Index of all rows": "index/index.html", "Curves over commits": "asv/index.html"}
+BESIDE = {"Index of all rows": "rows/index.html", "Curves over commits": "asv/index.html"}
 ROOT = Path(__file__).resolve().parent.parent
 # Pages, and what they link to or show.
 PATTERNS = (

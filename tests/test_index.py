@@ -130,7 +130,7 @@ def test_weights_are_copied_and_linked(tmp_path):
 def test_a_recipe_in_words():
     plus = {"start_epochs": 60, "start_from": "qcfs"}
     recipe = {"epochs": 10, "learning_rate": 0.02, "extensions": plus, "augmentation": []}
-    assert recipe_in_words(recipe) == "60 + 10 epochs at 0.02, no augmentation"
+    assert recipe_in_words(recipe) == "60 + 10 epochs, lr 0.02, no augmentation"
     from_8 = {"epochs": 60, "activation": {"threshold": 8.0}, "augmentation": ["flip"]}
     assert recipe_in_words(from_8) == "60 epochs, flip, λ from 8"
 

@@ -137,17 +137,17 @@ def _name(line: Line, taken: set[str]) -> str:
 
 
 def recipe_in_words(recipe: Mapping[str, Any]) -> str:
-    """What tells one training from another at a glance, such as `60 epochs, crop, flip`.
+    """What tells one training from another at a glance, lr being the learning rate.
 
     Example:
         >>> recipe_in_words({"epochs": 60, "learning_rate": 0.05, "augmentation": ["crop"]})
-        '60 epochs at 0.05, crop'
+        '60 epochs, lr 0.05, crop'
     """
     extensions = recipe.get("extensions", {})
     start = extensions.get("start_epochs")
-    epochs = f"{f'{start} + ' if start else ''}{recipe['epochs']} epochs"
-    rate = recipe.get("learning_rate")
-    words = [f"{epochs} at {rate:g}" if rate is not None else epochs]
+    words = [f"{f'{start} + ' if start else ''}{recipe['epochs']} epochs"]
+    if (rate := recipe.get("learning_rate")) is not None:
+        words.append(f"lr {rate:g}")
     words += recipe.get("augmentation") or ["no augmentation"]
     threshold = recipe.get("activation", {}).get("threshold", "data")
     if threshold != "data":
