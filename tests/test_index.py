@@ -35,7 +35,7 @@ def site(tmp_path_factory):
     (tables / "references.csv").write_text("table,reference\nsecond,qcfs:2\n")
     (tables / "no-comparison").mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sections, "_figures", lambda *_: [])  # drawing takes most of the time
+        patch.setattr(sections, "section_figures", lambda *_: [])  # drawing takes most of the time
         return write_index(tables, folder / "site", docs="../").parent
 
 
@@ -128,11 +128,12 @@ def test_weights_are_copied_and_linked(tmp_path):
 
 
 def test_a_recipe_in_words():
-    plus = {"start_epochs": 60, "start_from": "qcfs"}
-    recipe = {"epochs": 10, "learning_rate": 0.02, "extensions": plus, "augmentation": []}
-    assert recipe_in_words(recipe) == "60 + 10 epochs, lr 0.02, no augmentation"
-    from_8 = {"epochs": 60, "activation": {"threshold": 8.0}, "augmentation": ["flip"]}
-    assert recipe_in_words(from_8) == "60 epochs, flip, λ from 8"
+    start = {"start_from": "qcfs", "start_epochs": 60, "start_learning_rate": 0.1}
+    plus = {"epochs": 10, "learning_rate": 0.02, "extensions": start, "augmentation": []}
+    in_words = recipe_in_words(record("nq-plus", 9, recipe=plus, epochs=10, best_epoch=9))
+    assert in_words == "10 epochs, lr 0.02, no augmentation, from 60 epochs of qcfs at 0.1"
+    from_8 = {"activation": {"threshold": 8.0}, "augmentation": ["flip"]}
+    assert recipe_in_words(record("nq", 9, recipe=from_8)) == "30 epochs, flip, from λ = 8"
 
 
 def test_what_is_no_folder_of_comparisons_is_refused(tmp_path):

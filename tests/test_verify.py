@@ -24,7 +24,7 @@ DIGITS = DataOptions("digits")
 
 @pytest.fixture(autouse=True)
 def without_figures(monkeypatch):
-    monkeypatch.setattr(sections, "_figures", lambda *_: [])
+    monkeypatch.setattr(sections, "section_figures", lambda *_: [])
 
 
 @pytest.fixture(scope="module")

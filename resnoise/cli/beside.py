@@ -45,6 +45,7 @@ def beside(
     Its rows are taken as they are, and its networks from their checkpoints, where they are at hand:
     nothing that was trained before is trained again.
     """
+    from resnoise import methods as all_methods
     from resnoise.analysis.significance import Reference
     from resnoise.cli.display import progress_bars
     from resnoise.cli.findings import print_comparison
@@ -77,7 +78,7 @@ def beside(
             plan,
             workplace,
             reference=example.reference,
-            published=published_figures(),
+            published=published_figures(all_methods.reported_as),
             announce=announce,
         )
     print_comparison(made.report, example.dataset, out)

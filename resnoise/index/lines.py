@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from resnoise.analysis.recipes import augmentation_of, start_of
 from resnoise.analysis.rows import Row, row_of
 from resnoise.analysis.significance import Reference, verdict_of
 from resnoise.records.record import Record
@@ -136,20 +137,19 @@ def _name(line: Line, taken: set[str]) -> str:
     return name
 
 
-def recipe_in_words(recipe: Mapping[str, Any]) -> str:
+def recipe_in_words(record: Record) -> str:
     """What tells one training from another at a glance, lr being the learning rate.
 
     Example:
-        >>> recipe_in_words({"epochs": 60, "learning_rate": 0.05, "augmentation": ["crop"]})
-        '60 epochs, lr 0.05, crop'
+        >>> from resnoise.records.store import RecordStore
+        >>> recipe_in_words(RecordStore("results/tables/cifar10-from-8").load()[0])
+        '60 epochs, lr 0.05, crop and flip, from λ = 8'
     """
-    extensions = recipe.get("extensions", {})
-    start = extensions.get("start_epochs")
-    words = [f"{f'{start} + ' if start else ''}{recipe['epochs']} epochs"]
-    if (rate := recipe.get("learning_rate")) is not None:
-        words.append(f"lr {rate:g}")
-    words += recipe.get("augmentation") or ["no augmentation"]
-    threshold = recipe.get("activation", {}).get("threshold", "data")
-    if threshold != "data":
-        words.append(f"λ from {threshold:g}")
-    return ", ".join(words)
+    rate, start = record.recipe.get("learning_rate"), start_of(record)
+    words = (
+        f"{record.epochs} epochs",
+        "" if rate is None else f"lr {rate:g}",
+        augmentation_of(record),
+        "" if start in ("", "λ from the data") else f"from {start}",
+    )
+    return ", ".join(filter(None, words))

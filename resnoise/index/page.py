@@ -63,7 +63,7 @@ def write_index(
     """
     found = comparisons_in(tables)
     reports = {}
-    published = published_figures()
+    published = published_figures(methods.reported_as)
     for index, comparison in enumerate(found, start=1):
         report = read_report(comparison.store, reference=comparison.reference, published=published)
         folder = out / "tables" / comparison.name
