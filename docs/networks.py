@@ -1,8 +1,9 @@
 """Writes the manifest of networks by name from the committed checkpoints and tables.
 
-    python -m docs.networks [--url ADDRESS]
+    python -m docs.networks [--collect FOLDER]
 
-The address is the folder that a release publishes the files in, see CONTRIBUTING.md.
+With a folder, it also copies the files there under the names that a release publishes them by; the
+address of those goes into the manifest when the package is built, see `setup.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 from docs.sources import ROOT
@@ -22,7 +24,7 @@ MANIFEST = ROOT / "resnoise" / "networks" / "manifest.json"
 CHECKPOINTS = ROOT / "results" / "checkpoints"
 
 
-def manifest(url: str = "") -> Manifest:
+def manifest() -> Manifest:
     """The manifest of what is committed."""
     rows = _rows()
     found = {}
@@ -45,12 +47,21 @@ def manifest(url: str = "") -> Manifest:
             ann_accuracy=own[0].ann_accuracy if own else None,
             accuracy={row.timesteps: row.accuracy for row in own},
         )
-    return Manifest(url=url, networks=found)
+    return Manifest(networks=found)
 
 
 def encoded(made: Manifest) -> str:
     """The text of the file."""
     return json.dumps(made.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+
+
+def collect(made: Manifest, folder: Path) -> None:
+    """Copy the files of all networks to a folder, as `resnoise.networks` fetches them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, network in made.networks.items():
+        source = CHECKPOINTS / network.folder
+        shutil.copy(source / "best.json", folder / f"{name}.json")
+        shutil.copy(source / network.weights, folder)
 
 
 def _rows() -> dict[str, list[Record]]:
@@ -67,9 +78,12 @@ def _rows() -> dict[str, list[Record]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--url", default="", help="folder that the files are published in")
+    parser.add_argument("--collect", type=Path, help="folder to copy the files to")
     arguments = parser.parse_args()
-    Path(MANIFEST).write_text(encoded(manifest(arguments.url)), encoding="utf-8")
+    made = manifest()
+    MANIFEST.write_text(encoded(made), encoding="utf-8")
+    if arguments.collect is not None:
+        collect(made, arguments.collect)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import resnoise
-from docs.networks import CHECKPOINTS, MANIFEST, encoded, manifest
+from docs.networks import CHECKPOINTS, MANIFEST, collect, encoded, manifest
 from resnoise import networks
 from resnoise.errors import CheckpointError, ConfigError
 from resnoise.networks import places
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_the_manifest_is_that_of_the_committed_checkpoints():
     """If not, `make docs-tables` writes it anew."""
-    assert MANIFEST.read_text("utf-8") == encoded(manifest(read_manifest().url))
+    assert MANIFEST.read_text("utf-8") == encoded(manifest())
 
 
 def test_accuracies_are_those_of_the_table():
@@ -52,15 +52,12 @@ def test_an_unknown_name_says_what_is_near():
 def published(tmp_path, monkeypatch):
     """A server of the files of one network, on a machine that has no checkout."""
     folder = tmp_path / "server"
-    folder.mkdir()
-    source = CHECKPOINTS / networks.networks()[NAME].folder
-    shutil.copy(source / "best.json", folder / f"{NAME}.json")
-    for path in source.glob("*.safetensors"):
-        shutil.copy(path, folder)
+    known = read_manifest()
+    collect(known.model_copy(update={"networks": {NAME: known.networks[NAME]}}), folder)
     handler = functools.partial(Quiet, directory=folder)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    known = read_manifest().model_copy(update={"url": f"http://127.0.0.1:{server.server_port}"})
+    known = known.model_copy(update={"url": f"http://127.0.0.1:{server.server_port}"})
     monkeypatch.setattr(networks, "read_manifest", lambda: known)
     monkeypatch.setattr(places, "_roots", lambda: iter(()))
     monkeypatch.setenv(places.CACHE, str(tmp_path / "cache"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
 from collections.abc import Iterable
@@ -14,6 +15,10 @@ import torch
 
 from resnoise.records.record import Record
 from resnoise.records.training_record import Session
+
+# The checkout that the code is in, not the one that the user stands in; and what setup.py wrote.
+_ROOT = Path(__file__).resolve().parents[2]
+_BUILT = _ROOT / "resnoise" / "built.json"
 
 
 class Provenance(NamedTuple):
@@ -33,11 +38,13 @@ def provenance() -> Provenance:
 
     Read once for good: ask before long work, as a commit that is made during it is not its code.
 
-    The commit is empty where the package runs from no git checkout, for example from a wheel.
+    Outside a git checkout it is the commit that the package was built from, which is empty where
+    that was built from none.
     """
+    commit, dirty = _commit()
     return Provenance(
-        git_commit=_git("rev-parse", "HEAD"),
-        git_dirty=bool(_git("status", "--porcelain", "--untracked-files=no")),
+        git_commit=commit,
+        git_dirty=dirty,
         resnoise_version=version("resnoise"),
         torch_version=torch.__version__,
         python_version=platform.python_version(),
@@ -45,12 +52,20 @@ def provenance() -> Provenance:
     )
 
 
+def _commit() -> tuple[str, bool]:
+    """The commit of the running code, and whether files differ from it."""
+    if (_ROOT / ".git").exists():
+        changes = _git("status", "--porcelain", "--untracked-files=no")
+        return _git("rev-parse", "HEAD"), bool(changes)
+    try:
+        built = json.loads(_BUILT.read_text("utf-8"))
+    except (OSError, ValueError):
+        return "", False
+    return built["commit"], built["dirty"]
+
+
 def _git(*arguments: str) -> str:
-    # The checkout the code is in, not the one the user stands in.
-    root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():
-        return ""
-    command = ["git", "-C", str(root), *arguments]
+    command = ["git", "-C", str(_ROOT), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
