@@ -3,9 +3,9 @@
 `baselines/` is installed as `resnoise_baselines`; a plain `baselines` would break beside a user's
 own folder of that name. The commit that is built goes into the package as `resnoise/built.json`,
 and into a source distribution, from which a build without git takes it. The address of the
-repository (RESNOISE_REPOSITORY, as a release has it) makes links of the README whole; those are relative, and
-an index of packages has no files beside it. That of the trained networks (RESNOISE_NETWORKS) goes
-into their manifest.
+repository (RESNOISE_REPOSITORY, set by the release workflow) makes the README's relative links
+absolute, since an index of packages has no files beside it. That of the trained networks
+(RESNOISE_NETWORKS) goes into their manifest.
 """
 
 import json

@@ -88,9 +88,9 @@ def test_every_layer_and_batch_has_noise_of_its_own(evaluated, monkeypatch):
     job, path, records = evaluated
     seeds = []
 
-    def add_noise(x, sigma, seed, counts):
+    def add_noise(x, sigma, seed, *distribution):
         seeds.append(seed.item())
-        return noise.add_noise(x, sigma, seed, counts)
+        return noise.add_noise(x, sigma, seed, *distribution)
 
     monkeypatch.setattr(activation, "add_noise", add_noise)
     again = evaluate(job, path, "reference", Training("nq", (1,)))
