@@ -1,11 +1,12 @@
 """What `pyproject.toml` cannot say: where packages are, and what is known only at build time.
 
 `baselines/` is installed as `resnoise_baselines`; a plain `baselines` would break beside a user's
-own folder of that name. The commit that is built goes into the package as `resnoise/built.json`,
-and into a source distribution, from which a build without git takes it. The address of the
-repository (RESNOISE_REPOSITORY, set by the release workflow) makes the README's relative links
-absolute, since an index of packages has no files beside it. That of the trained networks
-(RESNOISE_NETWORKS) goes into their manifest.
+own folder of that name. The gate's weights, which are committed with its figures, go into the
+package, so that it checks a library from a wheel, too. The commit that is built goes into the
+package as `resnoise/built.json`, and into a source distribution, from which a build without git
+takes it. The address of the repository (RESNOISE_REPOSITORY, set by the release workflow) makes the
+README's relative links absolute, since an index of packages has no files beside it. That of the
+trained networks (RESNOISE_NETWORKS) goes into their manifest.
 """
 
 import json
@@ -91,8 +92,15 @@ if REPOSITORY:
         "Issues": f"{REPOSITORY}/issues",
     }
 setup(
-    packages=[*find_packages(include=["resnoise*"]), "resnoise_baselines"],
-    package_dir={"resnoise_baselines": "baselines"},
+    packages=[
+        *find_packages(include=["resnoise*"]),
+        "resnoise_baselines",
+        "resnoise.check.weights",
+    ],
+    package_dir={
+        "resnoise_baselines": "baselines",
+        "resnoise.check.weights": "results/check/digits",
+    },
     cmdclass={"build_py": BuildWithCommit, "sdist": SourceWithCommit},
     long_description=readme(),
     long_description_content_type="text/markdown",
