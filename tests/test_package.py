@@ -23,7 +23,7 @@ ADDRESS = "https://example.org/someone/resnoise"
 def wheel(tmp_path_factory):
     """A wheel built from a source distribution, which has no git."""
     source = tmp_path_factory.mktemp("source")
-    for name in ("resnoise", "baselines"):
+    for name in ("resnoise", "baselines", "results/check/digits"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
@@ -47,6 +47,7 @@ def test_a_wheel_says_the_commit_and_where_networks_are(wheel):
     assert json.loads(wheel.read("resnoise/built.json"))["commit"] == "0123abc"
     assert json.loads(wheel.read("resnoise/networks/manifest.json"))["url"] == f"{ADDRESS}/files"
     assert "resnoise_baselines/published.csv" in wheel.namelist()
+    assert "resnoise/check/weights/best.json" in wheel.namelist()
 
 
 def test_every_link_of_the_description_is_whole(wheel):
