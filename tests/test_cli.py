@@ -60,7 +60,7 @@ def test_compare_again_adds_nothing_and_trains_nothing(compared):
     folder, _, arguments = compared
     before = (folder / "out" / "records.json").read_bytes()
     done = resnoise(*arguments, cwd=folder)
-    assert "train " not in done.stdout
+    assert "training " not in done.stdout
     assert (folder / "out" / "records.json").read_bytes() == before
 
 
@@ -190,7 +190,7 @@ def test_report_with_another_reference_goes_elsewhere(compared):
     folder, _, _ = compared
     before = (folder / "out" / "comparison.md").read_bytes()
     resnoise("report", "out", "--reference", "qcfs", "--out", "other", cwd=folder)
-    assert "qcfs against nq" in (folder / "other" / "comparison.md").read_text()
+    assert "### Paired tests: qcfs against each" in (folder / "other" / "comparison.md").read_text()
     assert not (folder / "other" / "records.json").exists()
 
     done = resnoise("report", "out", "--reference", "nq:2", cwd=folder, status=1)
@@ -238,6 +238,14 @@ def test_report_with_another_reference_goes_elsewhere(compared):
         (["evaluate", "nothing.json"], "cannot read nothing.json"),
         (["convert", "nothing.json", "--out", "x"], "cannot read nothing.json"),
         (["report", "empty"], "there are no records"),
+        (["evaluate", "nothing.json", "--backend", "brian"], "unknown backend 'brian'"),
+        (["evaluate", "nothing.json", "--method", "nope"], "unknown method 'nope'"),
+        (
+            ["compare", "--out", "o", "--methods", "qcfs,srp", "--reference", "nq"],
+            "expected --reference to be one of the methods that are compared (qcfs with L = 4, "
+            "srp with L = 4), but got nq",
+        ),
+        (["compare", "--out", "o", "--methods", "nq", "--reference", "nq:2"], "but got nq with L"),
     ],
 )
 def test_bad_input_is_one_line_and_a_status(arguments, message, tmp_path):
@@ -281,10 +289,71 @@ def test_an_error_ends_the_process(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--backend", "brian"], "unknown backend"),
+        (["train", "--architecture", "lenet"], "unknown architecture"),
+        (["compare", "--out", "o", "--methods", "qcfs", "--reference", "nq"], "--reference"),
+        (["ablate", "--out", "o", "--start", "nope"], "unknown method"),
+        (["ablate", "--out", "o", "--architecture", "lenet"], "unknown architecture"),
+    ],
+)
+def test_names_are_checked_before_data_are_wanted(arguments, message, tmp_path):
+    missing = ["--dataset", "cifar10", "--data-root", "nowhere", "--no-download"]
+    done = resnoise(*arguments, *missing, cwd=tmp_path, status=1)
+    assert message in done.stderr
+    assert "did not find" not in done.stderr
+
+
+def test_train_ends_with_what_came_out_and_what_to_run_next(tmp_path):
+    done = resnoise("train", "--method", "qcfs", "--epochs", "1", cwd=tmp_path)
+    assert "training 1 of 1: qcfs, digits-cnn, seed 0" in done.stdout
+    assert "1 of 1" in done.stdout.partition("best epoch")[2]
+    commands = [line for line in done.stdout.splitlines() if " runs/" in line][1:]
+    for line, verb in zip(commands, ("evaluate", "convert"), strict=True):
+        words = line.split()
+        resnoise(*words[words.index(verb) :], cwd=tmp_path)
+
+
+def test_the_network_of_direct_training_is_evaluated_as_it_was_trained(tmp_path):
+    arguments = ["--method", "direct", "--epochs", "1", "--timesteps", "2,4"]
+    done = resnoise("train", *arguments, cwd=tmp_path)
+    assert "training 2 of 2: direct-ce-reference-T4" in done.stdout
+    nexts = [line for line in done.stdout.splitlines() if "resnoise evaluate" in line]
+    assert [line.partition("--backend ")[2] for line in nexts] == [
+        "reference --timesteps 2",
+        "reference --timesteps 4",
+    ]
+    assert "resnoise convert" not in done.stdout
+
+
+def test_a_recipe_is_shown_and_nothing_is_trained(tmp_path):
+    arguments = ["--methods", "nq,nq-plus", "--dataset", "cifar10", "--set", "momentum=0.8"]
+    done = resnoise("compare", "--out", "o", *arguments, "--show-recipe", cwd=tmp_path)
+    rows = {line.split()[1]: line.split()[3::2] for line in done.stdout.splitlines() if "│" in line}
+    assert rows["momentum"] == ["0.8", "0.8"]
+    assert rows["epochs"] == ["60", "10"]
+    assert rows["augmentation"] == ["crop,flip,autoaugment,cutout"] * 2
+    assert list(tmp_path.iterdir()) == []
+    assert "epochs=60" in resnoise("train", "--help", cwd=tmp_path).stdout
+
+
+def test_the_reference_is_by_default_a_method_that_is_compared(tmp_path):
+    fast = ["--backends", "reference", "--seeds", "0", "--epochs", "1", "--timesteps", "1"]
+    resnoise("compare", "--out", "o", "--methods", "qcfs,srp", *fast, cwd=tmp_path)
+    assert "Paired tests: qcfs against each" in (tmp_path / "o" / "comparison.md").read_text()
+
+
+def test_version(tmp_path):
+    assert resnoise("--version", cwd=tmp_path).stdout.startswith("resnoise 0.")
+
+
 def test_list_names_what_can_be_chosen(tmp_path):
     done = resnoise("list", cwd=tmp_path)
     for name in ("nq", "qcfs", "norse", "snntorch", "resnet20", "imagefolder:PATH"):
-        assert name in done.stdout
+        (line,) = (line for line in done.stdout.splitlines() if line.split()[0] == name)
+        assert len(line.split()) > 3  # says what it is
 
 
 def test_help_of_every_command(tmp_path):
@@ -343,7 +412,8 @@ CHANGES = [
 def test_switches_reach_the_recipe(tmp_path):
     set_all = [word for change in CHANGES for word in ("--set", change)]
     done = resnoise("train", "--epochs", "1", *set_all, cwd=tmp_path)
-    info = json.loads(Path(tmp_path, done.stdout.splitlines()[-1]).read_text())
+    (network,) = (line for line in done.stdout.splitlines() if line.startswith("network "))
+    info = json.loads(Path(tmp_path, network.split()[1]).read_text())
     assert info["job"]["recipe"]["induction"] == {"timesteps": 2}
     assert info["job"]["recipe"]["extensions"] == {
         "threshold_weight_decay": False,
@@ -370,7 +440,9 @@ def test_compare_tests_against_the_method_it_is_told(compared, tmp_path):
     done = resnoise(*arguments, "--runs", folder / "runs", "--reference", "qcfs", cwd=tmp_path)
     text = (tmp_path / "out" / "comparison.md").read_text()
     assert "Paired tests: qcfs against each other method" in text
-    rows = [line for line in done.stdout.splitlines() if "norse" in line and "evaluate" not in line]
+    rows = [
+        line for line in done.stdout.splitlines() if "norse" in line and "evaluation" not in line
+    ]
     marked = {line.split()[1]: bool(set(line) & set("▲▼≈")) for line in rows}
     assert marked == {"nq": True, "qcfs": False}
 

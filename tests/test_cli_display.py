@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from resnoise.cli import display
+from resnoise.cli import display, progress
 from resnoise.report.terminal import summary_table
 from tests.comparisons import NQ, record
 
@@ -105,8 +105,8 @@ def test_tables_are_printed_as_they_are(text, capsys):
 
 @as_it_is
 def test_progress_in_a_log_is_printed_as_it_is(text, capsys, monkeypatch):
-    monkeypatch.setattr(display, "SECONDS_BETWEEN_LINES", -1.0)
-    with display.progress_bars() as announce:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", -1.0)
+    with progress.progress_bars() as announce:
         announce(f"train {text}")(1, 2, f"loss of {text}")
     assert capsys.readouterr().out == f"train {text}\n  1/2 loss of {text}\n"
 
@@ -115,9 +115,19 @@ def test_progress_in_a_log_is_printed_as_it_is(text, capsys, monkeypatch):
 def test_progress_on_a_terminal_is_printed_as_it_is(text, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     terminal = Console(file=io.StringIO(), force_terminal=True, width=150)
-    monkeypatch.setattr(display, "console", terminal)
-    with display.progress_bars() as announce:
+    monkeypatch.setattr(progress, "console", terminal)
+    with progress.progress_bars() as announce:
         announce(f"train {text}")(1, 2, f"loss of {text}")
     printed = terminal.file.getvalue()
     assert f"train {text}" in printed
     assert f"loss of {text}" in printed
+
+
+def test_time_left_is_that_of_what_was_done_here(monkeypatch):
+    now = [100.0]
+    left = progress.TimeLeft(lambda: now[0])
+    assert left(500, 1000) == ""  # resumed half-way
+    now[0] += 10
+    assert left(550, 1000) == "1 min 30 s left"
+    now[0] += 110
+    assert left(1000, 1000) == ""

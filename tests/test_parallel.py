@@ -8,6 +8,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from tests.command_line import RUN, resnoise_process
 
 
@@ -76,7 +78,16 @@ def test_a_killed_worker_is_one_line_and_the_same_command_goes_on(tmp_path):
     resnoise_process(*arguments, cwd=tmp_path)
 
 
-def test_an_interrupt_ends_all_trainings_and_the_same_command_goes_on(tmp_path):
+def trainings_begun(folder, pid):
+    return len(list(folder.glob("runs/digits/digits-cnn/*/*/training"))) == 2
+
+
+def workers_import(folder, pid):
+    return len(workers_of(pid)) == 2
+
+
+@pytest.mark.parametrize("begun", [workers_import, trainings_begun])
+def test_an_interrupt_is_one_line_and_the_same_command_resumes(begun, tmp_path):
     arguments = [
         "compare", "--out", "out", "--methods", "qcfs", "--backends", "reference", "--epochs", "1",
         "--timesteps", "1", "--seeds", "0,1,2,3,4", "--threads", "2", "--jobs", "2",
@@ -90,15 +101,14 @@ def test_an_interrupt_ends_all_trainings_and_the_same_command_goes_on(tmp_path):
         # What runs in the background of a shell ignores interrupts, and so would this.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    while len(list(tmp_path.glob("runs/digits/digits-cnn/*/*/training"))) < 2:
+    while not begun(tmp_path, process.pid):
         assert process.poll() is None
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it, to workers too
     _, said = process.communicate()
     assert process.returncode == 130
-    assert said.splitlines()[-1] == "interrupted; the same command resumes it"
-    begun = list(tmp_path.glob("runs/digits/digits-cnn/*"))
-    assert len(begun) <= 2
+    assert said == "interrupted; the same command resumes it\n"
+    assert len(list(tmp_path.glob("runs/digits/digits-cnn/*"))) <= 2
     resnoise_process(*arguments, cwd=tmp_path)
 
 

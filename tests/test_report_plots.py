@@ -127,8 +127,14 @@ def test_a_source_network_is_one_level_line_whatever_is_converted_from_it():
     assert levels == {"ANN of qcfs, L=2": [90, 90], "ANN of qcfs, L=4": [95, 95]}
 
 
+def combinations():
+    """Names of what trains nothing on the networks of other methods."""
+    alone = ("srp", "cos", "snm", "signed-if", "ftbc", "ftbc-snm")
+    return [f"{method}-{trained}" for method in alone for trained in ("plus", "nq", "nq-plus")]
+
+
 def test_a_method_looks_the_same_whatever_stands_beside_it():
-    installed = methods.names()
+    installed = [*methods.names(), *combinations()]
     together = method_looks(installed)
     pairs = {(look["color"], look["marker"]) for look in together.values()}
     assert len(pairs) == len(installed)

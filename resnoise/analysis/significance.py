@@ -186,7 +186,7 @@ class Reference:
     def __str__(self) -> str:
         return with_levels(self.method, self.levels)
 
-    def __contains__(self, row: Row | Record) -> bool:
+    def __contains__(self, row: Row | Record | Reference) -> bool:
         return row.method == self.method and self.levels in (None, row.levels)
 
     def require_in(self, records: Iterable[Record]) -> None:

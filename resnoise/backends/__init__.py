@@ -13,6 +13,7 @@ __all__ = [
     "LeakyConfig",
     "Neuron",
     "available",
+    "description",
     "get",
     "libraries",
     "missing",
@@ -58,6 +59,18 @@ def get(name: str) -> Backend:
     if name not in available():
         raise BackendError(f"backend {name!r} is not installed: {_how_to_install(name)}")
     return import_module(_BACKENDS[name][0]).backend()
+
+
+def description(name: str) -> str:
+    """What a backend is, in a line, or how to install it.
+
+    Example:
+        >>> description("reference")
+        'The reference backend: plain PyTorch.'
+    """
+    if name not in available():
+        return f"not installed: {_how_to_install(name)}"
+    return import_module(_BACKENDS[name][0]).__doc__.partition("\n")[0]
 
 
 def _how_to_install(name: str) -> str:

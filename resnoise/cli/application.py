@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-INTERRUPTED = 130
-"""Exit status of a program that SIGINT ended: 128 and the number of the signal."""
+from resnoise.utils.processes import INTERRUPTED
 
 RESUMABLE = ("train", "compare", "ablate", "beside")
 """Commands that keep what they have done; the others, which take minutes, start anew."""
@@ -42,3 +42,21 @@ app = typer.Typer(
     "snnTorch, and compare conversion methods at few time steps.",
     epilog="Start with: resnoise compare --methods nq,qcfs,srp,direct --out runs/first",
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"resnoise {version('resnoise')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="print the version and exit"
+        ),
+    ] = False,
+) -> None:
+    """What holds for no command in particular."""

@@ -47,7 +47,7 @@ def beside(
     """
     from resnoise import methods as all_methods
     from resnoise.analysis.significance import Reference
-    from resnoise.cli.display import progress_bars
+    from resnoise.cli.progress import progress_bars
     from resnoise.cli.findings import print_comparison
     from resnoise.compare.beside import example_of, set_beside
     from resnoise.compare.plan import RunOptions

@@ -10,6 +10,7 @@ import typer
 from resnoise.cli import options
 from resnoise.cli.application import app
 from resnoise.cli.option_groups import grouped
+from resnoise.config.checks import require_timesteps
 from resnoise.config.execution import ExecutionConfig
 from resnoise.errors import ConfigError
 from resnoise.training.defaults import default_architecture, default_seeds, use_threads
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DEFAULT_TIMESTEPS = "1,2,4,6,8,16"
+NOISE = "nq"
+"""The method that others are tested against unless something else is said."""
 
 
 @app.command()
@@ -35,8 +38,12 @@ def train(
     running: options.Running,
 ) -> None:
     """Train the source network of a method; an interrupted training resumes."""
-    from resnoise.cli.display import print_paths, progress_bars
+    from resnoise import methods
+    from resnoise.cli.display import print_recipes
+    from resnoise.cli.findings import print_training
+    from resnoise.cli.progress import progress_bars
     from resnoise.compare.plan import Plan
+    from resnoise.methods.conversion_method import ConversionMethod
     from resnoise.training.run_folders import train_in
 
     architecture = architecture or default_architecture(dataset)
@@ -48,14 +55,22 @@ def train(
         timesteps=options.integers(timesteps, "--timesteps"),
         seeds=(seed,),
     )
+    if changes.show_recipe:
+        print_recipes(grid.recipes)
+        return
     execution = running.execution()
     use_threads(running.threads, dataset)
+    cells, trained = list(grid.cells()), []
     with progress_bars() as announce:
-        for cell in grid.cells():
+        for number, cell in enumerate(cells, start=1):
             job = grid.job(cell, grid.load(cell))
-            name = f"train {job.training}, {job.architecture}, seed {job.seed}"
-            best = train_in(running.runs, job, execution, announce(name))
-            print_paths([best])
+            name = f"training {number} of {len(cells)}: {job.training}, {job.architecture}, "
+            trained.append(train_in(running.runs, job, execution, announce(f"{name}seed {seed}")))
+    convertible = isinstance(methods.get(method), ConversionMethod)
+    for cell, best in zip(cells, trained, strict=True):
+        steps = ",".join(map(str, cell.training.timesteps))
+        how = f"--backend {backend} --timesteps {steps}{place.given()}"
+        print_training(best, how, convertible)
 
 
 @app.command()
@@ -78,8 +93,10 @@ def evaluate(
     """Evaluate a trained network, or a plain one of your own (--model), on the test images, at
     several time steps.
     """
+    from resnoise import backends, methods
     from resnoise.analysis.significance import Reference
-    from resnoise.cli.display import print_table, progress_bars
+    from resnoise.cli.display import print_lines, print_table
+    from resnoise.cli.progress import progress_bars
     from resnoise.evaluation.accuracy import accuracy_table
     from resnoise.evaluation.evaluator import evaluate as evaluate_network
     from resnoise.evaluation.evaluator import training_of
@@ -89,6 +106,10 @@ def evaluate(
     from resnoise.training.loading import job_of
 
     checkpoint = options.located(checkpoint)
+    steps = options.integers(timesteps, "--timesteps")
+    require_timesteps("timesteps", steps)
+    backends.get(backend)  # names that there are not cost neither data nor time
+    methods.get(method or options.PLAIN)
     calibrated = own.job(checkpoint, place, method or options.PLAIN)
     if calibrated is not None:
         if out is not None:
@@ -96,11 +117,10 @@ def evaluate(
         if compile or device != "auto":
             raise ConfigError("expected --device and --compile of a checkpoint, but got --model")
         use_threads(threads, own.dataset)
-        steps = options.integers(timesteps, "--timesteps")
         print_table(accuracy_table(*calibrated, backend, steps), "accuracy in per cent")
         return
     job = job_of(checkpoint, place.options(), method)
-    training = training_of(job, backend, options.integers(timesteps, "--timesteps"))
+    training = training_of(job, backend, steps)
     use_threads(threads, job.data.name)
     if out is not None:
         store = RecordStore(out)
@@ -120,6 +140,7 @@ def evaluate(
         store.add(records)
     summary = summary_table(records, reference=Reference(job.method.name)).drop(columns="dataset")
     print_table(_method_first(summary), f"{job.data.name}: accuracy in per cent at T time steps")
+    print_lines(["±: half the 95 % interval over images; ANN: the network before conversion."])
 
 
 @app.command()
@@ -133,7 +154,13 @@ def compare(
     architectures: Annotated[str | None, typer.Option(help="see `resnoise list`")] = None,
     timesteps: options.Timesteps = _DEFAULT_TIMESTEPS,
     seeds: Annotated[str | None, typer.Option(help="for digits: folds, default 0,1,2,3,4")] = None,
-    reference: options.Reference = "nq",
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            help="method that the others are tested against, METHOD:L one row of it; default: nq, "
+            "or the first method where nq is not compared"
+        ),
+    ] = None,
     jobs: Annotated[int, typer.Option(help="networks trained and simulated at a time")] = 1,
     place: options.DataPlace,
     changes: options.RecipeChanges,
@@ -143,8 +170,9 @@ def compare(
     from resnoise import backends as all_backends
     from resnoise import methods as all_methods
     from resnoise.analysis.significance import Reference
-    from resnoise.cli.display import console, progress_bars
+    from resnoise.cli.display import console, print_recipes
     from resnoise.cli.findings import print_comparison
+    from resnoise.cli.progress import progress_bars
     from resnoise.compare.plan import Plan, RunOptions
     from resnoise.compare.runner import compare as run_comparison
     from resnoise.report.published_tables import published_figures
@@ -158,8 +186,9 @@ def compare(
             if not any(all_methods.get(name).trainings(one, steps) for one in simulators):
                 chosen.remove(name)
                 console.print(f"method {name} is left out: it has no network for T = {timesteps}")
-    tested_against = Reference.parse(reference)
-    all_methods.get(tested_against.method)  # a name that there is not costs no training
+    tested_against = None if reference is None else Reference.parse(reference)
+    if tested_against is not None:
+        all_methods.get(tested_against.method)  # a name that there is not costs no training
     for name, hint in all_backends.missing().items():
         if backends is None:
             console.print(f"backend {name} is left out, it is not installed: {hint}")
@@ -171,6 +200,9 @@ def compare(
         timesteps=steps,
         seeds=options.integers(seeds or default_seeds(dataset), "--seeds"),
     )
+    if changes.show_recipe:
+        print_recipes(grid.recipes)
+        return
     use_threads(running.threads, dataset)
     workplace = RunOptions(out, running.runs, running.execution(), jobs)
     with progress_bars() as announce:
@@ -178,6 +210,7 @@ def compare(
             grid,
             workplace,
             reference=tested_against,
+            usual_reference=NOISE,
             published=published_figures(all_methods.reported_as),
             announce=announce,
         )
@@ -214,9 +247,6 @@ def list_(
     what: Annotated[str, typer.Argument(help="networks: the trained ones, with accuracies")] = "",
 ) -> None:
     """List methods, backends, architectures and data sets, or the trained networks."""
-    from resnoise import backends, datasets, methods, models
-    from resnoise.cli.display import console
-
     if what == "networks":
         from resnoise.cli.export import print_networks
 
@@ -224,16 +254,9 @@ def list_(
         return
     if what:
         raise ConfigError(f"expected `networks` or nothing, but got {what!r}")
-    missing = backends.missing()
-    backend_names = [f"{n} (not installed: {missing[n]})" if n in missing else n
-                     for n in backends.names()]  # fmt: skip
-    for title, found in (
-        ("methods", methods.names()),
-        ("backends", backend_names),
-        ("architectures", models.names()),
-        ("data sets", list(datasets.DATASETS)),
-    ):
-        console.print(f"{title}: {', '.join(found)}", highlight=False, soft_wrap=True)
+    from resnoise.cli.listing import print_listing
+
+    print_listing()
 
 
 def _method_first(summary: pd.DataFrame) -> pd.DataFrame:

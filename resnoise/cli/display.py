@@ -1,80 +1,28 @@
-"""Progress and tables on the terminal."""
+"""Tables, paths and sentences on the terminal."""
 
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table
 
 from resnoise.cli.messages import PlainConsole
 from resnoise.utils.text import escaped
 
+if TYPE_CHECKING:
+    from resnoise.config import Recipe
+
 # A pipe or a log has no width of its own; tables must not be cut to 80 columns there.
 PIPE_WIDTH = 200
-SECONDS_BETWEEN_LINES = 60.0
 
 # Columns that tell the rows of a table apart; all others hold what was measured.
 _LABELS = frozenset({"dataset", "architecture", "division", "method", "backend", "L", "τ"})
 
 console = PlainConsole(width=None if sys.stdout.isatty() else PIPE_WIDTH)
-
-
-@contextmanager
-def progress_bars() -> Iterator[Callable[[str], Callable[[int, int, str], None]]]:
-    """Within the context: a function from the name of a piece of work to its progress callback.
-
-    A piece that is announced takes the place of the one before it.
-    """
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[text]}", markup=False),
-        TimeElapsedColumn(),
-    )
-    if not console.is_terminal:
-        yield _announce_line
-        return
-    with Progress(*columns, console=console) as bars:
-        current: list[TaskID] = []
-
-        def announce(name: str) -> Callable[[int, int, str], None]:
-            while current:
-                bars.remove_task(current.pop())
-            task = bars.add_task(escaped(name), total=None, text="")
-            current.append(task)
-            return lambda done, total, text: bars.update(
-                task, completed=done, total=total, text=escaped(text)
-            )
-
-        yield announce
-
-
-def _announce_line(name: str) -> Callable[[int, int, str], None]:
-    """Bars are for people; a log gets one line per piece of work, and one per minute after that."""
-    console.print(name, highlight=False)
-    said = time.monotonic()
-
-    def update(done: int, total: int, text: str) -> None:
-        nonlocal said
-        if time.monotonic() - said > SECONDS_BETWEEN_LINES:
-            said = time.monotonic()
-            console.print(f"  {done}/{total} {text}", highlight=False)
-
-    return update
 
 
 def print_table(frame: pd.DataFrame, title: str) -> None:
@@ -102,6 +50,25 @@ def _says_something(column: pd.Series) -> bool:
     if column.name in _LABELS:
         return column.nunique() > 1 or AGREE in column.iloc[0]
     return not column.isin((MISSING, "")).all()
+
+
+def print_recipes(recipes: Mapping[str, Recipe]) -> None:
+    """Print every setting of some recipes, a column for each method, by the names of `--set`."""
+    from resnoise.cli.options import recipe_texts
+
+    columns = {name: dict(recipe_texts(recipe)) for name, recipe in recipes.items()}
+    settings = dict.fromkeys(name for column in columns.values() for name in column)
+    frame = pd.DataFrame(
+        {"setting": list(settings)} | {m: [c[s] for s in settings] for m, c in columns.items()}
+    )
+    print_table(frame, "recipe")
+
+
+def print_named(paragraphs: Iterable[tuple[str, Iterable[object]]]) -> None:
+    """Print lines with a word before each paragraph, such as `next    resnoise --help`."""
+    for name, lines in paragraphs:
+        for index, line in enumerate(lines):
+            console.print(f"{'' if index else name:<8}{line}", highlight=False, soft_wrap=True)
 
 
 def print_paths(paths: Iterable[Path]) -> None:

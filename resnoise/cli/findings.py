@@ -1,11 +1,14 @@
-"""What a comparison prints when it is done: tables, conclusions, and where to go from there."""
+"""What is printed when work is done: tables, conclusions, and where to go from there."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from resnoise.cli.display import print_lines, print_table
+import pandas as pd
+
+from resnoise.cli.display import print_lines, print_named, print_table
+from resnoise.cli.progress import duration
 from resnoise.report.sections import Report
 from resnoise.report.terminal import section_notes, section_table, section_title
 
@@ -33,13 +36,44 @@ def print_comparison(report: Report, dataset: str, out: Path) -> None:
         f"{command} compare --help",
     ]
     figures = [out / "figures" / f"{section.name}-accuracy.svg" for section in shown]
-    for name, lines in (
-        ("page", [out / "report.html"]),
-        ("figure", figures),
-        ("tables", [f"{out / 'comparison.md'}, .csv, .tex"]),
-        ("next", commands),
-    ):
-        print_lines(f"{'' if index else name:<8}{line}" for index, line in enumerate(lines))
+    print_named(
+        (
+            ("page", [out / "report.html"]),
+            ("figure", figures),
+            ("tables", [f"{out / 'comparison.md'}, .csv, .tex"]),
+            ("next", commands),
+        )
+    )
+
+
+def print_training(best: Path, evaluation: str, convertible: bool) -> None:
+    """Print what a training came to, and what to run next.
+
+    Args:
+        best: its `best.json`.
+        evaluation: options with which the network can be evaluated.
+        convertible: whether there is a network without spikes to convert.
+    """
+    from resnoise.report.table import percent
+    from resnoise.training.checkpoint import read_info
+
+    info = read_info(best)
+    found = {
+        "training": info.job.training,
+        "data": info.job.dataset,
+        "network": info.job.architecture,
+        "seed": info.job.seed,
+        "best epoch": f"{info.best_epoch} of {info.job.recipe['epochs']}",
+        "validation (%)": percent(info.validation_accuracy),
+        "time": duration(sum(epoch["seconds"] for epoch in info.history)),
+    }
+    print_table(pd.DataFrame([found]).astype(str), "what was trained")
+    command = program()
+    commands = [f"{command} evaluate {best} {evaluation}"]
+    if convertible:
+        spiking = best.with_name("spiking.safetensors")
+        commands.append(f"{command} convert {best} --out {spiking}")
+    print_named((("network", [best]), ("next", commands)))
 
 
 def program() -> str:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from resnoise.config import AUGMENTATIONS, ExecutionConfig, Recipe
-from resnoise.config.changes import changed, setting_names
+from resnoise.config.changes import changed, settings_of
 from resnoise.errors import ConfigError
+from resnoise.training.defaults import base_recipe
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule
@@ -67,6 +68,10 @@ class DataRoot:
         from resnoise.datasets import DataOptions
 
         return DataOptions(dataset, self.data_root, self.download, **more)
+
+    def given(self) -> str:
+        """What another command has to be told to find the same data."""
+        return "" if self.data_root == DataRoot().data_root else f" --data-root {self.data_root}"
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,17 @@ class OwnModel:
         return calibrated_job(model, self.model, data, chosen, calibration)
 
 
+def recipe_texts(recipe: Recipe) -> list[tuple[str, str]]:
+    """Every setting of a recipe and its value, as `--set` takes them."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, tuple):
+            return ",".join(value) or "none"
+        return str(value).lower() if isinstance(value, bool) else f"{value}"
+
+    return [(name, text(value)) for name, value in settings_of(recipe).items()]
+
+
 @dataclass(frozen=True)
 class RecipeChanges:
     """What the user sets of a recipe; the rest is as the data set's or the paper's recipe says."""
@@ -177,10 +193,19 @@ class RecipeChanges:
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help=f"any setting of the recipe: {', '.join(setting_names(Recipe()))}",
+            help="any setting of the recipe; of CIFAR's, which --show-recipe shows for others: "
+            + ", ".join(f"{name}={text}" for name, text in recipe_texts(base_recipe("cifar10"))),
             rich_help_panel=_RECIPE,
         ),
     ] = None
+    show_recipe: Annotated[
+        bool,
+        typer.Option(
+            "--show-recipe",
+            help="print the recipe of each method and exit",
+            rich_help_panel=_RECIPE,
+        ),
+    ] = False
 
     def recipe(self, method: str, dataset: str, architectures: Sequence[str]) -> Recipe:
         """The recipe of a method on a data set, with what the user set.

@@ -26,7 +26,8 @@ def index(
     ] = "",
 ) -> None:
     """Write one page over all comparisons, with their tables, recipes and weights beside it."""
-    from resnoise.cli.display import print_paths, progress_bars
+    from resnoise.cli.display import print_paths
+    from resnoise.cli.progress import progress_bars
     from resnoise.index.page import write_index
 
     with progress_bars() as announce:
@@ -58,7 +59,8 @@ def verify(
     Prints one line a problem; the exit status is 1 if there is any. The row is the cheapest of
     those that fit what is asked for and whose weights are at hand.
     """
-    from resnoise.cli.display import console, progress_bars
+    from resnoise.cli.display import console
+    from resnoise.cli.progress import progress_bars
     from resnoise.index.verification import RowChoice, verify_all
     from resnoise.training.defaults import use_threads
 

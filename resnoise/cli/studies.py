@@ -35,11 +35,14 @@ def ablate(
     running: options.Running,
 ) -> None:
     """Train with one thing of the recipe changed at a time; report validation accuracy only."""
-    from resnoise.cli.display import print_paths, progress_bars
+    from resnoise import models
+    from resnoise.cli.display import print_paths, print_recipes
+    from resnoise.cli.progress import progress_bars
     from resnoise.studies.ablation import Ablation, variants
     from resnoise.studies.ablation import ablate as run_ablation
 
     architecture = architecture or default_architecture(dataset)
+    models.require_known(architecture)
     recipes = {
         name: changes.recipe(name, dataset, [architecture]) for name in options.words(methods)
     }
@@ -52,6 +55,9 @@ def ablate(
         runs=running.runs,
         execution=running.execution(),
     )
+    if changes.show_recipe:
+        print_recipes(recipes)
+        return
     use_threads(running.threads, dataset)
     with progress_bars() as announce:
         written = run_ablation(ablation, out, announce)
@@ -71,7 +77,8 @@ def selection(
     threads: options.Threads = None,
 ) -> None:
     """Show what choosing the epoch by test accuracy, as published code does, would report."""
-    from resnoise.cli.display import print_paths, progress_bars
+    from resnoise.cli.display import print_paths
+    from resnoise.cli.progress import progress_bars
     from resnoise.studies.selection import compare_choices
 
     use_threads(threads, "")
@@ -92,7 +99,8 @@ def decompose(
     threads: options.Threads = None,
 ) -> None:
     """Show what conversion loses to the levels that T steps have, and what to uneven input."""
-    from resnoise.cli.display import print_paths, progress_bars
+    from resnoise.cli.display import print_paths
+    from resnoise.cli.progress import progress_bars
     from resnoise.studies.decomposition import compare_losses
 
     use_threads(threads, "")

@@ -1,12 +1,42 @@
-"""What may stand in one folder of records: results of the same recipes and the same images."""
+"""What a folder of records is to hold: a reference, one recipe a training, the same images."""
 
 from __future__ import annotations
 
 from resnoise import methods
+from resnoise.analysis.significance import Reference
 from resnoise.compare.plan import Plan
 from resnoise.config.nested import differences
-from resnoise.errors import RecordError
+from resnoise.errors import ConfigError, RecordError
 from resnoise.records.store import RecordStore
+
+
+def default_reference(store: RecordStore, plan: Plan, usual: str) -> Reference:
+    """The usual method where the plan or the store has it, else the first of the plan."""
+    recorded = (record.method for record in store.load() if record.dataset == plan.data.dataset)
+    there = usual in plan.methods or usual in recorded
+    return Reference(usual if there else plan.methods[0])
+
+
+def require_reference(store: RecordStore, plan: Plan, reference: Reference) -> None:
+    """Find out before any training whether there will be something to test against.
+
+    Raises:
+        ConfigError: the plan has no row of the reference, and the store no record of it.
+    """
+    planned = {
+        Reference(name, methods.get(name).levels(recipe)) for name, recipe in plan.recipes.items()
+    }
+    recorded = {
+        Reference(record.method, record.levels)
+        for record in store.load()
+        if record.dataset == plan.data.dataset
+    }
+    if not any(row in reference for row in planned | recorded):
+        compared = ", ".join(sorted(map(str, planned | recorded)))
+        raise ConfigError(
+            f"expected `reference` to be one of the methods that are compared ({compared}), but "
+            f"got {reference}"
+        )
 
 
 def require_same_recipes(store: RecordStore, plan: Plan) -> None:

@@ -51,7 +51,10 @@ def evaluate_all(
     simulate = partial(_simulate, plan, options)
     try:
         for start in range(0, len(cells), at_once):
-            pieces = [_Piece(cell) for cell in cells[start : start + at_once]]
+            pieces = [
+                _Piece(cell, f"{number} of {len(cells)}")
+                for number, cell in enumerate(cells[start : start + at_once], start=start + 1)
+            ]
             outcomes = run_each(simulate, pieces, jobs, announce, "simulated")
             progress = silent
             if len(pieces) > 1:
@@ -69,11 +72,12 @@ class _Piece(NamedTuple):
     """The evaluation of a cell."""
 
     cell: Cell
+    place: str
 
     def __str__(self) -> str:
         cell = self.cell
         return (
-            f"evaluate {cell.training.name} as {cell.method} on {cell.backend}, "
+            f"evaluation {self.place}: {cell.training.name} as {cell.method} on {cell.backend}, "
             f"{cell.architecture}, seed {cell.seed}"
         )
 

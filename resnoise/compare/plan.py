@@ -61,6 +61,7 @@ class Plan:
         for name in ("methods", "backends", "architectures", "seeds"):
             require_distinct(name, getattr(self, name))
         require_timesteps("timesteps", self.timesteps)
+        datasets.require_known(self.data)
         for name in self.backends:
             backends.get(name)
         for name in self.architectures:

@@ -22,7 +22,7 @@ from resnoise.records.store import RecordStore
 from resnoise.training import checkpoint
 from resnoise.training.job import predecessor
 from resnoise.training.run_folders import train_in, train_predecessor_in
-from resnoise.utils.processes import end_with_parent
+from resnoise.utils.processes import end_with_parent, interrupts_held_back
 from resnoise.utils.progress import Announce, Progress
 
 Piece = TypeVar("Piece")
@@ -35,9 +35,11 @@ class _Piece(NamedTuple):
     cell: Cell
     training: str
     is_start: bool = False
+    place: str = ""
 
     def __str__(self) -> str:
-        return f"train {self.training}, {self.cell.architecture}, seed {self.cell.seed}"
+        cell = self.cell
+        return f"training {self.place}: {self.training}, {cell.architecture}, seed {cell.seed}"
 
 
 def train_all(plan: Plan, options: RunOptions, cells: Iterable[Cell], announce: Announce) -> None:
@@ -71,9 +73,14 @@ def train_all(plan: Plan, options: RunOptions, cells: Iterable[Cell], announce: 
         if start is not None:
             piece = _Piece(cell, start.training, is_start=True)
             first.setdefault(_key(cell, start.training, start.recipe), piece)
-    for pieces in (first, then):
-        train = partial(_train_one, plan, options)
-        run_each(train, list(pieces.values()), options.jobs, announce, "trained")
+    total = len(first) + len(then)
+    train = partial(_train_one, plan, options)
+    for before, pieces in ((0, first), (len(first), then)):
+        numbered = [
+            piece._replace(place=f"{number} of {total}")
+            for number, piece in enumerate(pieces.values(), start=before + 1)
+        ]
+        run_each(train, numbered, options.jobs, announce, "trained")
 
 
 def _key(cell: Cell, training: str, recipe: Recipe) -> tuple:
@@ -127,7 +134,9 @@ def run_each(
 
         def begin(pool: ProcessPoolExecutor) -> None:
             for index, piece in islice(waiting, 1):
-                running[pool.submit(work, piece)] = pool, index
+                with interrupts_held_back():  # the first submission starts the process
+                    future = pool.submit(work, piece)
+                running[future] = pool, index
 
         def end_all() -> None:
             # Of a failure one pool knows, of a signal none: all would be waited for, for hours.

@@ -7,7 +7,12 @@ from typing import NamedTuple
 
 from resnoise.analysis.significance import Reference
 from resnoise.compare.beside import place_networks
-from resnoise.compare.consistency import require_same_data, require_same_recipes
+from resnoise.compare.consistency import (
+    default_reference,
+    require_reference,
+    require_same_data,
+    require_same_recipes,
+)
 from resnoise.compare.evaluations import evaluate_all
 from resnoise.compare.plan import Plan, RunOptions
 from resnoise.compare.pool import train_all
@@ -36,6 +41,7 @@ def compare(
     options: RunOptions,
     *,
     reference: Reference | None = None,
+    usual_reference: str = "",
     published: Published | None = None,
     announce: Announce = silence,
 ) -> Comparison:
@@ -44,7 +50,9 @@ def compare(
     Args:
         plan: what to compare.
         options: where, and how many trainings at a time.
-        reference: what every other row is tested against; default is the plan's first method.
+        reference: what every other row is tested against.
+        usual_reference: without one, this method where the plan or the records have it; else the
+            plan's first.
         published: figures to show beside, see `resnoise.report.write_report`.
         announce: told of every training and evaluation.
 
@@ -58,10 +66,11 @@ def compare(
         BackendError, CheckpointError, ConfigError, ConversionError, DataError, PreparationError,
             TrainingError: those of `resnoise.train` and of `resnoise.evaluate`.
     """
-    reference = reference or Reference(plan.methods[0])
     provenance()  # read before the work
     store = RecordStore(options.out)
     store.check()
+    reference = reference or default_reference(store, plan, usual_reference)
+    require_reference(store, plan, reference)
     require_same_recipes(store, plan)
     require_same_data(store, plan)
     present = store.keys()

@@ -11,9 +11,14 @@ from resnoise.config.recipe import Recipe
 from resnoise.errors import ConfigError
 
 
-def setting_names(recipe: Recipe) -> list[str]:
-    """Every setting of a recipe by its dotted name, such as `activation.levels`."""
-    return list(_flat(recipe))
+def settings_of(recipe: Recipe) -> dict[str, Any]:
+    """Every setting of a recipe by its dotted name.
+
+    Example:
+        >>> settings_of(Recipe())["activation.levels"]
+        4
+    """
+    return _flat(recipe)
 
 
 def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
@@ -34,9 +39,7 @@ def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     """
     for name, value in changes.items():
         if name not in _flat(recipe):
-            raise ConfigError(
-                f"unknown setting {name!r}; known: {', '.join(setting_names(recipe))}"
-            )
+            raise ConfigError(f"unknown setting {name!r}; known: {', '.join(settings_of(recipe))}")
         recipe = _with(recipe, name.split("."), _read(name, value))
     return recipe
 

@@ -34,6 +34,18 @@ DATASETS: dict[str, Callable[[DataOptions, int, Sequence[str]], ImageData]] = {
 }
 
 
+def require_known(options: DataOptions) -> str:
+    """The key in `DATASETS` of a data set, to find out before anything is downloaded.
+
+    Raises:
+        DataError: there is no such data set.
+    """
+    key = next((key for key in DATASETS if key.partition(":")[0] == options.kind), None)
+    if key is None or bool(options.argument) != (":" in key):
+        raise DataError(f"unknown data set {options.dataset!r}; known: {', '.join(DATASETS)}")
+    return key
+
+
 def load(data: DataOptions | str, *, seed: int = 0, augmentation: Sequence[str] = ()) -> ImageData:
     """Load a data set.
 
@@ -51,9 +63,7 @@ def load(data: DataOptions | str, *, seed: int = 0, augmentation: Sequence[str] 
         360
     """
     options = DataOptions(data) if isinstance(data, str) else data
-    key = next((key for key in DATASETS if key.partition(":")[0] == options.kind), None)
-    if key is None or bool(options.argument) != (":" in key):
-        raise DataError(f"unknown data set {options.dataset!r}; known: {', '.join(DATASETS)}")
+    key = require_known(options)
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ConfigError(f"expected `seed` to be an integer from 0 to 2**32 - 1, but got {seed!r}")
     require_positive_int("image_size", options.image_size)

@@ -30,6 +30,18 @@ def require_known(name: str) -> None:
         raise ConfigError(f"unknown architecture {name!r}; known: {', '.join(names())}")
 
 
+def description(name: str) -> str:
+    """What an architecture is, in a line.
+
+    Example:
+        >>> description("resnet20")
+        'ResNet-20 for 32 x 32 images: 16, 32 and 64 channels, 0.27 M parameters.'
+    """
+    require_known(name)
+    module, function = _MODELS[name]
+    return getattr(import_module(module), function).__doc__.strip().partition("\n")[0]
+
+
 def build(name: str, *, classes: int, shape: tuple[int, int, int], seed: int = 0) -> nn.Module:
     """Build an architecture with plain ReLUs and freshly drawn weights.
 

@@ -152,15 +152,6 @@ def frame_from_records(records: Iterable[Record]) -> pd.DataFrame:
     )
 
 
-def records_from_frame(frame: pd.DataFrame) -> list[Record]:
-    """Undo `frame_from_records`, or raise `RecordError` naming the row and field at fault."""
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [
-        _validate(row, f"row {index} of the frame")
-        for index, row in enumerate(plain.to_dict(orient="records"))
-    ]
-
-
 def load_trainings(directory: str | Path) -> list[TrainingRecord]:
     """What the trainings left in `DIRECTORY/trainings/*.json`, by file name; none is fine."""
     return [read_training(path) for path in sorted((Path(directory) / "trainings").glob("*.json"))]

@@ -336,7 +336,8 @@ class Trainer:
             seen += len(labels)
             if pace.is_time_to_look(index):
                 self._require_finite(epoch, self.step.losses)
-                text = f"loss {self.step.losses.item() / seen:.3f}"
+                text = f"epoch {epoch} of {self.job.recipe.epochs}"
+                text += f", loss {self.step.losses.item() / seen:.3f}"
                 if self.history:
                     text += f", validation {self.history[-1]['validation_accuracy']:.2%}"
                 done = (epoch - 1) * steps + index + 1

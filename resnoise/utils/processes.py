@@ -10,6 +10,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+INTERRUPTED = 130
+"""Exit status of a program that SIGINT ended: 128 and the number of the signal."""
+
 ORPHANED = 1
 """Exit status of a process whose parent is gone."""
 
@@ -34,6 +37,23 @@ def end_after(wait: Callable[[], object]) -> None:
         os._exit(ORPHANED)  # not sys.exit, which would end this thread alone
 
     threading.Thread(target=end, name="end after", daemon=True).start()
+
+
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """Within the context, Ctrl-C waits; a process that is started there never hears of it.
+
+    A terminal sends it to every process of a program, and those that still import would each print
+    where they were. The one that started them is to end them.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
