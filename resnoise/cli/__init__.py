@@ -10,6 +10,7 @@ from resnoise.cli import (  # noqa: F401 - they add their verbs to the app
     check,
     commands,
     export,
+    fine_tune,
     publishing,
     studies,
 )

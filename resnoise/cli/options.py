@@ -79,7 +79,7 @@ class DataPlace(DataRoot):
     """Where data sets are, and the size of images that can be had in any."""
 
     image_size: Annotated[
-        int, typer.Option(help="side to which imagefolder resizes", rich_help_panel=_DATA)
+        int, typer.Option(help="side to which images are resized", rich_help_panel=_DATA)
     ] = 32
 
     def options(self, dataset: str = "", **more: Any) -> DataOptions:
@@ -105,7 +105,7 @@ class OwnModel:
         typer.Option(help="digits, cifar10, cifar100 or imagefolder:PATH", rich_help_panel=_OWN),
     ] = "digits"
     image_size: Annotated[
-        int, typer.Option(help="side to which imagefolder resizes", rich_help_panel=_OWN)
+        int, typer.Option(help="side to which images are resized", rich_help_panel=_OWN)
     ] = 32
     levels: Annotated[
         int, typer.Option(help="L that --by mse finds thresholds for", rich_help_panel=_OWN)

@@ -10,14 +10,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from resnoise.datasets.data_options import DataOptions
-from resnoise.datasets.images import LabelledImages, Normalisation, hash_arrays
+from resnoise.datasets.images import LabelledImages, Normalisation, PixelSource, hash_arrays
+from resnoise.datasets.resized import Resized
 from resnoise.datasets.splits import ImageData, deal
 from resnoise.datasets.torchvision_compat import import_torchvision
 from resnoise.errors import DataError, StorageError
 from resnoise.utils.files import exclusive
 from resnoise.utils.reading import require_regular
+
+SIDE = 32
+"""Of the images as they are stored."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ def load(options: DataOptions, seed: int, augmentation: Sequence[str]) -> ImageD
         raise _explained(options, source, error) from error
     pools = [
         LabelledImages(
-            pixels=torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(),
+            pixels=_of_size(torch.from_numpy(part.data), options.image_size),
             labels=np.array(part.targets, dtype=np.int64),
             classes=tuple(part.classes),
             normalise=variant.normalise,
@@ -69,9 +74,20 @@ def load(options: DataOptions, seed: int, augmentation: Sequence[str]) -> ImageD
         test,
         development_positions=np.arange(len(development.labels)),
         test_positions=np.arange(len(test.labels)),
-        shape=(3, 32, 32),
-        sha256=hash_arrays(*(a for pool in pools for a in (pool.pixels.numpy(), pool.labels))),
+        shape=(3, options.image_size, options.image_size),
+        sha256=hash_arrays(*(a for part in parts for a in _stored(part))),
     )
+
+
+def _of_size(data: Tensor, size: int) -> PixelSource:
+    """Images `[M, 32, 32, C]` as `[M, C, size, size]`."""
+    pixels = data.permute(0, 3, 1, 2).contiguous()
+    return pixels if size == SIDE else Resized(pixels, size)
+
+
+def _stored(part: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels, which are hashed whatever size the images are read in."""
+    return part.data.transpose(0, 3, 1, 2), np.array(part.targets, dtype=np.int64)
 
 
 def _read_or_download(options: DataOptions, source: Any) -> list[Any]:

@@ -19,7 +19,7 @@ class DataOptions:
             relative to the working directory if it is below it.
         root: folder with downloaded data, or where to put it.
         download: fetch what `root` lacks.
-        image_size: side in pixels to which `imagefolder` resizes; the others have their own size.
+        image_size: side in pixels to which images are resized; digits keep their own.
 
     Attributes:
         kind: the part of the name before a colon, such as `"imagefolder"`.

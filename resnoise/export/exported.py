@@ -61,6 +61,17 @@ def from_checkpoint(path: Path, method: str | None = None) -> Exported:
     return _exported(chosen, source, rule_of(info))
 
 
+def from_job(job: Job, path: Path) -> Exported:
+    """The network of a checkpoint of a job, which may be of a model of one's own.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged, or of another job.
+        ConversionError: the method needs more than integrate-and-fire neurons.
+    """
+    info, trained = job.restore(path)
+    return _exported(job.method, source_network(job.method, trained, path), rule_of(info))
+
+
 def from_model(job: Job, source: fx.GraphModule) -> Exported:
     """A model of one's own; for the arguments see `resnoise.training.own_model.calibrated_job`."""
     return _exported(job.method, source, rule_of_model(job))

@@ -105,9 +105,10 @@ def steps_of(network: SpikingNetwork, shape: tuple[int, ...]) -> Steps:
         ConversionError: the network cannot be traced for any number of images.
 
     Example:
-        >>> from resnoise import convert, prepare
+        >>> from resnoise import ActivationConfig, convert, prepare
         >>> layers = [nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 10)]
-        >>> spiking = convert(prepare(nn.Sequential(*layers)).eval())
+        >>> source = prepare(nn.Sequential(*layers), ActivationConfig(threshold=1.0))
+        >>> spiking = convert(source.eval())
         >>> [operation.call for operation in steps_of(spiking, (1, 8, 8)).operations]
         ['conv2d', 'neurons', 'mul.Tensor', 'flatten.using_ints', 'linear']
     """

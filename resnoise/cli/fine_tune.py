@@ -1,0 +1,66 @@
+"""The verb that trains a pretrained model of one's own for conversion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resnoise.cli import options
+from resnoise.cli.application import app
+from resnoise.cli.option_groups import grouped
+from resnoise.training.defaults import use_threads
+
+
+@app.command("fine-tune")
+@grouped
+def fine_tune(
+    *,
+    model: Annotated[str, typer.Option(help="module:function that makes it, weights included")],
+    weights: Annotated[Path | None, typer.Option(help="its weights, .safetensors")] = None,
+    dataset: options.Dataset = "cifar10",
+    method: Annotated[str, typer.Option(help="a method of conversion")] = "qcfs",
+    backend: Annotated[str, typer.Option(help="whose neurons are tested")] = "reference",
+    timesteps: options.Timesteps = "1,2,4,8,16",
+    seed: Annotated[int, typer.Option(help="of order, augmentation, noise and splits")] = 0,
+    to: Annotated[
+        str | None, typer.Option(help="also write it, as `resnoise export` does: norse, nir, …")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="file that --to writes")] = None,
+    place: options.DataPlace,
+    changes: options.RecipeChanges,
+    running: options.Running,
+) -> None:
+    """Train a pretrained model of your own for conversion, on images resized to --image-size, and
+    test it; an interrupted training resumes, and one that is done is only tested.
+    """
+    from resnoise import methods
+    from resnoise.cli.display import print_paths, print_table, progress_bars
+    from resnoise.datasets import load
+    from resnoise.errors import ConfigError
+    from resnoise.evaluation.accuracy import accuracy_table
+    from resnoise.export import writer
+    from resnoise.export.exported import from_job
+    from resnoise.training.job import Job
+    from resnoise.training.own_model import own_model
+    from resnoise.training.run_folders import train_in
+    from resnoise.utils.files import ensure_file
+
+    if (to is None) != (out is None):
+        raise ConfigError("expected --to and --out together, the target and its file")
+    write = None if to is None else writer(to)
+    if out is not None:
+        ensure_file(out)
+    steps = options.integers(timesteps, "--timesteps")
+    recipe = changes.recipe(method, dataset, [model])
+    use_threads(running.threads, dataset)
+    data = load(place.options(dataset), seed=seed, augmentation=recipe.augmentation)
+    chosen = methods.get(method)
+    (training,) = chosen.trainings(backend, steps)
+    job = Job(chosen, training.name, model, data, recipe, seed, own_model(model, weights))
+    with progress_bars() as announce:
+        best = train_in(running.runs, job, running.execution(), announce(f"fine-tune {model}"))
+    print_table(accuracy_table(job, job.load(best), backend, steps), "accuracy in per cent")
+    written = [] if write is None else write(from_job(job, best), out)
+    print_paths([best, *written])
