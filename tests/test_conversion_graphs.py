@@ -16,6 +16,7 @@ from networks import images
 from torch import nn
 from torch.nn import functional as F
 
+from docs.families import shaken
 from resnoise.config.recipe import ActivationConfig
 from resnoise.conversion.activation import activations, fit_thresholds_
 from resnoise.conversion.converter import convert
@@ -58,10 +59,12 @@ def assert_exact(model, atol=1e-5):
     network = prepare(model, ActivationConfig(levels=LEVELS, threshold=1.0)).eval()
     spiking = convert(network)
     assert torch.allclose(simulate(spiking, x(), LEVELS).mean(0), network(x()), atol=atol)
+    precise = network.double()
+    assert torch.allclose(shaken(precise, x().double()), precise(x().double()), atol=1e-10)
     meter = ActivityMeter(spiking)
     with meter.counting():
         simulate(spiking, x(), 2)
-    return network
+    return network.float()
 
 
 class Conv(nn.Conv2d):
@@ -326,6 +329,8 @@ def test_random_graphs_of_what_is_accepted():
         ]
         scale = fine(x()).abs().max()
         assert errors[1] < 0.1 * scale + 1e-3, (errors, scale)
+        precise = fine.double()
+        assert torch.allclose(shaken(precise, x().double()), precise(x().double()), atol=1e-7)
         assert len(activations(fine)) == len(layers)
 
     with warnings.catch_warnings():
