@@ -44,6 +44,7 @@ def test_workers_end_with_the_comparison(tmp_path, number):
     wait_until(lambda: len(list(tmp_path.glob("runs/digits/digits-cnn/*/*/last.json"))) == 2)
     family = descendants(process.pid)
     assert len(family) >= 2
+    assert not any("/sem." in maps_of(pid) for pid in (process.pid, *family))
     process.send_signal(number)
     assert process.wait() in (128 + signal.SIGTERM, -signal.SIGKILL)
     require_all_end(family)
@@ -64,6 +65,11 @@ def test_the_probe_ends_with_the_gate_and_what_was_unpacked_goes_too(tmp_path, n
     require_all_end(family)
     if number != signal.SIGKILL:  # of which no process can know
         assert list(tmp_path.glob("resnoise-*")) == []
+
+
+def maps_of(pid):
+    """The files that a process has mapped; a semaphore with a name is one, and outlives a kill."""
+    return Path(f"/proc/{pid}/maps").read_text()
 
 
 def command_of(pid):
