@@ -40,7 +40,12 @@ def test_workers_end_with_the_comparison(tmp_path, number):
     arguments = ["compare", "--out", "out", "--methods", "qcfs", "--backends", "reference",
                  "--timesteps", "1", "--seeds", "0,1", "--jobs", "2", "--threads", "2",
                  "--epochs", "9999"]  # fmt: skip
-    process = subprocess.Popen([*RUN, *arguments], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    (tmp_path / "temporary").mkdir()
+    environment = {**os.environ, "TMPDIR": "temporary", "XDG_CACHE_HOME": "cache"}
+    environment.pop("TORCHINDUCTOR_CACHE_DIR", None)
+    process = subprocess.Popen(
+        [*RUN, *arguments], cwd=tmp_path, stderr=subprocess.DEVNULL, env=environment
+    )
     wait_until(lambda: len(list(tmp_path.glob("runs/digits/digits-cnn/*/*/last.json"))) == 2)
     family = descendants(process.pid)
     assert len(family) >= 2
@@ -48,6 +53,7 @@ def test_workers_end_with_the_comparison(tmp_path, number):
     process.send_signal(number)
     assert process.wait() in (128 + signal.SIGTERM, -signal.SIGKILL)
     require_all_end(family)
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 @pytest.mark.parametrize("number", SIGNALS)
