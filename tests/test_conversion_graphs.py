@@ -16,6 +16,7 @@ from networks import images
 from torch import nn
 from torch.nn import functional as F
 
+from docs.families import shaken
 from resnoise.config.recipe import ActivationConfig
 from resnoise.conversion.activation import activations, fit_thresholds_
 from resnoise.conversion.converter import convert
@@ -58,10 +59,12 @@ def assert_exact(model, atol=1e-5):
     network = prepare(model, ActivationConfig(levels=LEVELS, threshold=1.0)).eval()
     spiking = convert(network)
     assert torch.allclose(simulate(spiking, x(), LEVELS).mean(0), network(x()), atol=atol)
+    precise = network.double()
+    assert torch.allclose(shaken(precise, x().double()), precise(x().double()), atol=1e-10)
     meter = ActivityMeter(spiking)
     with meter.counting():
         simulate(spiking, x(), 2)
-    return network
+    return network.float()
 
 
 class Conv(nn.Conv2d):
@@ -326,8 +329,58 @@ def test_random_graphs_of_what_is_accepted():
         ]
         scale = fine(x()).abs().max()
         assert errors[1] < 0.1 * scale + 1e-3, (errors, scale)
+        precise = fine.double()
+        assert torch.allclose(shaken(precise, x().double()), precise(x().double()), atol=1e-7)
         assert len(activations(fine)) == len(layers)
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         try_one()
+
+
+class Padded(nn.Conv2d):
+    """As timm's convolution of "same" padding: another forward, of functions that are known."""
+
+    def forward(self, x):
+        return F.conv2d(F.pad(x, (0, 1, 0, 1)), self.weight, self.bias)
+
+
+class Standardised(nn.Conv2d):
+    """As timm's convolution of standardised weights."""
+
+    def forward(self, x):
+        weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+        return F.conv2d(x, weight, self.bias)
+
+
+class Gated(nn.Conv2d):
+    """A convolution by type alone."""
+
+    def forward(self, x):
+        return super().forward(x) * super().forward(x)
+
+
+class NormAct(nn.BatchNorm2d):
+    """As timm's norm with its activation in it."""
+
+    def forward(self, x):
+        return F.relu(super().forward(x))
+
+
+class OtherNorm(nn.BatchNorm2d):
+    """A norm by type alone."""
+
+    def forward(self, x):
+        return F.layer_norm(x, x.shape[1:])
+
+
+@pytest.mark.parametrize("part", [Padded(4, 4, 2), Standardised(4, 4, 3)])
+def test_a_subclass_with_a_forward_of_its_own_computes_that(part):
+    assert_exact(Model(lambda m, h: m.part(h), part=part))
+
+
+@pytest.mark.parametrize("part", [Gated(4, 4, 1), OtherNorm(4), NormAct(4)])
+def test_a_subclass_of_another_computation_is_refused(part):
+    """By its operations; torch's own BatchNorm, called from another forward, is not traceable."""
+    with pytest.raises(PreparationError, match="cannot"):
+        prepare(Model(lambda m, h: m.part(h), part=part).eval())

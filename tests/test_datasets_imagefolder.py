@@ -2,12 +2,13 @@
 
 import importlib.util
 import itertools
+import os
 import shutil
 
 import numpy as np
 import pytest
 import torch
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, PngImagePlugin
 
 from resnoise.datasets import DataOptions, batches, load
 from resnoise.datasets.imagefolder import ImageFiles
@@ -30,8 +31,67 @@ def folder(tmp_path):
             for index in range(count):
                 image = Image.new("RGB", (40, 20), (0, 0, 255))
                 image.paste(colour, (8, 0, 32, 20))
-                image.save(tmp_path / part / name / f"{index:02}.png")
+                number = PngImagePlugin.PngInfo()  # like pixels, but no copies
+                number.add_text("number", f"{part} {index}")
+                image.save(tmp_path / part / name / f"{index:02}.png", pnginfo=number)
     return tmp_path
+
+
+def test_what_no_one_meant_is_left_out_and_told_in_one_line(folder):
+    """Hidden files and folders, links, loops, and the same file or the same bytes twice."""
+    expected = load(f"imagefolder:{folder}")
+    green = folder / "train" / "green"
+    for hidden in (
+        folder / "train" / ".ipynb_checkpoints",
+        green / ".hidden",
+        folder / "test" / "__MACOSX",
+    ):
+        hidden.mkdir()
+        Image.new("RGB", (8, 8), len(str(hidden))).save(hidden / "x.png")
+    (green / "._00.png").write_bytes(b"")
+    (green / "loop").symlink_to(green)
+    (green / "linked.png").symlink_to(green / "00.png")
+    (green / "hard.png").hardlink_to(green / "01.png")
+    (green / "tested.png").symlink_to(folder / "test" / "green" / "00.png")
+    shutil.copy(green / "02.png", green / "copy.png")
+    shutil.copy(folder / "test" / "red" / "01.png", folder / "train" / "red" / "test copy.png")
+    with pytest.warns(UserWarning, match="left out") as told:
+        data = load(f"imagefolder:{folder}")
+    (message,) = [str(one.message) for one in told if "left out" in str(one.message)]
+    assert message.endswith(": left out 2 copied, 4 hidden, 4 linked twice")
+    assert data.classes == expected.classes
+    assert np.bincount(data.train.labels).tolist() == np.bincount(expected.train.labels).tolist()
+    assert data.test_ids.tolist() == expected.test_ids.tolist()
+
+
+def test_a_pipe_among_the_images_is_refused_at_once(folder):
+    path = folder / "test" / "green" / "00.png"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DataError, match=r"00.png.*not a regular file"):
+        load(f"imagefolder:{folder}")
+
+
+def test_a_class_of_nothing_but_test_images_is_refused(folder):
+    shutil.rmtree(folder / "train" / "green")
+    shutil.copytree(folder / "test" / "green", folder / "train" / "green")
+    with pytest.raises(DataError, match=r"training images of green.*copies"):
+        load(f"imagefolder:{folder}")
+
+
+def test_one_folder_is_one_data_set_however_it_is_written(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    spellings = [
+        folder.name,
+        f"{folder.name}/",
+        f"./{folder.name}",
+        f"{folder.name}/train/..",
+        str(folder),
+    ]
+    found = {
+        (data.name, data.sha256) for data in (load(f"imagefolder:{path}") for path in spellings)
+    }
+    assert len(found) == 1
 
 
 def test_images_are_resized_cropped_and_normalised(folder):

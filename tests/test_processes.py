@@ -40,13 +40,20 @@ def test_workers_end_with_the_comparison(tmp_path, number):
     arguments = ["compare", "--out", "out", "--methods", "qcfs", "--backends", "reference",
                  "--timesteps", "1", "--seeds", "0,1", "--jobs", "2", "--threads", "2",
                  "--epochs", "9999"]  # fmt: skip
-    process = subprocess.Popen([*RUN, *arguments], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    (tmp_path / "temporary").mkdir()
+    environment = {**os.environ, "TMPDIR": "temporary", "XDG_CACHE_HOME": "cache"}
+    environment.pop("TORCHINDUCTOR_CACHE_DIR", None)
+    process = subprocess.Popen(
+        [*RUN, *arguments], cwd=tmp_path, stderr=subprocess.DEVNULL, env=environment
+    )
     wait_until(lambda: len(list(tmp_path.glob("runs/digits/digits-cnn/*/*/last.json"))) == 2)
     family = descendants(process.pid)
     assert len(family) >= 2
+    assert not any("/sem." in maps_of(pid) for pid in (process.pid, *family))
     process.send_signal(number)
     assert process.wait() in (128 + signal.SIGTERM, -signal.SIGKILL)
     require_all_end(family)
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -64,6 +71,11 @@ def test_the_probe_ends_with_the_gate_and_what_was_unpacked_goes_too(tmp_path, n
     require_all_end(family)
     if number != signal.SIGKILL:  # of which no process can know
         assert list(tmp_path.glob("resnoise-*")) == []
+
+
+def maps_of(pid):
+    """The files that a process has mapped; a semaphore with a name is one, and outlives a kill."""
+    return Path(f"/proc/{pid}/maps").read_text()
 
 
 def command_of(pid):

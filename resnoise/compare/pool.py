@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import closing
 from functools import partial
-from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -22,8 +18,8 @@ from resnoise.records.store import RecordStore
 from resnoise.training import checkpoint
 from resnoise.training.job import predecessor
 from resnoise.training.run_folders import train_in, train_predecessor_in
-from resnoise.utils.processes import end_with_parent, interrupts_held_back
 from resnoise.utils.progress import Announce, Progress
+from resnoise.utils.workers import WorkerLostError, done_in_workers
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -114,60 +110,21 @@ def run_each(
     if jobs <= 1:
         return [work(piece, announce(str(piece))) for piece in pieces]
     threads = max(1, torch.get_num_threads() // jobs)
-    # Forked processes inherit torch's thread pool in a state they cannot use.
-    context = multiprocessing.get_context("spawn")
     progress = announce(f"{len(pieces)} networks are {done}, {jobs} at a time")
     results: dict[int, Result] = {}
-    others = set(multiprocessing.active_children())
-    with ExitStack() as stack:
-        # A pool for each: a pool of several processes waits for ever where one of them is killed
-        # while another is being started (Python 3.11).
-        pools = [
-            stack.enter_context(
-                ProcessPoolExecutor(1, context, initializer=_begin_worker, initargs=(threads,))
-            )
-            for _ in range(jobs)
-        ]
-        # No more than run at once: what waits in a pool is begun even after an interrupt.
-        waiting = iter(enumerate(pieces))
-        running: dict[Future, tuple[ProcessPoolExecutor, int]] = {}
-
-        def begin(pool: ProcessPoolExecutor) -> None:
-            for index, piece in islice(waiting, 1):
-                with interrupts_held_back():  # the first submission starts the process
-                    future = pool.submit(work, piece)
-                running[future] = pool, index
-
-        def end_all() -> None:
-            # Of a failure one pool knows, of a signal none: all would be waited for, for hours.
-            for process in set(multiprocessing.active_children()) - others:
-                process.terminate()
-
-        try:
-            for pool in pools:
-                begin(pool)
-            for count in range(1, len(pieces) + 1):
-                future = next(as_completed(running))
-                pool, index = running.pop(future)
-                results[index] = future.result()
-                begin(pool)
-                progress(count, len(pieces), str(pieces[index]))
-        except BrokenProcessPool as error:
-            end_all()
-            raise TrainingError(
-                f"a process was killed while {jobs} networks were {done} at a time, "
-                "perhaps for want of memory; the same command resumes, and "
-                "fewer `jobs` need less"
-            ) from error
-        except BaseException:
-            end_all()
-            raise
+    finished = done_in_workers(work, pieces, jobs, partial(torch.set_num_threads, threads))
+    try:
+        with closing(finished):
+            for index, result in finished:
+                results[index] = result
+                progress(len(results), len(pieces), str(pieces[index]))
+    except WorkerLostError as error:
+        raise TrainingError(
+            f"a process was killed while {jobs} networks were {done} at a time, "
+            "perhaps for want of memory; the same command goes on from what there is, and "
+            "fewer `jobs` need less"
+        ) from error
     return [results[index] for index in range(len(pieces))]
-
-
-def _begin_worker(threads: int) -> None:
-    end_with_parent()
-    torch.set_num_threads(threads)
 
 
 def _train_one(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf, isfinite
+from numbers import Integral, Real
 
 from resnoise.errors import ConfigError
 
@@ -19,8 +20,9 @@ LARGEST = 3e38
 
 def require_positive_int(name: str, value: object, *, at_most: int = MOST) -> None:
     """Raise `ConfigError` unless `value` is an integer larger than 0 and within the bound."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= at_most:
-        bound = f" and at most {at_most}" * (isinstance(value, int) and value > at_most)
+    # NumPy's integers are `Integral`, its booleans are not.
+    if not isinstance(value, Integral) or isinstance(value, bool) or not 1 <= value <= at_most:
+        bound = f" and at most {at_most}" * (isinstance(value, Integral) and value > at_most)
         raise ConfigError(
             f"expected argument `{name}` to be an integer larger than 0{bound}, but got "
             f"{shown(value)}"
@@ -36,7 +38,7 @@ def require_number(
     below: float = inf,
 ) -> None:
     """Raise `ConfigError` unless `value` is finite, not negative and within the bounds given."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, Real) and not isinstance(value, bool)
     inside = number and -inf < value <= at_most and value < below
     if not inside or (value < 0 if above is None else value <= above):
         bound = "not negative" if above is None else f"larger than {above:g}"
@@ -60,7 +62,7 @@ def shown(value: object) -> str:
 
 def require_negative(name: str, value: object) -> None:
     """Raise `ConfigError` unless `value` is a finite number smaller than 0."""
-    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    number = isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
     if not number or value >= 0:
         raise ConfigError(
             f"expected argument `{name}` to be a number smaller than 0, but got {shown(value)}"

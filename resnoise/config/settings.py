@@ -7,6 +7,7 @@ of it is the description in that type.
 from __future__ import annotations
 
 from functools import wraps
+from numbers import Integral, Real
 from typing import Annotated, Any, dataclass_transform
 
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
@@ -53,7 +54,8 @@ def settings(cls: type) -> type:
     """Make a class a frozen dataclass whose constructor raises `ConfigError` for what it refuses.
 
     Values are of the type that a field states: `True` is no number and `"4"` no integer. An integer
-    where a number is expected becomes a float, so that 8 and 8.0 are one recipe.
+    where a number is expected becomes a float, so that 8 and 8.0 are one recipe; numbers of NumPy
+    become Python's.
     """
     made = dataclass(frozen=True, config=ConfigDict(strict=True))(cls)
     construct = made.__init__
@@ -61,12 +63,21 @@ def settings(cls: type) -> type:
     @wraps(construct)
     def checked(self: object, *values: Any, **named: Any) -> None:
         try:
-            construct(self, *values, **named)
+            construct(self, *map(_plain, values), **{k: _plain(v) for k, v in named.items()})
         except ValidationError as error:
             raise _told(made, error) from error
 
     made.__init__ = checked
     return made
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy as Python's; anything else as it is."""
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) else value
 
 
 def _told(cls: type, error: ValidationError) -> ConfigError:

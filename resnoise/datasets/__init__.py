@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Integral
 
 from resnoise.config.checks import require_positive_int
 from resnoise.datasets import cifar, digits, imagefolder
@@ -64,7 +65,7 @@ def load(data: DataOptions | str, *, seed: int = 0, augmentation: Sequence[str] 
     """
     options = DataOptions(data) if isinstance(data, str) else data
     key = require_known(options)
-    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+    if not isinstance(seed, Integral) or not 0 <= seed < 2**32:
         raise ConfigError(f"expected `seed` to be an integer from 0 to 2**32 - 1, but got {seed!r}")
     require_positive_int("image_size", options.image_size)
     return DATASETS[key](options, seed, augmentation)

@@ -82,13 +82,18 @@ def load(options: DataOptions, seed: int, augmentation: Sequence[str]) -> ImageD
     train = list_images(folder / "train", taken)  # nothing that is tested on
     for part in (train, test):
         _require_plain_names(part)
-        require_regular(path for path, _ in part.samples)
+        try:
+            require_regular(path for path, _ in part.samples)
+        except OSError as error:
+            raise DataError(f"cannot read image {error.filename}: {error.strerror}") from error
     if train.classes != test.classes:
         differing = sorted(set(train.classes) ^ set(test.classes))
         raise DataError(
             f"expected the same class folders in {folder / 'train'} and {folder / 'test'}, but "
             f"only one of them has {', '.join(differing)}"
         )
+    digests = {path: _digest(Path(path)) for part in (train, test) for path, _ in part.samples}
+    train = _without_copies(train, test, digests)
     development, held_out = (
         LabelledImages(
             pixels=ImageFiles([path for path, _ in part.samples], options.image_size),
@@ -99,8 +104,7 @@ def load(options: DataOptions, seed: int, augmentation: Sequence[str]) -> ImageD
         for part in (train, test)
     )
     held_out.pixels.require_readable()
-    digests = {path: _digest(Path(path)) for part in (train, test) for path, _ in part.samples}
-    _tell(folder, train, test, digests)
+    _tell(folder, train, test)
     return deal(
         options,
         seed,
@@ -114,16 +118,33 @@ def load(options: DataOptions, seed: int, augmentation: Sequence[str]) -> ImageD
     )
 
 
-def _tell(folder: Path, train: Listing, test: Listing, digests: dict[str, str]) -> None:
+def _without_copies(train: Listing, test: Listing, digests: dict[str, str]) -> Listing:
+    """The training images less those that are byte for byte a test image, or another of them.
+
+    A split of copies would have some of an image's in the training and others in the validation.
+    """
+    seen = {digests[path] for path, _ in test.samples}
+    left_out = train.left_out.copy()
+    samples = []
+    for path, label in train.samples:
+        if digests[path] in seen:
+            left_out["copied"] += 1
+        else:
+            seen.add(digests[path])
+            samples.append((path, label))
+    if empty := set(range(len(train.classes))) - {label for _, label in samples}:
+        names = ", ".join(train.classes[label] for label in sorted(empty))
+        raise DataError(
+            f"expected training images of {names} that are not among the others or the test "
+            "images, but all are copies of those"
+        )
+    return train._replace(samples=samples, left_out=left_out)
+
+
+def _tell(folder: Path, train: Listing, test: Listing) -> None:
     """Say in one line what is not as the folder looks."""
-    told = []
     if left_out := train.left_out + test.left_out:
-        told.append(f"left out {describe(left_out)}")
-    tested = {digests[path] for path, _ in test.samples}
-    if same := sum(digests[path] in tested for path, _ in train.samples):
-        told.append(f"{same} training images are copies of test images")
-    if told:
-        warnings.warn(f"{folder}: {'; '.join(told)}", stacklevel=4)
+        warnings.warn(f"{folder}: left out {describe(left_out)}", stacklevel=4)
 
 
 def _rgb(image: Image) -> Image:

@@ -1,22 +1,16 @@
-"""All attacks one after another: a line a failure, and a count. `make attack` runs it."""
+"""All attacks, two at a time: a line a failure, and a count. `make attack` runs it."""
 
 from __future__ import annotations
 
 import argparse
 import faulthandler
-import random
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections import Counter
+from contextlib import closing
 
-import torch
-
-from tests.attack import disk, files, kills, options, photographs, weights
-from tests.attack.ground import Ground
-
-PARTS = ("inputs", "kills", "disk")
+from resnoise.utils.workers import done_in_workers
+from tests.attack.pieces import PARTS, SHARES, Piece, attack, one_thread
 
 
 def main() -> None:
@@ -24,47 +18,24 @@ def main() -> None:
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)}")
     parser.add_argument("--seed", type=int, default=0, help="of moments, bits and fields")
     parser.add_argument("--seconds", type=int, default=600, help="after which it is a failure")
+    parser.add_argument("--jobs", type=int, default=2, help="processes that attack")
     chosen = parser.parse_args()
     faulthandler.dump_traceback_later(chosen.seconds, exit=True)
-    torch.set_num_threads(1)
-    failures, started = 0, time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="resnoise-attack-") as folder:
-        for part in chosen.parts.split(","):
-            place = Path(folder) / part
-            place.mkdir()
-            count, begun = 0, time.monotonic()
-            for name, faults in globals()[f"_{part}"](place, random.Random(chosen.seed)):
-                count += 1
-                failures += bool(faults)
-                for fault in faults:
-                    print(f"{part}: {name}: {fault}", flush=True)
-            print(f"{part}: {count} in {time.monotonic() - begun:.0f} s", flush=True)
-    print(f"{failures} failures in {time.monotonic() - started:.0f} s")
+    pieces = [
+        Piece(part, share, chosen.seed)
+        for part in chosen.parts.split(",")
+        for share in range(SHARES if part == "inputs" else 1)
+    ]
+    counts, failures, started = Counter(), 0, time.monotonic()
+    with closing(done_in_workers(attack, pieces, chosen.jobs, one_thread)) as done:
+        for index, outcome in done:
+            part = pieces[index].part
+            counts[part] += outcome.count
+            failures += outcome.failures
+            print(f"{part}: {outcome.count} in {outcome.seconds:.0f} s", flush=True)
+    told = ", ".join(f"{count} {part}" for part, count in counts.items())
+    print(f"{told}: {failures} failures in {time.monotonic() - started:.0f} s")
     sys.exit(bool(failures))
-
-
-def _inputs(folder: Path, chosen: random.Random) -> Iterator[tuple[str, list[str]]]:
-    ground = Ground(folder)
-    for attack in (
-        *options.attacks(),
-        *files.attacks(chosen.randrange(2**32)),
-        *weights.attacks(),
-        *photographs.attacks(),
-    ):
-        yield attack.name, attack.run(ground)
-
-
-def _kills(folder: Path, chosen: random.Random) -> Iterator[tuple[str, list[str]]]:
-    for name in ("trainings", "comparisons"):
-        place = folder / name
-        place.mkdir()
-        yield from getattr(kills, f"kill_{name}")(place, chosen)
-
-
-def _disk(folder: Path, chosen: random.Random) -> Iterator[tuple[str, list[str]]]:
-    ground = folder / "ground"
-    ground.mkdir()
-    yield from disk.attacks(folder, Ground(ground))
 
 
 if __name__ == "__main__":

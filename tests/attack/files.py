@@ -32,7 +32,7 @@ def attacks(seed: int = 0) -> Iterator[Attack]:
     for name, (file, command) in READERS.items():
         for what, make in _no_files().items():
             yield Attack(f"{what} for {name}", command, _put(file, make), refused=True)
-        for _ in range(15):
+        for _ in range(8):
             yield Attack(f"a bit of {name} flipped", command, _flip(file, chosen.random()))
             yield Attack(f"{name} cut off", command, _cut(file, chosen.random()), refused=True)
     yield from _fields("checkpoint", _checkpoint_fields, EVALUATE, chosen)
@@ -44,7 +44,7 @@ def _fields(
     name: str, spoil: Callable[..., Callable], command: tuple[str, ...], chosen: random.Random
 ) -> Iterator[Attack]:
     """Random values of random fields, with the hash that fits."""
-    for _ in range(60):
+    for _ in range(45):
         value = chosen.choice(VALUES)
         told = ascii(value)[:40] if not isinstance(value, int) or value < 2**80 else "10**4000"
         yield Attack(f"{name} with {told}", command, spoil(chosen.random(), value))

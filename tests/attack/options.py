@@ -10,7 +10,7 @@ from tests.attack.attack import Attack
 
 ENDLESS = "9" * 6000
 INTEGERS = ("-1", "2147483648", str(2**63), str(2**70), ENDLESS, "nan", "1.5", "", "x")
-NUMBERS = ("-1", "nan", "inf", "-inf", "1e300", "1e-400000", ENDLESS, "[1]", "null", '"a"')
+NUMBERS = ("-1", "nan", "inf", "1e300", ENDLESS, "[1]")
 TEXTS = (
     "../../outside", "/outside", "..", "", "\x1b[31mred", "a\nb", "n" * 100_000, "\udcff",
     "=1+1", "{", "%s", "nq:" + ENDLESS,
