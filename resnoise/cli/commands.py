@@ -34,10 +34,15 @@ def train(
     changes: options.RecipeChanges,
     running: options.Running,
 ) -> None:
-    """Train the source network of a method; an interrupted training resumes."""
+    """Train the source network of a method; an interrupted training resumes.
+
+    Started by torchrun, all its processes train one network.
+    """
     from resnoise.cli.display import print_paths, progress_bars
     from resnoise.compare.plan import Plan
     from resnoise.training.run_folders import train_in
+    from resnoise.utils.device import resolve_device
+    from resnoise.utils.ranks import group, rank
 
     architecture = architecture or default_architecture(dataset)
     grid = Plan(
@@ -50,12 +55,14 @@ def train(
     )
     execution = running.execution()
     use_threads(running.threads, dataset)
-    with progress_bars() as announce:
+    with group(resolve_device(execution.device)), progress_bars() as announce:
         for cell in grid.cells():
             job = grid.job(cell, grid.load(cell))
             name = f"train {job.training}, {job.architecture}, seed {job.seed}"
-            best = train_in(running.runs, job, execution, announce(name))
-            print_paths([best])
+            first = rank() == 0
+            best = train_in(running.runs, job, execution, announce(name) if first else None)
+            if first:
+                print_paths([best])
 
 
 @app.command()

@@ -11,6 +11,7 @@ import typer
 
 from resnoise.config import AUGMENTATIONS, ExecutionConfig, Recipe
 from resnoise.config.changes import changed, setting_names
+from resnoise.config.deadline import Deadline, duration
 from resnoise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -224,6 +225,12 @@ class Running:
     workers: Annotated[
         int, typer.Option(help="processes that load images", rich_help_panel=_RUN)
     ] = 0
+    stop_after: Annotated[
+        str | None,
+        typer.Option(
+            help="end in good order after SECONDS, 15m or 2h, to be resumed", rich_help_panel=_RUN
+        ),
+    ] = None
     threads: Threads = None
     runs: Annotated[
         Path, typer.Option(help="folder of checkpoints to resume from", rich_help_panel=_RUN)
@@ -238,6 +245,7 @@ class Running:
             checkpoint_time=self.checkpoint_time,
             keep_epochs=self.keep_epochs,
             workers=self.workers,
+            deadline=None if self.stop_after is None else Deadline.after(duration(self.stop_after)),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -43,6 +44,7 @@ def evaluate_all(
         RecordError: the store holds records of other weights.
         StorageError: it cannot be written.
         TrainingError: a process was killed; the others end with it.
+        Stopped: the deadline leaves no time for the next.
         BackendError, CheckpointError, ConfigError, DataError: those of `resnoise.evaluate`.
     """
     # On another number of threads a convolution may round otherwise.
@@ -50,7 +52,12 @@ def evaluate_all(
     at_once = _AT_ONCE * jobs if jobs > 1 else 1
     simulate = partial(_simulate, plan, options)
     try:
+        longest = 0.0
         for start in range(0, len(cells), at_once):
+            began = time.monotonic()
+            if options.execution.deadline is not None:
+                done = f"{start} of {len(cells)} networks that were left are evaluated"
+                options.execution.deadline.require(longest, done)
             pieces = [_Piece(cell) for cell in cells[start : start + at_once]]
             outcomes = run_each(simulate, pieces, jobs, announce, "simulated")
             progress = silent
@@ -61,6 +68,7 @@ def evaluate_all(
                 costs = measure_costs(subject, piece.cell.training.timesteps)
                 store.add(records_of(outcome, costs))
                 progress(count, len(pieces), str(piece))
+            longest = max(longest, time.monotonic() - began)
     finally:
         _images.cache_clear()
 

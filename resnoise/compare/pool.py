@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from functools import partial
@@ -16,7 +16,7 @@ import torch
 from resnoise import methods
 from resnoise.compare.plan import Cell, Plan, RunOptions
 from resnoise.config.recipe import Recipe
-from resnoise.errors import TrainingError
+from resnoise.errors import Stopped, TrainingError
 from resnoise.evaluation.training_history import write_training_record
 from resnoise.records.store import RecordStore
 from resnoise.training import checkpoint
@@ -102,6 +102,7 @@ def run_each(
     Raises:
         TrainingError: a process was killed; the others end with it.
         ResnoiseError: the work failed; the others end with it.
+        Stopped: the deadline of the work came; the others end by it, too.
     """
     jobs = min(jobs, len(pieces))
     if jobs <= 1:
@@ -143,6 +144,10 @@ def run_each(
                 results[index] = future.result()
                 begin(pool)
                 progress(count, len(pieces), str(pieces[index]))
+        except Stopped:
+            # All have the same deadline: the others, too, end at the end of an epoch.
+            wait(running)
+            raise
         except BrokenProcessPool as error:
             end_all()
             raise TrainingError(
