@@ -142,6 +142,15 @@ def compare(
     seeds: Annotated[str | None, typer.Option(help="for digits: folds, default 0,1,2,3,4")] = None,
     reference: options.Reference = "nq",
     jobs: Annotated[int, typer.Option(help="networks trained and simulated at a time")] = 1,
+    executor: Annotated[
+        str, typer.Option(help="local: this machine; slurm: a job for each network")
+    ] = "local",
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="of submitit, as timeout_min=120, slurm_partition=gpu"
+        ),
+    ] = None,
     place: options.DataPlace,
     changes: options.RecipeChanges,
     running: options.Running,
@@ -152,6 +161,7 @@ def compare(
     from resnoise.analysis.significance import Reference
     from resnoise.cli.display import console, progress_bars
     from resnoise.cli.findings import print_comparison
+    from resnoise.compare.executors import Cluster
     from resnoise.compare.plan import Plan, RunOptions
     from resnoise.compare.runner import compare as run_comparison
     from resnoise.report.published_tables import published_figures
@@ -179,7 +189,8 @@ def compare(
         seeds=options.integers(seeds or default_seeds(dataset), "--seeds"),
     )
     use_threads(running.threads, dataset)
-    workplace = RunOptions(out, running.runs, running.execution(), jobs)
+    cluster = Cluster.named(executor, out / "jobs", slurm or ())
+    workplace = RunOptions(out, running.runs, running.execution(), jobs, cluster)
     with progress_bars() as announce:
         found = run_comparison(
             grid,

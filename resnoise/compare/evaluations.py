@@ -10,12 +10,13 @@ from typing import NamedTuple
 import torch
 
 from resnoise.compare.plan import Cell, Plan, RunOptions
-from resnoise.compare.pool import run_each
+from resnoise.compare.processes import run_each
 from resnoise.datasets import DataOptions, ImageData, load
 from resnoise.evaluation.costs import measure_costs
 from resnoise.evaluation.evaluator import records_of
 from resnoise.evaluation.outcomes import Outcome, simulate_test_images
 from resnoise.evaluation.subject import Subject
+from resnoise.records.record import Record
 from resnoise.records.store import RecordStore
 from resnoise.training.run_folders import run_directory
 from resnoise.utils.progress import Announce, Progress, silent
@@ -47,6 +48,12 @@ def evaluate_all(
         Stopped: the deadline leaves no time for the next.
         BackendError, CheckpointError, ConfigError, DataError: those of `resnoise.evaluate`.
     """
+    if options.executor.isolated:
+        pieces = [_Piece(cell) for cell in cells]
+        evaluate = partial(_evaluate, plan, options)
+        for records in options.executor.run_each(evaluate, pieces, announce, "evaluated"):
+            store.add(records)
+        return
     # On another number of threads a convolution may round otherwise.
     jobs = options.jobs if torch.get_num_threads() == 1 else 1
     at_once = _AT_ONCE * jobs if jobs > 1 else 1
@@ -71,6 +78,15 @@ def evaluate_all(
             longest = max(longest, time.monotonic() - began)
     finally:
         _images.cache_clear()
+
+
+def _evaluate(
+    plan: Plan, options: RunOptions, piece: _Piece, progress: Progress = silent
+) -> list[Record]:
+    """Outcomes and costs, on a machine where nothing else runs."""
+    outcomes = _simulate(plan, options, piece, progress)
+    subject = _subject(plan, options, piece.cell)
+    return records_of(outcomes, measure_costs(subject, piece.cell.training.timesteps))
 
 
 class _Piece(NamedTuple):

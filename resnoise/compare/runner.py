@@ -10,7 +10,7 @@ from resnoise.compare.beside import place_networks
 from resnoise.compare.consistency import require_same_data, require_same_recipes
 from resnoise.compare.evaluations import evaluate_all
 from resnoise.compare.plan import Plan, RunOptions
-from resnoise.compare.pool import train_all
+from resnoise.compare.trainings import train_all
 from resnoise.records.provenance import provenance
 from resnoise.records.store import RecordStore
 from resnoise.report.published_tables import Published
