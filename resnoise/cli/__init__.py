@@ -9,6 +9,7 @@ from resnoise.cli import (  # noqa: F401 - they add their verbs to the app
     beside,
     check,
     commands,
+    doctor,
     export,
     packs,
     publishing,
