@@ -37,7 +37,7 @@ def test_a_card_without_bfloat16(monkeypatch):
     has = {}
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has[0])
     has[0] = False
-    with pytest.raises(ConfigError, match="a GPU with bfloat16, .* but got Tesla P100; leave out"):
+    with pytest.raises(ConfigError, match=r"a GPU with bfloat16, .* but got Tesla P100; leave out"):
         require_bfloat16(CUDA)
     has[0] = True
     require_bfloat16(CUDA)
