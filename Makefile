@@ -15,7 +15,7 @@ MACHINE ?=
 COMMITS ?= HEAD^!
 ASV_RUN := $(BIN)/python -m benchmarks.runner $(if $(MACHINE),--machine $(MACHINE)) --show-stderr
 
-.PHONY: help compare test attack docs docs-tables lint bench bench-pair smoke bench-check peers pages html site check clean-tree clean
+.PHONY: help compare test doctor attack docs docs-tables lint bench bench-pair smoke bench-check peers pages html site check clean-tree clean
 
 help: ## Say what each target does.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,6 +34,9 @@ docs-tables: $(VENV)/installed ## Write the tables of the documents from the res
 docs: $(VENV)/installed ## Build the documentation as a site in .site/.
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,docs]'
 	NO_MKDOCS_2_WARNING=1 RESNOISE_SITE=$(SITE) $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
+
+doctor: $(VENV)/installed ## Say what this machine gives, and run the tests that need a GPU.
+	$(BIN)/resnoise doctor $(ARGS); well=$$?; $(BIN)/python -m pytest -m cuda tests && exit $$well
 
 attack: $(VENV)/installed ## Hostile inputs, kills and a full disk; ten minutes at most.
 	$(BIN)/python -m tests.attack $(ARGS)

@@ -20,10 +20,16 @@ VALIDATION_IMAGES = 50
 
 
 def make_trainer(
-    method: str, architecture: str, folder: str, *, training: str | None = None, bf16: bool = False
+    method: str,
+    architecture: str,
+    folder: str,
+    *,
+    training: str | None = None,
+    bf16: bool = False,
+    augmentation: tuple[str, ...] = (),
 ) -> Trainer:
     """A trainer on random images; `training` is the method's name unless it has several."""
-    data = random_data(architecture, TRAIN_IMAGES, VALIDATION_IMAGES)
+    data = random_data(architecture, TRAIN_IMAGES, VALIDATION_IMAGES, augmentation)
     of, recipe = public("methods").get(method), public("Recipe")(epochs=99)
     job = public("Job")(of, training or method, architecture, data, recipe)
     return public("Trainer")(job, Path(folder) / method, public("ExecutionConfig")(bf16=bf16))
@@ -83,6 +89,35 @@ class EpochOfNQ:
         # The first epoch has no noise yet and warms up.
         times = public("metrics.alternate")(self.epochs, repeats=repeats, warmup=1, device="cpu")
         return times["nq"].median_s / times["qcfs"].median_s
+
+
+class EpochOfAutoAugment:
+    """What augmentation by AutoAugment and Cutout adds to an epoch of crops and flips."""
+
+    version = "1"
+    timeout = 300
+    unit = "times an epoch of crops and flips"
+
+    def setup(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.epochs = {
+            name: make_trainer(
+                "qcfs", "resnet20", str(Path(self.folder.name) / name), augmentation=names
+            ).run_epoch
+            for name, names in {
+                "plain": ("crop", "flip"),
+                "full": ("crop", "flip", "autoaugment", "cutout"),
+            }.items()
+        }
+
+    def teardown(self) -> None:
+        self.folder.cleanup()
+
+    def track_epoch_ratio(self) -> float:
+        """Median seconds of an epoch with all augmentation over those of one without."""
+        repeats = 1 if SMOKE else 5
+        times = public("metrics.alternate")(self.epochs, repeats=repeats, warmup=1, device="cpu")
+        return times["full"].median_s / times["plain"].median_s
 
 
 class Induction(_Suite):

@@ -132,7 +132,9 @@ FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
             "generator=generator) < 0.25",
         ),
     ),
-    "cutout of half the side": ((AUGMENTATION, "side = height // 2", "side = height // 4"),),
+    "cutout of half the side": (
+        (AUGMENTATION, "side, device = height // 2,", "side, device = height // 4,"),
+    ),
     # Of evaluation.
     "accuracy over whole batches alone": (
         (

@@ -14,7 +14,7 @@ ROOMS = [
     *("errors", "config", "utils", "noise", "simulation", "backends", "conversion", "metrics"),
     *("models", "datasets", "records", "methods", "training", "networks"),
     *("export", "evaluation", "analysis", "report"),
-    *("compare", "studies", "check", "index", "cli"),
+    *("doctor", "compare", "studies", "check", "index", "cli"),
 ]
 # What a room may not import though it stands below.
 APART = {

@@ -11,14 +11,16 @@ from resnoise.cli import (  # noqa: F401 - they add their verbs to the app
     beside,
     check,
     commands,
+    doctor,
     export,
     fine_tune,
+    packs,
     publishing,
     studies,
 )
-from resnoise.cli.application import app
-from resnoise.cli.messages import print_error, print_warning
-from resnoise.errors import ResnoiseError
+from resnoise.cli.application import STOPPED, app
+from resnoise.cli.messages import print_error, print_stopped, print_warning
+from resnoise.errors import ResnoiseError, Stopped
 from resnoise.utils.processes import exit_on_signals
 
 __all__ = ["app", "main"]
@@ -31,6 +33,9 @@ def main() -> None:
     try:
         with exit_on_signals():
             app()
+    except Stopped as stopped:
+        print_stopped(stopped)
+        sys.exit(STOPPED)
     except ResnoiseError as error:
         print_error(error)
         sys.exit(1)

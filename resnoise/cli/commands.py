@@ -37,7 +37,10 @@ def train(
     changes: options.RecipeChanges,
     running: options.Running,
 ) -> None:
-    """Train the source network of a method; an interrupted training resumes."""
+    """Train the source network of a method; an interrupted training resumes.
+
+    Started by torchrun, all its processes train one network.
+    """
     from resnoise import methods
     from resnoise.cli.display import print_recipes
     from resnoise.cli.findings import print_training
@@ -45,6 +48,8 @@ def train(
     from resnoise.compare.plan import Plan
     from resnoise.methods.conversion_method import ConversionMethod
     from resnoise.training.run_folders import train_in
+    from resnoise.utils.device import resolve_device
+    from resnoise.utils.ranks import group, rank
 
     architecture = architecture or default_architecture(dataset)
     grid = Plan(
@@ -61,11 +66,15 @@ def train(
     execution = running.execution()
     use_threads(running.threads, dataset)
     cells, trained = list(grid.cells()), []
-    with progress_bars() as announce:
+    with group(resolve_device(execution.device)), progress_bars() as announce:
+        is_first = rank() == 0
         for number, cell in enumerate(cells, start=1):
             job = grid.job(cell, grid.load(cell))
             name = f"training {number} of {len(cells)}: {job.training}, {job.architecture}, "
-            trained.append(train_in(running.runs, job, execution, announce(f"{name}seed {seed}")))
+            progress = announce(f"{name}seed {seed}") if is_first else None
+            trained.append(train_in(running.runs, job, execution, progress))
+    if not is_first:
+        return
     convertible = isinstance(methods.get(method), ConversionMethod)
     for cell, best in zip(cells, trained, strict=True):
         steps = ",".join(map(str, cell.training.timesteps))
@@ -162,6 +171,15 @@ def compare(
         ),
     ] = None,
     jobs: Annotated[int, typer.Option(help="networks trained and simulated at a time")] = 1,
+    executor: Annotated[
+        str, typer.Option(help="local: this machine; slurm: a job for each network")
+    ] = "local",
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="of submitit, as timeout_min=120, slurm_partition=gpu"
+        ),
+    ] = None,
     place: options.DataPlace,
     changes: options.RecipeChanges,
     running: options.Running,
@@ -173,6 +191,7 @@ def compare(
     from resnoise.cli.display import console, print_recipes
     from resnoise.cli.findings import print_comparison
     from resnoise.cli.progress import progress_bars
+    from resnoise.compare.executors import Cluster
     from resnoise.compare.plan import Plan, RunOptions
     from resnoise.compare.runner import compare as run_comparison
     from resnoise.report.published_tables import published_figures
@@ -204,7 +223,8 @@ def compare(
         print_recipes(grid.recipes)
         return
     use_threads(running.threads, dataset)
-    workplace = RunOptions(out, running.runs, running.execution(), jobs)
+    cluster = Cluster.named(executor, out / "jobs", slurm or ())
+    workplace = RunOptions(out, running.runs, running.execution(), jobs, cluster)
     with progress_bars() as announce:
         found = run_comparison(
             grid,

@@ -32,6 +32,11 @@ def print_error(error: object) -> None:
     _print_line(f"error: {error}", "red")
 
 
+def print_stopped(done: object) -> None:
+    """Print on stderr what is done of work that ended before its deadline."""
+    _print_line(f"stopped in time: {done}; the same command resumes", "yellow")
+
+
 def print_warning(message: object) -> None:
     """Print a warning as one line on stderr."""
     _print_line(f"warning: {message}", "yellow")

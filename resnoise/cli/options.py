@@ -11,6 +11,7 @@ import typer
 
 from resnoise.config import AUGMENTATIONS, ExecutionConfig, Recipe
 from resnoise.config.changes import changed, settings_of
+from resnoise.config.deadline import Deadline, duration
 from resnoise.errors import ConfigError
 from resnoise.training.defaults import base_recipe
 
@@ -249,6 +250,12 @@ class Running:
     workers: Annotated[
         int, typer.Option(help="processes that load images", rich_help_panel=_RUN)
     ] = 0
+    stop_after: Annotated[
+        str | None,
+        typer.Option(
+            help="end in good order after SECONDS, 15m or 2h, to be resumed", rich_help_panel=_RUN
+        ),
+    ] = None
     threads: Threads = None
     runs: Annotated[
         Path, typer.Option(help="folder of checkpoints to resume from", rich_help_panel=_RUN)
@@ -263,6 +270,7 @@ class Running:
             checkpoint_time=self.checkpoint_time,
             keep_epochs=self.keep_epochs,
             workers=self.workers,
+            deadline=None if self.stop_after is None else Deadline.after(duration(self.stop_after)),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -9,12 +10,13 @@ from typing import NamedTuple
 import torch
 
 from resnoise.compare.plan import Cell, Plan, RunOptions
-from resnoise.compare.pool import run_each
+from resnoise.compare.processes import run_each
 from resnoise.datasets import DataOptions, ImageData, load
 from resnoise.evaluation.costs import measure_costs
 from resnoise.evaluation.evaluator import records_of
 from resnoise.evaluation.outcomes import Outcome, simulate_test_images
 from resnoise.evaluation.subject import Subject
+from resnoise.records.record import Record
 from resnoise.records.store import RecordStore
 from resnoise.training.run_folders import run_directory
 from resnoise.utils.progress import Announce, Progress, silent
@@ -43,29 +45,49 @@ def evaluate_all(
         RecordError: the store holds records of other weights.
         StorageError: it cannot be written.
         TrainingError: a process was killed; the others end with it.
+        Stopped: the deadline leaves no time for the next.
         BackendError, CheckpointError, ConfigError, DataError: those of `resnoise.evaluate`.
     """
+    numbered = enumerate(cells, start=1)
+    pieces = [_Piece(cell, f"{number} of {len(cells)}") for number, cell in numbered]
+    if options.executor.isolated:
+        evaluate = partial(_evaluate, plan, options)
+        for records in options.executor.run_each(evaluate, pieces, announce, "evaluated"):
+            store.add(records)
+        return
     # On another number of threads a convolution may round otherwise.
     jobs = options.jobs if torch.get_num_threads() == 1 else 1
     at_once = _AT_ONCE * jobs if jobs > 1 else 1
     simulate = partial(_simulate, plan, options)
     try:
+        longest = 0.0
         for start in range(0, len(cells), at_once):
-            pieces = [
-                _Piece(cell, f"{number} of {len(cells)}")
-                for number, cell in enumerate(cells[start : start + at_once], start=start + 1)
-            ]
-            outcomes = run_each(simulate, pieces, jobs, announce, "simulated")
+            began = time.monotonic()
+            if options.execution.deadline is not None:
+                done = f"{start} of {len(cells)} networks that were left are evaluated"
+                options.execution.deadline.require(longest, done)
+            part = pieces[start : start + at_once]
+            outcomes = run_each(simulate, part, jobs, announce, "simulated")
             progress = silent
-            if len(pieces) > 1:
-                progress = announce(f"{len(pieces)} networks are timed, one at a time")
-            for count, (piece, outcome) in enumerate(zip(pieces, outcomes, strict=True), start=1):
+            if len(part) > 1:
+                progress = announce(f"{len(part)} networks are timed, one at a time")
+            for count, (piece, outcome) in enumerate(zip(part, outcomes, strict=True), start=1):
                 subject = _subject(plan, options, piece.cell)
                 costs = measure_costs(subject, piece.cell.training.timesteps)
                 store.add(records_of(outcome, costs))
-                progress(count, len(pieces), str(piece))
+                progress(count, len(part), str(piece))
+            longest = max(longest, time.monotonic() - began)
     finally:
         _images.cache_clear()
+
+
+def _evaluate(
+    plan: Plan, options: RunOptions, piece: _Piece, progress: Progress = silent
+) -> list[Record]:
+    """Outcomes and costs, on a machine where nothing else runs."""
+    outcomes = _simulate(plan, options, piece, progress)
+    subject = _subject(plan, options, piece.cell)
+    return records_of(outcomes, measure_costs(subject, piece.cell.training.timesteps))
 
 
 class _Piece(NamedTuple):

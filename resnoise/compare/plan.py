@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from resnoise import backends, datasets, methods, models
+from resnoise.compare.executors import Cluster, Executor, LocalPool, Submitted
 from resnoise.config.checks import require_distinct, require_positive_int, require_timesteps
 from resnoise.config.execution import ExecutionConfig
 from resnoise.config.recipe import Recipe
@@ -129,6 +130,8 @@ class RunOptions:
         execution: how trainings and evaluations run.
         jobs: networks that are trained at a time, and simulated where this process computes on one
             thread; latencies are always taken alone.
+        cluster: where jobs are submitted to, to train and evaluate a network each, `jobs` at a
+            time; None is this machine.
 
     Example:
         >>> str(RunOptions(Path("runs/mine"), jobs=2).runs)
@@ -140,6 +143,12 @@ class RunOptions:
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
     jobs: int = 1
     checkpoints: Path | None = None
+    cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
         require_positive_int("jobs", self.jobs)
+
+    @property
+    def executor(self) -> Executor:
+        """What runs the pieces of the comparison: processes of this machine, or a cluster."""
+        return LocalPool(self.jobs) if self.cluster is None else Submitted(self.cluster, self.jobs)

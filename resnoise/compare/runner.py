@@ -15,12 +15,13 @@ from resnoise.compare.consistency import (
 )
 from resnoise.compare.evaluations import evaluate_all
 from resnoise.compare.plan import Plan, RunOptions
-from resnoise.compare.pool import train_all
+from resnoise.compare.trainings import train_all
 from resnoise.records.provenance import provenance
 from resnoise.records.store import RecordStore
 from resnoise.report.published_tables import Published
 from resnoise.report.sections import Report
 from resnoise.report.writer import read_report, write_documents
+from resnoise.utils.files import alone
 from resnoise.utils.progress import Announce, silence
 
 
@@ -62,7 +63,9 @@ def compare(
     Raises:
         RecordError: `options.out` holds records that are not valid, or of another recipe, other
             data or other weights.
-        StorageError: `options.out` or `options.runs` cannot be written.
+        StorageError: `options.out` or `options.runs` cannot be written, or another comparison
+            writes to it.
+        Stopped: the deadline of `options.execution` came first.
         BackendError, CheckpointError, ConfigError, ConversionError, DataError, PreparationError,
             TrainingError: those of `resnoise.train` and of `resnoise.evaluate`.
     """
@@ -73,11 +76,12 @@ def compare(
     require_reference(store, plan, reference)
     require_same_recipes(store, plan)
     require_same_data(store, plan)
-    present = store.keys()
-    todo = [cell for cell in plan.cells() if not present.issuperset(plan.keys(cell))]
-    trained = place_networks(plan, options, todo)
-    train_all(plan, options, [cell for cell in todo if cell not in trained], announce)
-    evaluate_all(plan, options, todo, store, announce)
+    with alone(options.out / ".lock", options.out):
+        present = store.keys()
+        todo = [cell for cell in plan.cells() if not present.issuperset(plan.keys(cell))]
+        trained = place_networks(plan, options, todo)
+        train_all(plan, options, [cell for cell in todo if cell not in trained], announce)
+        evaluate_all(plan, options, todo, store, announce)
     expected = [key for cell in plan.cells() for key in plan.keys(cell)]
     report = read_report(store, reference=reference, published=published, expected=expected)
     return Comparison(report, write_documents(report, options.out))

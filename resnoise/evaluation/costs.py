@@ -21,6 +21,7 @@ from resnoise.metrics import (
 from resnoise.records.provenance import provenance
 from resnoise.simulation.simulator import Simulation
 from resnoise.utils.device import device_name
+from resnoise.utils.precision import true_float32
 
 REPEATS = 7
 WARMUP = 2
@@ -29,6 +30,7 @@ Costs = dict[str, Any]
 """Fields of a `Record` at one T: latencies, memory, and the machine that they are of."""
 
 
+@true_float32()
 def measure_costs(subject: Subject, timesteps: Sequence[int]) -> list[Costs]:
     """Latency and memory of the first batch of test images.
 

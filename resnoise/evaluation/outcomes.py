@@ -15,6 +15,7 @@ from resnoise.evaluation.subject import BATCH, Subject
 from resnoise.metrics import ActivityMeter, agreement, footprint
 from resnoise.records.packing import pack_correct, pack_test_ids
 from resnoise.simulation.simulator import predictions
+from resnoise.utils.precision import precision_of, true_float32
 from resnoise.utils.progress import Progress
 from resnoise.utils.seeding import generator_for
 
@@ -33,6 +34,7 @@ class _Source:
     predictions: Tensor | None = None
 
 
+@true_float32()
 def simulate_test_images(
     subject: Subject, timesteps: Sequence[int], progress: Progress
 ) -> list[Outcome]:
@@ -94,6 +96,7 @@ def simulate_test_images(
                 validation_accuracy=info.validation_accuracy,
                 train_seconds=sum(row["seconds"] for row in info.history),
                 train_segments=info.segments,
+                precision=precision_of(subject.device),
             )
         )
     return outcomes

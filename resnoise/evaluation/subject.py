@@ -15,6 +15,7 @@ from resnoise.evaluation.calibration import calibrated_simulation
 from resnoise.simulation.network import compile_neurons_
 from resnoise.training.job import Job
 from resnoise.utils.device import memory_format, resolve_device
+from resnoise.utils.precision import true_float32
 from resnoise.utils.tensors import require_finite
 
 BATCH = 100
@@ -63,7 +64,10 @@ class Subject:
         self.info, network = job.restore(path)
         require_finite(network.state_dict().items(), ConversionError)
         self.network = network.to(self.device, memory_format=self.layout)
-        self.simulation = calibrated_simulation(job, self.network, backend, timesteps, self.layout)
+        with true_float32():
+            self.simulation = calibrated_simulation(
+                job, self.network, backend, timesteps, self.layout
+            )
         if self.compiled:
             compile_neurons_(self.simulation.network)
 

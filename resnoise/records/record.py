@@ -134,6 +134,10 @@ class Record(Schema):
     backend_version: Name
     python_version: Name
     device: Name = Field(description="torch device or name of the accelerator")
+    precision: Literal["float32"] | None = Field(
+        None,
+        description="of the arithmetic; None if not noted: a GPU may have used TF32",
+    )
     threads: Positive = Field(description="torch threads")
     machine: Name = Field(description="model of the processor")
     data_sha256: Sha256 = Field(description="of the data set's images and labels")

@@ -85,8 +85,9 @@ class Session(Schema):
     """Consecutive epochs of one training that ran in one way, in one place, on one code."""
 
     first_epoch: Annotated[int, Field(ge=1, description="the last is that before the next one's")]
-    precision: Literal["float32", "bfloat16"] = Field(
-        description="of the arithmetic; bfloat16 is autocast, with weights in float32"
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        description="of the arithmetic; bfloat16 is autocast, with weights in float32, and TF32 is "
+        "what a GPU may take for float32, which older records do not tell apart"
     )
     compiled: bool = Field(description="whether it went through torch.compile")
     device: Text = Field(description="torch device or name of the accelerator")

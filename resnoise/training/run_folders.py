@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from resnoise.config.execution import ExecutionConfig
@@ -10,6 +11,7 @@ from resnoise.training.job import Job
 from resnoise.training.trainer import train
 from resnoise.utils.files import exclusive, slug
 from resnoise.utils.progress import Progress
+from resnoise.utils.ranks import rank
 
 
 def run_directory(runs: Path, job: Job) -> Path:
@@ -54,7 +56,7 @@ def train_in(
     start = train_predecessor_in(runs, job, execution, progress)
     # Two processes at one training would overwrite each other: the second waits, and finds it done.
     # The folder is locked with every checkpoint that is written, so the lock is one inside it.
-    with exclusive(directory / "training"):
+    with exclusive(directory / "training") if rank() == 0 else nullcontext():
         return train(job, directory, execution, progress, start=start)
 
 

@@ -10,6 +10,7 @@ from resnoise.config.execution import ExecutionConfig
 from resnoise.records.provenance import provenance
 from resnoise.records.training_record import Session
 from resnoise.utils.device import device_name
+from resnoise.utils.precision import precision_of
 
 
 def segment_from(first_epoch: int, execution: ExecutionConfig, device: torch.device) -> Session:
@@ -17,7 +18,7 @@ def segment_from(first_epoch: int, execution: ExecutionConfig, device: torch.dev
     here = provenance()
     return Session(
         first_epoch=first_epoch,
-        precision="bfloat16" if execution.bf16 else "float32",
+        precision=precision_of(device, bf16=execution.bf16),
         compiled=execution.compile,
         device=device_name(device),
         threads=torch.get_num_threads(),

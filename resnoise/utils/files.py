@@ -94,6 +94,33 @@ def exclusive(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def alone(lock: Path, place: Path) -> Iterator[None]:
+    """Hold a lock without waiting for it; the file stays, for the next to hold.
+
+    Args:
+        lock: file to lock, made if it is not there.
+        place: what it stands for.
+
+    Raises:
+        StorageError: another process holds it.
+    """
+    ensure_directory(lock.parent)
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise StorageError(
+            f"another process writes to {place}; wait until it ends, or use another `out`"
+        ) from error
+    finally:
+        os.close(descriptor)
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace `path` by `text` in UTF-8, see `write_bytes`."""
     write_bytes(path, text.encode())

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
+from resnoise.errors import Stopped
 from resnoise.utils.processes import end_with_parent, interrupts_held_back
 
 Piece = TypeVar("Piece")
@@ -45,12 +46,15 @@ def done_in_workers(
 
     Raises:
         WorkerLostError: a worker was killed.
+        Stopped: the deadline of the work came, which is that of all: no piece is begun after it,
+            and those that were end by it, too.
         BaseException: what `work` raised, with the worker's traceback as a note.
     """
     others = set(multiprocessing.active_children())
     waiting = iter(enumerate(pieces))
     doing: dict[Connection, int] = {}
     workers: dict[Connection, BaseProcess] = {}
+    stopped: Stopped | None = None
     try:
         for _ in range(min(jobs, len(pieces))):
             connection, worker = _start(work, prepare)
@@ -61,8 +65,11 @@ def done_in_workers(
             wait([*doing, *(workers[connection].sentinel for connection in doing)])
             for connection in list(doing):
                 if connection.poll():
-                    result = _received(connection)
-                    yield doing.pop(connection), result
+                    index = doing.pop(connection)
+                    try:
+                        yield index, _received(connection)
+                    except Stopped as error:
+                        stopped, waiting = error, iter(())
                     _hand_out(connection, waiting, doing)
                 elif not workers[connection].is_alive() and not connection.poll():
                     raise WorkerLostError
@@ -76,6 +83,8 @@ def done_in_workers(
     finally:
         for worker in workers.values():
             worker.join()
+    if stopped is not None:
+        raise stopped
 
 
 def _start(work: Callable, prepare: Callable[[], None]) -> tuple[Connection, BaseProcess]:

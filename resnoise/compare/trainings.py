@@ -1,28 +1,20 @@
-"""The pieces of a comparison, one after another or several at a time."""
+"""The trainings of a comparison, those that others start from first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable
 from functools import partial
-from typing import NamedTuple, TypeVar
-
-import torch
+from typing import NamedTuple
 
 from resnoise import methods
 from resnoise.compare.plan import Cell, Plan, RunOptions
 from resnoise.config.recipe import Recipe
-from resnoise.errors import TrainingError
 from resnoise.evaluation.training_history import write_training_record
 from resnoise.records.store import RecordStore
 from resnoise.training import checkpoint
 from resnoise.training.job import predecessor
 from resnoise.training.run_folders import train_in, train_predecessor_in
 from resnoise.utils.progress import Announce, Progress
-from resnoise.utils.workers import WorkerLostError, done_in_workers
-
-Piece = TypeVar("Piece")
-Result = TypeVar("Result")
 
 
 class _Piece(NamedTuple):
@@ -76,55 +68,11 @@ def train_all(plan: Plan, options: RunOptions, cells: Iterable[Cell], announce: 
             piece._replace(place=f"{number} of {total}")
             for number, piece in enumerate(pieces.values(), start=before + 1)
         ]
-        run_each(train, numbered, options.jobs, announce, "trained")
+        options.executor.run_each(train, numbered, announce, "trained")
 
 
 def _key(cell: Cell, training: str, recipe: Recipe) -> tuple:
     return cell.architecture, cell.seed, training, recipe
-
-
-def run_each(
-    work: Callable[..., Result],
-    pieces: Sequence[Piece],
-    jobs: int,
-    announce: Announce,
-    done: str,
-) -> list[Result]:
-    """Do some work for each of several pieces, in processes of their own if several at a time.
-
-    Args:
-        work: called with a piece, and with its progress where it is the only one at a time.
-        pieces: their text says what is done for them.
-        jobs: the most at a time; they share the threads of this process.
-        announce: told of every piece, or of all where several run at a time.
-        done: what is done to the network of each piece, such as `"trained"`.
-
-    Returns:
-        The results, in the order of `pieces`.
-
-    Raises:
-        TrainingError: a process was killed; the others end with it.
-        ResnoiseError: the work failed; the others end with it.
-    """
-    jobs = min(jobs, len(pieces))
-    if jobs <= 1:
-        return [work(piece, announce(str(piece))) for piece in pieces]
-    threads = max(1, torch.get_num_threads() // jobs)
-    progress = announce(f"{len(pieces)} networks are {done}, {jobs} at a time")
-    results: dict[int, Result] = {}
-    finished = done_in_workers(work, pieces, jobs, partial(torch.set_num_threads, threads))
-    try:
-        with closing(finished):
-            for index, result in finished:
-                results[index] = result
-                progress(len(results), len(pieces), str(pieces[index]))
-    except WorkerLostError as error:
-        raise TrainingError(
-            f"a process was killed while {jobs} networks were {done} at a time, "
-            "perhaps for want of memory; the same command goes on from what there is, and "
-            "fewer `jobs` need less"
-        ) from error
-    return [results[index] for index in range(len(pieces))]
 
 
 def _train_one(

@@ -1,0 +1,1 @@
+"""What a machine gives: its precision, its speed, and whether it computes what it should."""

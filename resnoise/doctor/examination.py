@@ -1,0 +1,68 @@
+"""All looks at a machine, within a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+
+from resnoise.config.deadline import Deadline
+from resnoise.config.execution import ExecutionConfig
+from resnoise.doctor import correctness, speed
+from resnoise.doctor.finding import Finding, Looks, looked_at
+from resnoise.records.provenance import provenance
+from resnoise.utils.device import device_name, has_bfloat16, resolve_device
+
+SECONDS = 90.0
+NETWORKS = ("resnet20", "vgg16", "resnet18")
+
+
+def examine(
+    execution: ExecutionConfig, *, quick: bool = False, seconds: float = SECONDS
+) -> Iterator[Finding]:
+    """Look at a machine.
+
+    Args:
+        execution: device, precision and compilation of the trainings that are timed.
+        quick: one small network in place of those of the papers.
+        seconds: after which no look is begun; what is left is said to be left out.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
+    device = resolve_device(execution.device)
+    deadline = Deadline.after(seconds)
+    yield _machine(device)
+    for name, look in _looks(device, execution, quick):
+        if deadline.left <= 0:
+            yield Finding(name, f"left out, for want of time after {seconds:.0f} s")
+        else:
+            yield looked_at(name, look)
+
+
+def _machine(device: torch.device) -> Finding:
+    here = provenance()
+    bf16 = "bfloat16" if has_bfloat16(device) else "no bfloat16"
+    threads = f"{torch.get_num_threads()} threads"
+    found = f"{device_name(device)} ({here.machine}, {threads}), {bf16}, torch {here.torch_version}"
+    return Finding("device", found)
+
+
+def _looks(device: torch.device, execution: ExecutionConfig, quick: bool) -> Looks:
+    networks = ("resnet20",) if quick else NETWORKS
+    small = device.type == "cpu" or quick
+    images, batch_size = (560, 64) if small else (10_000, 256)
+    yield "precision", partial(correctness.precision, device)
+    yield "backends", partial(correctness.parity, device, "resnet20")
+    yield "loader", partial(speed.loader, 2_500 if small else 25_000)
+    for architecture in networks:
+        for method in ("nq", "qcfs"):
+            look: Callable[[], Finding] = partial(
+                speed.epoch, method, architecture, execution, images, batch_size
+            )
+            yield f"{method} {architecture}", look
+    yield (
+        "compiled gradients",
+        partial(correctness.gradients, device, "digits-cnn" if small else "resnet20"),
+    )

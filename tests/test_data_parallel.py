@@ -1,0 +1,107 @@
+"""One training in two processes is that of one, and one that dies ends the other."""
+
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_job import tiny_job
+from torch import nn
+
+from resnoise.training import checkpoint
+from resnoise.training.trainer import train
+
+HERE = Path(__file__).parent
+
+
+def ranks(script, *, count=2):
+    """The processes that `torchrun` would start, each with `script`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    head = f"""
+        import sys
+        sys.path[:0] = [{str(HERE)!r}, {str(HERE.parent)!r}]
+        import torch
+        torch.set_num_threads(1)
+        from pathlib import Path
+        from resnoise.utils.ranks import group, rank
+        from resnoise.training.run_folders import train_in
+        from resnoise.errors import ResnoiseError
+        from tiny_job import tiny_job
+        from torch import nn
+    """
+    code = textwrap.dedent(head) + textwrap.dedent(script)
+    common = os.environ | {
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count),
+    }  # fmt: skip
+    return [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=common | {"RANK": str(i), "LOCAL_RANK": str(i)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for i in range(count)
+    ]
+
+
+def quiet(method, **recipe):
+    """A job without dropout, whose draws are each process's own."""
+    job = tiny_job(method, **recipe)
+    job.own_model[4] = nn.Identity()
+    return job
+
+
+TRAIN = """
+    job = tiny_job({method!r}, epochs=2)
+    job.own_model[4] = nn.Identity()
+    with group(torch.device("cpu")):
+        train_in(Path({runs!r}), job)
+"""
+
+
+@pytest.mark.parametrize("method", ["qcfs", "nq"])
+def test_two_processes_train_the_network_of_one(method, tmp_path):
+    processes = ranks(TRAIN.format(method=method, runs=str(tmp_path / "runs")))
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    (path,) = (tmp_path / "runs").rglob("last.json")
+    info, tensors = checkpoint.read(path)
+    train(quiet(method, epochs=2), tmp_path / "one")
+    expected_info, expected = checkpoint.read(tmp_path / "one" / "last.json")
+    # The first epoch has no noise, so σ after it is that of one process.
+    first, wanted = info.history[0], expected_info.history[0]
+    assert first["train_loss"] == pytest.approx(wanted["train_loss"], rel=1e-4)
+    assert first["validation_accuracy"] == wanted["validation_accuracy"]
+    for name, layer in wanted["layers"].items():
+        assert first["layers"][name] == pytest.approx(layer, rel=1e-3, abs=1e-6)
+    close = all(torch.allclose(tensors[n], x, rtol=1e-3, atol=1e-5) for n, x in expected.items())
+    assert close is (method == "qcfs")  # and the noise of each is its own
+
+
+def test_one_that_dies_ends_the_other_with_one_line(tmp_path):
+    script = f"""
+        import os
+        job = tiny_job("qcfs", epochs=1000)
+        def progress(done, total, text):
+            if done > 3: os._exit(9)
+        try:
+            with group(torch.device("cpu")):
+                from resnoise.training.trainer import train
+                train(job, Path({str(tmp_path)!r}), progress=progress)
+        except ResnoiseError as error:
+            print(error, file=sys.stderr)
+            sys.exit(1)
+    """
+    first, second = ranks(script)
+    _, said = second.communicate(timeout=120)
+    first.communicate(timeout=120)
+    assert (first.returncode, second.returncode) == (9, 1), said
+    line = said.strip().split("\n")[-1]
+    assert line.startswith("another process of this training ended (")
+    assert line.endswith("; the same command resumes it")

@@ -1,0 +1,63 @@
+"""What is said of a machine, and that it is seen where something is wrong."""
+
+import pytest
+import torch
+
+from resnoise.config.execution import ExecutionConfig
+from resnoise.doctor import correctness, examination, speed
+from resnoise.doctor.finding import Finding
+from tests.command_line import resnoise
+
+CPU = torch.device("cpu")
+
+
+def test_every_look_is_told_and_what_fails_ends_no_other(tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("no kernel image\nfor this device")
+
+    monkeypatch.setattr(speed, "epoch", fail)
+    monkeypatch.setattr(correctness, "gradients", lambda *_: Finding("gradients", "right", True))
+    done = resnoise("doctor", "--quick", "--device", "cpu", cwd=tmp_path, status=1)
+    lines = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "  device", "✓ precision", "✓ backends", "  loader", "✗ nq resnet20", "✗ qcfs resnet20",
+        "✓ gradients",
+    ]  # fmt: skip
+    assert lines[4].endswith("failed: no kernel image")
+
+
+def test_what_there_is_no_time_for_is_said():
+    found = list(examination.examine(ExecutionConfig(device="cpu"), quick=True, seconds=1e-9))
+    assert all("left out, for want of time" in one.found for one in found[1:])
+    assert len(found) == 7
+
+
+def test_an_epoch_is_extrapolated_to_all_images():
+    found = speed.epoch("qcfs", "digits-cnn", ExecutionConfig(device="cpu"), 100, 32)
+    assert " s an epoch; the first of 100 images took" in found.found
+    assert found.is_well is None
+
+
+def test_wrong_gradients_and_spikes_are_seen(monkeypatch):
+    monkeypatch.setattr(correctness, "compiled", lambda loss: lambda network: 0 * loss(network))
+    assert correctness.gradients(CPU, "digits-cnn").is_well is False
+    monkeypatch.setattr(correctness, "compiled", lambda loss: loss)
+    assert correctness.gradients(CPU, "digits-cnn").is_well is True
+    simulate = correctness.simulate
+    monkeypatch.setattr(
+        correctness,
+        "simulate",
+        lambda network, *rest: simulate(network, *rest) + (network.backend == "norse"),
+    )
+    found = correctness.parity(CPU, "digits-cnn")
+    assert (found.found, found.is_well) == ("norse differ", False)
+    monkeypatch.setattr(correctness, "convolution_error", lambda device: 1e-3)
+    assert correctness.precision(CPU).is_well is False
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_is_well():
+    execution = ExecutionConfig(device="cuda", bf16=True, compile=True)
+    found = list(examination.examine(execution, quick=True))
+    assert [one for one in found if one.is_well is False] == []
