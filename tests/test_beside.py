@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from resnoise.analysis.significance import Reference
-from resnoise.compare import beside, pool, runner
+from resnoise.compare import beside, runner, trainings
 from resnoise.compare.beside import example_of, set_beside
 from resnoise.compare.plan import RunOptions
 from resnoise.datasets import DataOptions
@@ -79,7 +79,7 @@ def finished(tmp_path_factory):
 
 
 def test_what_trains_nothing_is_evaluated_on_the_committed_network(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr(pool, "train_in", None)  # nothing is to be trained
+    monkeypatch.setattr(trainings, "train_in", None)  # nothing is to be trained
     arguments = ("beside", finished / "tables" / "mine", "--methods", "srp", "--out", "out")
     said = resnoise(*arguments, cwd=tmp_path).stdout
     before = RecordStore(finished / "tables" / "mine").load()

@@ -108,7 +108,7 @@ def settings_of(name, table):
     return [value for pattern, value in SETTINGS[table].items() if re.match(pattern, name)]
 
 
-@pytest.mark.parametrize("name", COMMITTED.keys() - {"version"})
+@pytest.mark.parametrize("name", sorted(COMMITTED.keys() - {"version"}))
 def test_asv_reports_what_noise_does_not_move(name):
     function = name.rpartition(".")[2]
     timed = function.startswith("time")
