@@ -215,6 +215,7 @@ def test_report_with_another_reference_goes_elsewhere(compared):
         ),
         (["compare", "--out", "o", "--set", "activation.threshold=high"], 'or "data"'),
         (["compare", "--out", "o", "--threads", "0"], "larger than 0, but got 0"),
+        (["compare", "--out", "o", "--threads", "1000000000"], "at most 1024, but got 1000000000"),
         (["compare", "--out", "o", "--jobs", "0"], "larger than 0, but got 0"),
         (["compare", "--out", "o", "--seeds", "1,1"], "each of one or more once"),
         (["compare", "--out", "/dev/null/o"], "cannot make the directory"),

@@ -68,7 +68,7 @@ def load(data: DataOptions | str, *, seed: int = 0, augmentation: Sequence[str] 
     if not isinstance(seed, Integral) or not 0 <= seed < 2**32:
         raise ConfigError(f"expected `seed` to be an integer from 0 to 2**32 - 1, but got {seed!r}")
     require_positive_int("image_size", options.image_size)
-    return DATASETS[key](options, seed, augmentation)
+    return DATASETS[key](options, int(seed), augmentation)
 
 
 def normalisation(dataset: str) -> Normalisation:
