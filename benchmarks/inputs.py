@@ -34,7 +34,9 @@ def random_images(architecture: str, batch: int) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 
 
-def random_data(architecture: str, train: int, validation: int) -> ImageData:
+def random_data(
+    architecture: str, train: int, validation: int, augmentation: tuple[str, ...] = ()
+) -> ImageData:
     """A data set of random bytes, in splits of the given sizes."""
     shape = image_shape(architecture)
     count = train + validation
@@ -52,7 +54,7 @@ def random_data(architecture: str, train: int, validation: int) -> ImageData:
         name="random",
         classes=classes,
         shape=shape,
-        train=split(images, positions[:train]),
+        train=split(images, positions[:train], augmentation),
         validation=held_out,
         test=held_out,
         sha256="0" * 64,
