@@ -47,8 +47,8 @@ def beside(
     """
     from resnoise import methods as all_methods
     from resnoise.analysis.significance import Reference
-    from resnoise.cli.progress import progress_bars
     from resnoise.cli.findings import print_comparison
+    from resnoise.cli.progress import progress_bars
     from resnoise.compare.beside import example_of, set_beside
     from resnoise.compare.plan import RunOptions
     from resnoise.compare.runner import compare

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from resnoise.config.changes import setting_names
+from resnoise.config.changes import settings_of
 from resnoise.config.recipe import Recipe
 from tests.attack.attack import Attack
 
@@ -27,7 +27,7 @@ def attacks() -> Iterator[Attack]:
         yield from _each("train", option, TEXTS)
     for option in ("--runs",):
         yield from _each("train", option, PATHS[:3])
-    for setting in setting_names(Recipe()):
+    for setting in settings_of(Recipe()):
         for value in NUMBERS if setting != "epochs" else NUMBERS[:2]:
             yield _train("--set", f"{setting}={value}")
     for path in PATHS:
