@@ -57,7 +57,8 @@ def accuracy_figure(
         heading: what stands above.
     """
     drawn, lines = curves(frame, by), list(_sources(sources, by, looks))
-    figure = new_figure(heading, HEIGHT, list(_legend(drawn, lines, by, looks)))
+    height = HEIGHT + 0.08 * max(0, len(drawn) - MOST_BANDS)
+    figure = new_figure(heading, height, list(_legend(drawn, lines, by, looks)))
     range_ = crowded(frame)
     panels = figure.subplots(1, 2 if len(range_) else 1, squeeze=False)[0]
     values: list[Value] = []
