@@ -47,6 +47,12 @@ def test_a_target_without_a_file_is_refused_before_the_work(tmp_path):
     assert "expected --to and --out together" in done.stderr
 
 
+def test_the_recipe_is_shown_without_the_work(tmp_path):
+    done = resnoise(*COMMAND, "--show-recipe", cwd=tmp_path)
+    assert "epochs" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
 def test_images_are_resized_as_they_are_read():
     pixels = torch.from_numpy(
         np.random.default_rng(0).integers(0, 256, (4, 3, 32, 32), dtype=np.uint8)

@@ -36,7 +36,8 @@ def fine_tune(
     test it; an interrupted training resumes, and one that is done is only tested.
     """
     from resnoise import methods
-    from resnoise.cli.display import print_paths, print_table, progress_bars
+    from resnoise.cli.display import print_paths, print_recipes, print_table
+    from resnoise.cli.progress import progress_bars
     from resnoise.datasets import load
     from resnoise.errors import ConfigError
     from resnoise.evaluation.accuracy import accuracy_table
@@ -54,6 +55,9 @@ def fine_tune(
         ensure_file(out)
     steps = options.integers(timesteps, "--timesteps")
     recipe = changes.recipe(method, dataset, [model])
+    if changes.show_recipe:
+        print_recipes({method: recipe})
+        return
     use_threads(running.threads, dataset)
     data = load(place.options(dataset), seed=seed, augmentation=recipe.augmentation)
     chosen = methods.get(method)
