@@ -91,8 +91,8 @@ def test_what_trains_nothing_is_evaluated_on_the_committed_network(finished, tmp
     assert {one.recipe["learning_rate"] for one in added} == {0.07}
     assert "srp" in said
     assert "Trained" not in said
-    trainings = [p.name for p in (tmp_path / "out" / "trainings").iterdir()]
-    assert trainings == [p.name for p in (finished / "tables" / "mine" / "trainings").iterdir()]
+    courses = [p.name for p in (tmp_path / "out" / "trainings").iterdir()]
+    assert courses == [p.name for p in (finished / "tables" / "mine" / "trainings").iterdir()]
     table = pd.read_csv(tmp_path / "out" / "comparison.csv").set_index("method")
     assert table.loc["srp", "p_holm_equal_timesteps"].notna().all()
     assert len(RecordStore(tmp_path / "out").load()) == len(now)
