@@ -190,7 +190,7 @@ def compare(
     )
     use_threads(running.threads, dataset)
     cluster = Cluster.named(executor, out / "jobs", slurm or ())
-    workplace = RunOptions(out, running.runs, running.execution(), jobs, cluster)
+    workplace = RunOptions(out, running.runs, running.execution(), jobs, cluster=cluster)
     with progress_bars() as announce:
         found = run_comparison(
             grid,
