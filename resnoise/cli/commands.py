@@ -224,7 +224,7 @@ def compare(
         return
     use_threads(running.threads, dataset)
     cluster = Cluster.named(executor, out / "jobs", slurm or ())
-    workplace = RunOptions(out, running.runs, running.execution(), jobs, cluster)
+    workplace = RunOptions(out, running.runs, running.execution(), jobs, cluster=cluster)
     with progress_bars() as announce:
         found = run_comparison(
             grid,
