@@ -22,7 +22,8 @@ def require_positive_int(name: str, value: object, *, at_most: int = MOST) -> No
     """Raise `ConfigError` unless `value` is an integer larger than 0 and within the bound."""
     # NumPy's integers are `Integral`, its booleans are not.
     if not isinstance(value, Integral) or isinstance(value, bool) or not 1 <= value <= at_most:
-        bound = f" and at most {at_most}" * (isinstance(value, Integral) and value > at_most)
+        too_large = isinstance(value, Integral) and value > at_most
+        bound = f" and at most {at_most}" if too_large else ""
         raise ConfigError(
             f"expected argument `{name}` to be an integer larger than 0{bound}, but got "
             f"{shown(value)}"
