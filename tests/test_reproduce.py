@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from resnoise.analysis.significance import Reference
 from resnoise.compare import runner
 from resnoise.records.store import RecordStore
 from resnoise.report.sections import make_report
@@ -32,7 +33,8 @@ def test_records_are_of_the_recipe_of_their_command(name, commands, monkeypatch,
 
     def plan(plan, *_, **options):
         plans.append(plan)
-        return runner.Comparison(report(options["reference"]), [])
+        usual = Reference(options["usual_reference"])
+        return runner.Comparison(report(options["reference"] or usual), [])
 
     monkeypatch.setattr(runner, "compare", plan)
     records = RecordStore(TABLES / name).load()
