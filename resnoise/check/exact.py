@@ -42,20 +42,17 @@ def groups(checkpoint: Path) -> dict[str, Callable[[], Iterator[Figure]]]:
     """
     from resnoise import backends
 
-    takes = _post_training()
-    # The names of a class differ in whose network it is on; on the grid they are one.
-    on_grid = {_class_of(name): name for name in sorted(takes, reverse=True)}
     trained = json.loads(checkpoint.read_text(encoding="utf-8"))["job"]["training"]
-    applied = [name for name, training in takes.items() if training == trained]
+    applied = _post_training(trained)
     found: dict[str, Callable[[], Iterator[Figure]]] = {}
     for name in backends.available():
         found[f"grid, {name}"] = lambda name=name: grid_figures(name)
         found[f"digits, {name}"] = lambda name=name: digits_figures(checkpoint, name)
         found[f"neurons, {name}"] = lambda name=name: neuron_figures(name)
         found[f"leaky, {name}"] = lambda name=name: leaky_figures(name)
-        for method in on_grid.values():
-            found[f"grid, {method}, {name}"] = lambda place=(method, name): method_figures(*place)
         for method in applied:
+            found[f"grid, {method}, {name}"] = lambda place=(method, name): method_figures(*place)
+        for method in applied.values():
             found[f"digits, {method}, {name}"] = lambda place=(method, name): applied_figures(
                 checkpoint, *place
             )
@@ -69,25 +66,18 @@ def groups(checkpoint: Path) -> dict[str, Callable[[], Iterator[Figure]]]:
     }
 
 
-def _post_training() -> dict[str, str]:
-    """Methods that train nothing of their own, and the training whose network each takes."""
+def _post_training(trained: str) -> dict[str, str]:
+    """Methods that train nothing of their own, and the name of each on networks of `trained`."""
     from resnoise import methods
 
     found = {}
     for name in methods.names():
         try:
-            training = converted_training(name)
-        except (ImportError, AttributeError):  # an older tree may lack the file or class
+            if converted_training(name) not in (None, name):
+                found[name] = methods.get(name).applied_to(methods.get(trained)).name
+        except (ImportError, AttributeError):  # an older tree may lack the file, class or function
             continue
-        if training not in (None, name):
-            found[name] = training
     return found
-
-
-def _class_of(name: str) -> type:
-    from resnoise import methods
-
-    return type(methods.get(name))
 
 
 def grid_figures(backend: str) -> Iterator[Figure]:
