@@ -114,7 +114,9 @@ def photographs(path: Path) -> tuple[list[str], Tensor]:
         raise DataError(f"cannot read photographs from {path}: {error}") from error
     classes = sorted(images)
     stacked = torch.from_numpy(np.stack([images[name] for name in classes]))
-    return classes, (stacked.permute(0, 3, 1, 2).float() - 127) / 128
+    # Sums round otherwise with channels last, the layout that `permute` leaves.
+    images = stacked.permute(0, 3, 1, 2).contiguous()
+    return classes, (images.float() - 127) / 128
 
 
 def _fetch(folder: Path) -> None:
