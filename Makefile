@@ -29,6 +29,7 @@ test: $(VENV)/installed ## Run the tests, a file at a time on each processor, on
 
 docs-tables: $(VENV)/installed ## Write the tables of the documents from the results, and check their numbers.
 	$(BIN)/python -m docs.networks
+	$(BIN)/python -m docs.published
 	$(BIN)/python -m docs.tables
 
 docs: $(VENV)/installed ## Build the documentation as a site in .site/.

@@ -5,6 +5,7 @@ from textwrap import dedent
 import pandas as pd
 import pytest
 
+from docs import published
 from docs.sources import TABLES, parse, read
 from docs.tables import PAGES, rewritten, table, tables_without_source, wrong_numbers
 
@@ -21,6 +22,17 @@ def test_tables_are_those_of_the_results(path):
 @PER_PAGE
 def test_numbers_in_sentences_are_those_of_the_results(path):
     assert list(wrong_numbers(path.read_text())) == []
+
+
+def test_measured_beside_published_is_that_of_the_results():
+    rows = published.beside()
+    assert published.PAGE.read_text() == published.page(rows), "run `make docs-tables`"
+    (row,) = (r for r in rows if r[:3] == ("cifar10", "resnet20", "NQ") and r.table == "cifar10")
+    source = parse("cifar10 nq/4")
+    paper = parse("published cifar10/resnet20 NQ/4")
+    assert row.same
+    assert row.differences[0] == source.value("noisy") - paper.value("ANN")
+    assert row.differences[4] == source.value(":4") - paper.value(":4")
 
 
 def test_a_table_is_made_of_its_comment():
