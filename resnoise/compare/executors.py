@@ -67,7 +67,7 @@ class Cluster:
         Raises:
             ConfigError: there is no such executor, or an assignment is not `NAME=VALUE`.
 
-        Example:
+        Examples:
             >>> Cluster.named("slurm", Path("jobs"), ["timeout_min=60"]).settings
             {'timeout_min': 60}
         """

@@ -75,7 +75,7 @@ def quantise(z: Tensor, threshold: Tensor, levels: int, dithered: Tensor | None 
     Returns:
         Tensor of the shape of `z`, with values in `{0, λ/L, ..., λ}`.
 
-    Example:
+    Examples:
         >>> z = torch.tensor([-0.3, 0.1, 0.3, 0.7, 2.0])
         >>> quantise(z, torch.tensor(1.0), levels=4)
         tensor([0.0000, 0.0000, 0.2500, 0.7500, 1.0000])
@@ -129,7 +129,7 @@ class QuantisedReLU(nn.Module):
         draws_in_step: whether the noise is drawn from the default generator of the device instead,
             by operations that a compiler fuses and a CUDA graph replays with new draws.
 
-    Example:
+    Examples:
         >>> layer = QuantisedReLU(ActivationConfig(levels=2, threshold=1.0)).eval()
         >>> layer(torch.tensor([-1.0, 0.4, 0.9])).tolist()
         [0.0, 0.5, 1.0]
@@ -259,7 +259,7 @@ def is_activation(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
 def activations(network: nn.Module) -> dict[str, QuantisedReLU]:
     """The quantised activations of a source network by name, in the order of computation.
 
-    Example:
+    Examples:
         >>> import resnoise
         >>> network = resnoise.prepare(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)))
         >>> activations(network)
@@ -276,7 +276,7 @@ def activations(network: nn.Module) -> dict[str, QuantisedReLU]:
 def noise_mode(network: nn.Module, mode: NoiseMode) -> Iterator[None]:
     """Within the context, all activations of `network` follow noise mode `mode`.
 
-    Example:
+    Examples:
         >>> network = nn.Sequential(QuantisedReLU(ActivationConfig()))
         >>> with noise_mode(network, "always"):  # in evaluation too
         ...     network.eval()[0].is_noisy
@@ -326,7 +326,7 @@ def fit_thresholds_(network: nn.Module, images: Tensor, *, quantile: float = 0.9
         DataError: images are not a tensor of finite floating-point numbers, of a shape that the
             network does not take, or too few for a BatchNorm.
 
-    Example:
+    Examples:
         >>> import resnoise
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
         >>> network = resnoise.prepare(model, ActivationConfig(threshold="data"))

@@ -72,7 +72,7 @@ def calibrate_thresholds_(
             into this network before.
         DataError: there is no image, or an activation is not finite.
 
-    Example:
+    Examples:
         >>> from torch import nn
         >>> from resnoise import ActivationConfig, prepare
         >>> model = nn.Sequential(nn.Linear(2, 2), nn.ReLU6(), nn.Linear(2, 2)).eval()

@@ -23,7 +23,7 @@ PUBLISHED_DATASETS = ("cifar10", "cifar100")
 class ConversionMethod(Method):
     """Train a source network, convert it, simulate it from rest.
 
-    Example:
+    Examples:
         >>> import resnoise
         >>> class Mine(ConversionMethod):  # trained without noise
         ...     name, label, induces_noise = "mine", "Mine", False

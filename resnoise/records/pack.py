@@ -47,7 +47,7 @@ def size_in_bytes(text: str) -> int:
     Raises:
         ConfigError: it is no size.
 
-    Example:
+    Examples:
         >>> size_in_bytes("2K")
         2048
     """

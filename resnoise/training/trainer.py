@@ -81,7 +81,7 @@ def train(
         StorageError: `directory` cannot be written to.
         Stopped: the deadline of `execution` came before the last epoch.
 
-    Example:
+    Examples:
         >>> from tempfile import TemporaryDirectory
         >>> from resnoise import Job, Recipe, datasets, methods
         >>> data = datasets.load("digits", seed=0)
@@ -110,7 +110,7 @@ class Trainer:
         progress: called with every step.
         start: checkpoint of `job.predecessor()`, if it has one and there is no training to resume.
 
-    Example:
+    Examples:
         >>> from tempfile import TemporaryDirectory
         >>> from resnoise import Job, Recipe, datasets, methods
         >>> data = datasets.load("digits", seed=0)
