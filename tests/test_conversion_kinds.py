@@ -13,10 +13,11 @@ from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
 
 from resnoise import backends
 from resnoise.config.recipe import ActivationConfig, Recipe
-from resnoise.conversion.activation import activations, fit_thresholds_
+from resnoise.conversion.activation import activations
 from resnoise.conversion.converter import convert
 from resnoise.conversion.identity import computation
 from resnoise.conversion.preparation import prepare
+from resnoise.conversion.thresholds import fit_thresholds_
 from resnoise.datasets import load
 from resnoise.errors import ConfigError, ConversionError, DataError, PreparationError
 from resnoise.export.weights import write_tensors
