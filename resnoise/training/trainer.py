@@ -65,7 +65,7 @@ def train(
         execution: how to run it.
         progress: called with every step.
         start: checkpoint of `job.predecessor()`, for recipes that start from another training;
-            `resnoise.runs.train_in` makes it first.
+            `resnoise.train_in` makes it first.
 
     Returns:
         Path of `best.json`.
@@ -299,7 +299,7 @@ class Trainer:
         if start is None:
             raise ConfigError(
                 "expected argument `start` to be the checkpoint of `job.predecessor()`, a training "
-                f"of {predecessor.training}, but got none; resnoise.runs.train_in trains both"
+                f"of {predecessor.training}, but got none; resnoise.train_in trains both"
             )
         info, trained = predecessor.restore(start)
         tensors = self.network.state_dict() | trained.state_dict()
