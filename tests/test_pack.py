@@ -116,7 +116,7 @@ def test_hostile_archives_are_refused_before_anything_is_written(kind, tmp_path)
     assert not (tmp_path / "new").exists()
 
 
-def test_too_much_a_truncated_pack_and_files_that_are_there(runs, tmp_path, monkeypatch):
+def test_oversized_and_truncated_packs_and_existing_files_are_refused(runs, tmp_path, monkeypatch):
     target = tmp_path / "p.tar.gz"
     pack(runs, target, 10**7)
     data = target.read_bytes()

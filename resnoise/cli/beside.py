@@ -65,7 +65,7 @@ def beside(
     if backends is not None:
         plan = replace(plan, backends=parsing.words(backends))
     use_threads(running.threads, example.dataset)
-    workplace = RunOptions(
+    run_options = RunOptions(
         out,
         running.runs,
         running.execution(),
@@ -76,7 +76,7 @@ def beside(
     with progress_bars() as announce:
         made = compare(
             plan,
-            workplace,
+            run_options,
             reference=example.reference,
             published=published_figures(all_methods.reported_as),
             announce=announce,
