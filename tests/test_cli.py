@@ -295,7 +295,7 @@ def test_an_image_folder_from_training_to_tables(tmp_path):
     (trained,) = (tmp_path / "runs").glob("**/best.json")
     resnoise("evaluate", trained, "--timesteps", "1", cwd=tmp_path)  # at the size it was trained at
     done = resnoise("evaluate", trained, "--image-size", "8", cwd=tmp_path, status=1)
-    assert "expected --image-size of a --model, but got a checkpoint" in done.stderr
+    assert "expected --image-size only with --model, but got a checkpoint" in done.stderr
     done = resnoise(*arguments, "8", cwd=tmp_path, status=1)
     assert "was made of other images of imagefolder:photos" in done.stderr
     Path(tmp_path, "photos/test/dark/0.png").unlink()

@@ -135,7 +135,7 @@ def test_bad_settings_of_executors_are_errors_of_one_line(tmp_path, monkeypatch)
     for arguments, said in (
         (["--executor", "slurm"], "expected the commands of SLURM for --executor slurm"),
         (["--executor", "cloud"], "expected --executor to be local or slurm, but got 'cloud'"),
-        (["--slurm", "timeout_min=3"], "settings of --executor slurm, but got local"),
+        (["--slurm", "timeout_min=3"], "--slurm only with --executor slurm, but got local"),
         (["--executor", "slurm", "--slurm", "x"], "expected --slurm to be NAME=VALUE"),
     ):
         done = resnoise(*short, *arguments, cwd=tmp_path, status=1)

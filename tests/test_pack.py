@@ -122,7 +122,7 @@ def test_oversized_and_truncated_packs_and_existing_files_are_refused(runs, tmp_
     data = target.read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr(packs, "MOST_BYTES", 100)
-        with pytest.raises(StorageError, match="more in it than a pack may have"):
+        with pytest.raises(StorageError, match="holds more than a pack may"):
             unpack(target, tmp_path / "new")
     target.write_bytes(data[: len(data) // 2])
     with pytest.raises(StorageError, match="truncated"):
@@ -131,7 +131,7 @@ def test_oversized_and_truncated_packs_and_existing_files_are_refused(runs, tmp_
     target.write_bytes(data)
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "train.log").write_text("mine")
-    with pytest.raises(StorageError, match=r"train\.log is there and is another"):
+    with pytest.raises(StorageError, match=r"train\.log exists with other contents"):
         unpack(target, tmp_path / "new")
     assert (tmp_path / "new" / "train.log").read_text() == "mine"
     (tmp_path / "new" / "train.log").unlink()

@@ -61,9 +61,14 @@ def evaluate(
     calibrated = own.job(checkpoint, place, method or PLAIN)
     if calibrated is not None:
         if out is not None:
-            raise ConfigError("expected --out of a checkpoint: records are of trainings")
+            raise ConfigError(
+                "expected --out only with a checkpoint, whose training a record names, but got "
+                "--model"
+            )
         if compile or device != "auto":
-            raise ConfigError("expected --device and --compile of a checkpoint, but got --model")
+            raise ConfigError(
+                "expected --device and --compile only with a checkpoint, but got --model"
+            )
         use_threads(threads, own.dataset)
         print_table(accuracy_table(*calibrated, backend, steps), "accuracy in per cent")
         return

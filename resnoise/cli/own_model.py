@@ -73,7 +73,9 @@ class OwnModel:
             for field in fields(self):
                 if getattr(self, field.name) != field.default:
                     option = field.name.replace("_", "-")
-                    raise ConfigError(f"expected --{option} of a --model, but got a checkpoint")
+                    raise ConfigError(
+                        f"expected --{option} only with --model, but got a checkpoint"
+                    )
             return None
         from resnoise import methods
         from resnoise.datasets import load
