@@ -1,4 +1,4 @@
-r"""Thresholds for a network that nobody trained for conversion, from a few of its training images.
+r"""Thresholds for a network not trained for conversion, from a few of its training images.
 
 A plain ReLU, or ReLU6, has no threshold of its own: one is chosen for every layer, or for every
 channel, from the activations that calibration images give. Depthwise convolutions make channels

@@ -1,4 +1,4 @@
-"""Trainings and records in one file of a given size, to take away from a lent machine.
+"""Trainings and records in one file of a given size, to copy off a borrowed machine.
 
 A pack is a `.tar.gz` that `tar` reads as well. Each file in it is compressed alone, so its size is
 known before it is added; what is worth most comes first: records, then the best weights of each
