@@ -34,7 +34,8 @@ docs-tables: $(VENV)/installed ## Write the tables of the documents from the res
 
 docs: $(VENV)/installed ## Build the documentation as a site in .site/.
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,docs]'
-	NO_MKDOCS_2_WARNING=1 RESNOISE_SITE=$(SITE) $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
+# Not --quiet, which hides warnings from --strict too, and so lets broken links pass.
+	NO_MKDOCS_2_WARNING=1 RESNOISE_SITE=$(SITE) $(BIN)/python -m mkdocs build --strict $(ARGS)
 
 doctor: $(VENV)/installed ## Say what this machine gives, and run the tests that need a GPU.
 	$(BIN)/resnoise doctor $(ARGS); well=$$?; $(BIN)/python -m pytest -m cuda tests && exit $$well

@@ -24,7 +24,7 @@ class NoiseAdaptor(ConversionMethod):
     with step s = λ/L and p = L. A neuron that should have been silent now and then sends a spike,
     and one that should have sent one sends none, as happens in a spiking network at few steps.
 
-    Example:
+    Examples:
         >>> from resnoise import Recipe, activations
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
         >>> network = NoiseAdaptor().network(model, "noise-adaptor", Recipe())

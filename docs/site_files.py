@@ -25,6 +25,7 @@ PATTERNS = (
     "docs/*.md",
     "docs/*.css",
     "results/README.md",
+    "results/running/README.md",
     "results/tables/*/*.csv",
     "results/tables/*/*.md",
     "results/tables/*/figures/*.svg",

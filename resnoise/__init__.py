@@ -29,7 +29,7 @@ _HOMES = {
     "calibrate_thresholds_": "conversion.calibration",
     "convert": "conversion.converter",
     "evaluate": "evaluation.evaluator",
-    "fit_thresholds_": "conversion.activation",
+    "fit_thresholds_": "conversion.thresholds",
     "induce": "methods.induction",
     "job_of": "training.loading",
     "load": "networks",

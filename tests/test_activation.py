@@ -15,11 +15,11 @@ from resnoise.config.recipe import ActivationConfig
 from resnoise.conversion.activation import (
     QuantisedReLU,
     activations,
-    fit_thresholds_,
     noise_mode,
     quantise,
 )
 from resnoise.conversion.preparation import prepare
+from resnoise.conversion.thresholds import fit_thresholds_
 from resnoise.errors import ConfigError
 
 

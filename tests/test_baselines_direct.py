@@ -201,7 +201,7 @@ def test_simulation_is_a_folded_snapshot(backend):
     loss.backward()
     torch.optim.SGD(network.parameters(), lr=0.5).step()
     assert torch.equal(simulation(images(6, seed=2), 4), before)
-    assert not torch.equal(network(images(6, seed=2), 4)[0], before), "training has to go on"
+    assert not torch.equal(network(images(6, seed=2), 4)[0], before), "the step changed nothing"
 
 
 def test_validation_counts_right_predictions():

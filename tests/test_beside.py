@@ -50,7 +50,7 @@ def test_the_plan_is_that_of_the_reference():
     assert (of_four.seeds, of_four.recipes["cos-plus"].activation.levels) == ((0,), 4)
 
 
-def test_examples_that_are_none_are_refused(tmp_path):
+def test_comparisons_without_a_recipe_to_follow_are_refused(tmp_path):
     (plus,) = (one for one in TABLES if one.name == "cifar10-plus")
     with pytest.raises(ConfigError, match="to be of one L, but got 2, 4; name one of its rows"):
         example_of(plus, Reference("nq-plus"))

@@ -112,7 +112,7 @@ def test_a_library_that_is_not_installed_has_nothing_to_be_compared_with(folder,
 
 
 def test_parts_without_a_library_in_them_are_an_error(folder):
-    with pytest.raises(CheckError, match="name other --parts"):
+    with pytest.raises(CheckError, match="name other `parts`"):
         gate.check_library(folder, ["trained"], print)
 
 

@@ -64,7 +64,7 @@ def test_compare_again_adds_nothing_and_trains_nothing(compared):
     assert (folder / "out" / "records.json").read_bytes() == before
 
 
-def test_compare_goes_on_with_what_is_missing(compared, tmp_path):
+def test_compare_resumes_with_what_is_missing(compared, tmp_path):
     folder, _, arguments = compared
     runs = ["--runs", folder / "runs"]
     one = [*arguments, *runs]
@@ -295,7 +295,7 @@ def test_an_image_folder_from_training_to_tables(tmp_path):
     (trained,) = (tmp_path / "runs").glob("**/best.json")
     resnoise("evaluate", trained, "--timesteps", "1", cwd=tmp_path)  # at the size it was trained at
     done = resnoise("evaluate", trained, "--image-size", "8", cwd=tmp_path, status=1)
-    assert "expected --image-size of a --model, but got a checkpoint" in done.stderr
+    assert "expected --image-size only with --model, but got a checkpoint" in done.stderr
     done = resnoise(*arguments, "8", cwd=tmp_path, status=1)
     assert "was made of other images of imagefolder:photos" in done.stderr
     Path(tmp_path, "photos/test/dark/0.png").unlink()
@@ -355,7 +355,7 @@ def test_compare_tests_against_the_method_it_is_told(compared, tmp_path):
     assert marked == {"nq": True, "qcfs": False}
 
 
-def test_compare_refuses_a_reference_that_there_is_not_before_it_trains(tmp_path):
+def test_compare_refuses_an_unknown_reference_before_it_trains(tmp_path):
     done = resnoise("compare", "--out", "out", "--reference", "qcsf", cwd=tmp_path, status=1)
     assert "unknown method 'qcsf'" in done.stderr
     assert not (tmp_path / "runs").exists()

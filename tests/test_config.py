@@ -100,7 +100,7 @@ def test_workers(workers):
 
 def test_timesteps():
     require_timesteps("timesteps", (1, 4))
-    with pytest.raises(ConfigError, match="`timesteps` to name at least one"):
+    with pytest.raises(ConfigError, match="`timesteps` to hold at least one T"):
         require_timesteps("timesteps", ())
     with pytest.raises(ConfigError, match=r"`timesteps`.*but got 0"):
         require_timesteps("timesteps", (4, 0))

@@ -18,9 +18,10 @@ from torch.nn import functional as F
 
 from docs.families import shaken
 from resnoise.config.recipe import ActivationConfig
-from resnoise.conversion.activation import activations, fit_thresholds_
+from resnoise.conversion.activation import activations
 from resnoise.conversion.converter import convert
 from resnoise.conversion.preparation import prepare
+from resnoise.conversion.thresholds import fit_thresholds_
 from resnoise.errors import PreparationError
 from resnoise.metrics import ActivityMeter
 from resnoise.simulation.simulator import simulate

@@ -13,10 +13,11 @@ from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
 
 from resnoise import backends
 from resnoise.config.recipe import ActivationConfig, Recipe
-from resnoise.conversion.activation import activations, fit_thresholds_
+from resnoise.conversion.activation import activations
 from resnoise.conversion.converter import convert
 from resnoise.conversion.identity import computation
 from resnoise.conversion.preparation import prepare
+from resnoise.conversion.thresholds import fit_thresholds_
 from resnoise.datasets import load
 from resnoise.errors import ConfigError, ConversionError, DataError, PreparationError
 from resnoise.export.weights import write_tensors
@@ -229,7 +230,7 @@ def test_a_state_of_other_images_is_refused(backend):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("name", ["conv.weight", "fc.bias", "relu.raw_threshold"])
-def test_numbers_that_are_none_are_refused_by_name(value, name, tmp_path):
+def test_infinite_and_nan_weights_are_refused_by_name(value, name, tmp_path):
     network = prepare(Net(), ActivationConfig(threshold=1.0))
     spiking = convert(network)
     network.get_parameter(name).data.view(-1)[0] = value

@@ -26,7 +26,7 @@ def test_every_look_is_told_and_what_fails_ends_no_other(tmp_path, monkeypatch):
     assert lines[4].endswith("failed: no kernel image")
 
 
-def test_what_there_is_no_time_for_is_said():
+def test_what_there_was_no_time_for_is_named():
     found = list(examination.examine(ExecutionConfig(device="cpu"), quick=True, seconds=1e-9))
     assert all("left out, for want of time" in one.found for one in found[1:])
     assert len(found) == 7
@@ -57,7 +57,7 @@ def test_wrong_gradients_and_spikes_are_seen(monkeypatch):
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_is_well():
+def test_a_gpu_passes_every_check():
     execution = ExecutionConfig(device="cuda", bf16=True, compile=True)
     found = list(examination.examine(execution, quick=True))
     assert [one for one in found if one.is_well is False] == []

@@ -43,7 +43,7 @@ def evaluated(tmp_path_factory):
     return job, path, evaluate(job, path, "reference", Training("nq", TIMESTEPS))
 
 
-def test_one_record_for_each_number_of_time_steps(evaluated):
+def test_one_record_for_each_t(evaluated):
     _, _, records = evaluated
     assert [record.timesteps for record in records] == list(TIMESTEPS)
 

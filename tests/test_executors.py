@@ -52,7 +52,7 @@ def test_results_are_in_order(tmp_path):
         ("stop", Stopped, "^1 of 2$"),
     ],
 )
-def test_what_goes_wrong_in_a_job_is_told_here(tmp_path, piece, error, said):
+def test_an_error_in_a_job_is_reported_by_the_command(tmp_path, piece, error, said):
     with pytest.raises(error, match=said):
         run("debug", tmp_path, [1, piece])
 
@@ -130,12 +130,12 @@ def test_a_pre_empted_job_is_submitted_with_the_same_work():
 COMPARE = ["compare", "--out", "out", "--methods", "qcfs", "--backends", "reference"]
 
 
-def test_what_is_missing_is_told_in_one_line(tmp_path, monkeypatch):
+def test_bad_settings_of_executors_are_errors_of_one_line(tmp_path, monkeypatch):
     short = [*COMPARE, "--seeds", "0", "--epochs", "1", "--timesteps", "1"]
     for arguments, said in (
         (["--executor", "slurm"], "expected the commands of SLURM for --executor slurm"),
         (["--executor", "cloud"], "expected --executor to be local or slurm, but got 'cloud'"),
-        (["--slurm", "timeout_min=3"], "settings of --executor slurm, but got local"),
+        (["--slurm", "timeout_min=3"], "--slurm only with --executor slurm, but got local"),
         (["--executor", "slurm", "--slurm", "x"], "expected --slurm to be NAME=VALUE"),
     ):
         done = resnoise(*short, *arguments, cwd=tmp_path, status=1)

@@ -1,8 +1,11 @@
 """What importing the package costs and gives, each time in a fresh interpreter."""
 
+import importlib
 import pkgutil
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +56,19 @@ def test_every_public_name_is_there_and_listed():
 def test_every_public_name_has_an_example(name):
     """`--doctest-modules` runs it."""
     assert ">>> " in getattr(resnoise, name).__doc__
+
+
+def test_every_public_name_is_in_the_api_reference_and_no_other_looks_like_one():
+    page = (Path(__file__).parent.parent / "docs" / "api.md").read_text()
+    public = set()
+    for path, options in re.findall(r"^::: (\S+)((?:\n    .*)*)", page, re.MULTILINE):
+        module, _, name = path.rpartition(".")
+        documented = getattr(importlib.import_module(module), name)
+        if name in resnoise.__all__ and getattr(resnoise, name) is documented:
+            public.add(name)
+        elif path != "resnoise.errors":  # a page of all of them, `ResnoiseError` too
+            assert "show_root_full_path: true" in options
+    assert public == set(resnoise.__all__) - {"ResnoiseError"}
 
 
 def test_no_public_name_is_hidden_by_a_module():

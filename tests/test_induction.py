@@ -173,7 +173,7 @@ def test_the_network_is_left_as_it_was(network, held_out):
     assert induce(network, held_out, TIMESTEPS) == quiet  # the noise was off
 
 
-def test_training_goes_on_after_it(network, held_out):
+def test_training_continues_after_an_induction(network, held_out):
     induction = induce(network, held_out, TIMESTEPS)
     set_noise_(network, induction)
     for name, layer in activations(network).items():

@@ -127,8 +127,8 @@ def test_pickled_weights_and_those_of_another_model_are_refused(here):
     [
         (["evaluate"], "a checkpoint or --model, but got neither"),
         (["evaluate", "best.json", "--model", "ownnet:build"], "but got both"),
-        (["evaluate", "best.json", "--weights", "own.safetensors"], "--weights of a --model"),
-        (["evaluate", "--model", "ownnet:build", "--out", "out"], "--out of a checkpoint"),
+        (["evaluate", "best.json", "--weights", "own.safetensors"], "--weights only with --model"),
+        (["evaluate", "--model", "ownnet:build", "--out", "out"], "--out only with a checkpoint"),
         (["convert", "--model", "ownnet:build", "--out", "x", "--by", "min"], "--by to be one of"),
         (["evaluate", "--model", "ownnet:build", "--calibration-images", "0"], "images"),
     ],

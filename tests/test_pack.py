@@ -116,13 +116,13 @@ def test_hostile_archives_are_refused_before_anything_is_written(kind, tmp_path)
     assert not (tmp_path / "new").exists()
 
 
-def test_too_much_a_truncated_pack_and_files_that_are_there(runs, tmp_path, monkeypatch):
+def test_oversized_and_truncated_packs_and_existing_files_are_refused(runs, tmp_path, monkeypatch):
     target = tmp_path / "p.tar.gz"
     pack(runs, target, 10**7)
     data = target.read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr(packs, "MOST_BYTES", 100)
-        with pytest.raises(StorageError, match="more in it than a pack may have"):
+        with pytest.raises(StorageError, match="holds more than a pack may"):
             unpack(target, tmp_path / "new")
     target.write_bytes(data[: len(data) // 2])
     with pytest.raises(StorageError, match="truncated"):
@@ -131,7 +131,7 @@ def test_too_much_a_truncated_pack_and_files_that_are_there(runs, tmp_path, monk
     target.write_bytes(data)
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "train.log").write_text("mine")
-    with pytest.raises(StorageError, match=r"train\.log is there and is another"):
+    with pytest.raises(StorageError, match=r"train\.log exists with other contents"):
         unpack(target, tmp_path / "new")
     assert (tmp_path / "new" / "train.log").read_text() == "mine"
     (tmp_path / "new" / "train.log").unlink()

@@ -62,7 +62,7 @@ def test_a_training_that_fails_ends_the_others(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_killed_worker_is_one_line_and_the_same_command_goes_on(tmp_path):
+def test_a_killed_worker_is_one_line_and_the_same_command_resumes(tmp_path):
     arguments = [
         "compare", "--out", "out", "--methods", "qcfs", "--backends", "reference", "--epochs", "2",
         "--timesteps", "1", "--seeds", "0,1", "--threads", "2", "--jobs", "2",

@@ -91,7 +91,7 @@ def test_records_of_what_cannot_be_are_refused(changes):
 
 
 @pytest.mark.parametrize("folder", ["~nobody-there/x", "nowhere", "\x00"])
-def test_a_folder_that_there_is_not(folder):
+def test_a_folder_that_does_not_exist(folder):
     with pytest.raises(DataError):
         load(f"imagefolder:{folder}")
     if folder.startswith("~"):
@@ -144,7 +144,7 @@ def test_the_bounds_are_told():
 
 
 @pytest.mark.parametrize("reference", ["nq:" + "9" * 6000, "nq:0", ":4", ""])
-def test_references_that_are_none(tmp_path, reference):
+def test_malformed_references_are_refused(tmp_path, reference):
     RecordStore(tmp_path).add([make_record()])
     done = resnoise("report", ".", "--reference", reference, cwd=tmp_path, status=1)
     assert done.stderr.startswith("error: expected a reference")

@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 RESULTS = ROOT / "results"
+FINDINGS = ROOT / "docs" / "findings.md"
 
 
 def test_the_python_of_the_readme_runs(tmp_path):
@@ -43,3 +44,8 @@ def test_the_index_of_the_results_names_every_table():
 
 def test_a_newcomer_can_read_it_in_five_minutes():
     assert len(README.split()) <= 1300
+
+
+def test_the_sentences_of_the_findings_are_read_in_a_quarter_of_an_hour():
+    page = re.sub(r"<!--.*?-->|^\|.*?$", "", FINDINGS.read_text(), flags=re.DOTALL | re.MULTILINE)
+    assert len(page.split()) <= 2000

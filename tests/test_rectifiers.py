@@ -6,8 +6,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from resnoise.config.recipe import ActivationConfig
-from resnoise.conversion.activation import activations, fit_thresholds_
+from resnoise.conversion.activation import activations
 from resnoise.conversion.preparation import prepare
+from resnoise.conversion.thresholds import fit_thresholds_
 from resnoise.errors import PreparationError
 
 SAMPLES = torch.linspace(-3, 9, 49).reshape(7, 7)

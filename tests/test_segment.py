@@ -38,7 +38,7 @@ def test_a_segment_says_how_and_on_what_it_ran():
     )
 
 
-def test_going_on_in_the_same_way_is_no_new_segment():
+def test_resuming_in_the_same_way_is_no_new_segment():
     first = segment_from(1, ExecutionConfig(), CPU)
     same = segment_from(5, ExecutionConfig(), CPU)
     other = segment_from(5, ExecutionConfig(bf16=True), CPU)
@@ -49,7 +49,7 @@ def test_going_on_in_the_same_way_is_no_new_segment():
     assert continued([first, other], back) == [first, other, back]
 
 
-def test_a_training_that_goes_on_in_another_way_has_a_segment_of_each(tmp_path):
+def test_a_training_resumed_in_another_way_has_a_segment_of_each(tmp_path):
     job = tiny_job(epochs=3)
     for _ in range(2):  # two processes of one epoch each, in the same way
         trainer = Trainer(job, tmp_path)

@@ -36,7 +36,7 @@ def test_equal_jobs_give_equal_networks_and_other_seeds_others(uninterrupted, tm
     assert not torch.equal(other["0.weight"], expected["0.weight"])
 
 
-def test_random_numbers_of_the_caller_go_on_after_a_training(tmp_path, monkeypatch):
+def test_a_training_leaves_the_random_numbers_of_the_caller_alone(tmp_path, monkeypatch):
     torch.manual_seed(7)
     expected = torch.rand(2)
     torch.manual_seed(7)

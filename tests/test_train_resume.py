@@ -141,14 +141,14 @@ def test_a_directory_of_another_training_is_refused_and_left_alone(other, field,
     assert files(uninterrupted) == before
 
 
-def test_damaged_weights_are_not_gone_on_from(uninterrupted, tmp_path):
+def test_a_training_does_not_resume_from_damaged_weights(uninterrupted, tmp_path):
     for name, data in files(uninterrupted).items():
         (tmp_path / name).write_bytes(data[:-1] if name.startswith("last-") else data)
     with pytest.raises(CheckpointError, match="truncated or edited"):
         train(tiny_job(), tmp_path)
 
 
-def test_a_model_that_computes_something_else_is_not_gone_on_with(uninterrupted, tmp_path):
+def test_a_training_of_another_model_is_not_resumed(uninterrupted, tmp_path):
     shutil.copytree(uninterrupted, tmp_path / "run")
     job = tiny_job()
     job.own_model[3] = nn.MaxPool2d(2)

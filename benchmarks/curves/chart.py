@@ -75,7 +75,7 @@ def chart(lines: Sequence[Line], title: str, unit: str) -> Markup:
 def _ticks(values: Sequence[float]) -> list[float]:
     """Round values from below the smallest to above the largest, about five of them.
 
-    Example:
+    Examples:
         >>> _ticks([91.2, 96.7])
         [90.0, 92.0, 94.0, 96.0, 98.0]
     """

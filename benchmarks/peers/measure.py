@@ -18,7 +18,7 @@ from benchmarks.peers.libraries import compiled_name, implementations, without_s
 from resnoise import backends, convert, methods, models, prepare, simulate
 from resnoise.config.execution import ExecutionConfig
 from resnoise.config.recipe import ActivationConfig, Recipe
-from resnoise.conversion.activation import fit_thresholds_
+from resnoise.conversion.thresholds import fit_thresholds_
 from resnoise.datasets import ImageData, LabelledImages, Normalisation, Split
 from resnoise.metrics import alternate, peak_memory_mib
 from resnoise.simulation.simulator import predictions

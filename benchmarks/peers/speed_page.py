@@ -15,7 +15,7 @@ def speed_document(frames: dict[str, pd.DataFrame]) -> str:
     """All tables, each with machine, threads and versions.
 
     Args:
-        frames: what was measured, by the names of `resnoise.peers.PARTS`.
+        frames: what was measured, by the names of `benchmarks.peers.measure.PARTS`.
     """
     tables: dict[str, Callable[[pd.DataFrame], Table]] = {
         "simulation": _simulation,

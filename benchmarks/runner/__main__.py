@@ -1,4 +1,4 @@
-"""`asv run` with this project's machine names, and a loud word where a suite measured nothing.
+"""`asv run` with this project's machine names, and an error where a suite measured nothing.
 
 python -m benchmarks.runner [--machine NAME] [any argument of asv run]
 """

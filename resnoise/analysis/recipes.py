@@ -62,7 +62,7 @@ def augmentation_of(record: Record) -> str:
 def start_of(record: Record) -> str:
     """What a network was before its first epoch, as far as recipes differ in it.
 
-    Example:
+    Examples:
         >>> from resnoise.records.store import RecordStore
         >>> start_of(RecordStore("results/tables/cifar10-from-8").load()[0])
         'λ = 8'

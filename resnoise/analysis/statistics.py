@@ -2,7 +2,8 @@
 
 A test image is right or wrong, so one network's accuracy has a binomial interval (Wilson); what
 seeds do is seen from the spread over seeds (bootstrap), and from the differences of two methods
-seed by seed (Student's t). Tests of two methods on the same images are in `resnoise.paired`.
+seed by seed (Student's t). Tests of two methods on the same images are in
+`resnoise.analysis.paired_tests`.
 """
 
 from __future__ import annotations

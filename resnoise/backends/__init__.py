@@ -64,7 +64,7 @@ def get(name: str) -> Backend:
 def description(name: str) -> str:
     """What a backend is, in a line, or how to install it.
 
-    Example:
+    Examples:
         >>> description("reference")
         'The reference backend: plain PyTorch.'
     """

@@ -76,7 +76,7 @@ class IntegrateAndFire(nn.Module):
 
     def forward(self, current: Tensor, state: IFState | None) -> tuple[Tensor, IFState]:
         """See `resnoise.backends.Neuron`."""
-        # Not Norse's `state_fallback`: a copy of it would go on reading the threshold of this one.
+        # Not Norse's `state_fallback`: a copy of it would still read the threshold of this one.
         start = initial_state(current[0], self.neurons.p.v_th) if state is None else state
         return self.neurons(current, start)
 

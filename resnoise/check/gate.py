@@ -59,10 +59,10 @@ def check_against_reference(path: Path, parts: Sequence[str], progress: Progress
         CheckError: there is nothing to compare.
     """
     before = recorded.read(path)
-    notes = ["times: compared with a base alone, name one with --base"] if "time" in parts else []
+    notes = ["times: compared with a base alone, and none was named"] if "time" in parts else []
     parts = [part for part in parts if part != "time"]
     if not parts:
-        raise CheckError("times are compared with a base in the same run; name one with --base")
+        raise CheckError("times are compared with a base in the same run; name one with `base`")
     notes += _not_installed(parts)
     # What was not asked for, or cannot be had here, is no loss.
     wanted = [
@@ -113,7 +113,7 @@ def check_library(folder: Path, parts: Sequence[str], progress: Progress) -> Com
     versions = library.versions(folder)
     notes = ["trained accuracy: no library has a part in it"] if "trained" in parts else []
     if not {"exact", "time"} & set(parts):
-        raise CheckError("no library has a part in trained accuracy; name other --parts")
+        raise CheckError("no library has a part in trained accuracy; name other `parts`")
     verdicts = []
     with trees.own_tree() as root:
         ours, theirs = Side(root), Side(root, folder.resolve())

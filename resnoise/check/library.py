@@ -32,7 +32,7 @@ def versions(folder: Path) -> dict[str, tuple[str, str]]:
         )
     if missing := [library for library in found if find_spec(library) is None]:
         raise CheckError(
-            f"expected {', '.join(missing)} to be installed, to compare that of {folder} with; "
+            f"expected {', '.join(missing)} to be installed, to compare with that in {folder}; "
             f"pip install {' '.join(missing)}"
         )
     return {library: (version(library), _version_in(folder, library)) for library in found}

@@ -10,13 +10,16 @@ from pathlib import Path
 from resnoise.cli import (  # noqa: F401 - they add their verbs to the app
     beside,
     check,
-    commands,
+    compare,
     doctor,
+    evaluate,
     export,
     fine_tune,
+    listing,
     packs,
     publishing,
     studies,
+    train,
 )
 from resnoise.cli.application import STOPPED, app
 from resnoise.cli.messages import print_error, print_stopped, print_warning

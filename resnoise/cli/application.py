@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -14,15 +15,32 @@ from resnoise.utils.processes import INTERRUPTED
 STOPPED = 75
 """Exit status of a command that `--stop-after` ended, EX_TEMPFAIL of sysexits.h: try again."""
 
-RESUMABLE = ("train", "compare", "ablate", "beside")
+RESUMABLE = ("train", "fine-tune", "compare", "ablate", "beside")
 """Commands that keep what they have done; the others, which take minutes, start anew."""
 
 
-class Interruptible(TyperGroup):
-    """Commands that say, when they are interrupted, what becomes of their work.
+class Panel(StrEnum):
+    """Headings of `resnoise --help`, in their order."""
+
+    NETWORKS = "Networks"
+    COMPARISONS = "Comparisons"
+    STUDIES = "Studies"
+    CHECKS = "Checks and transfers"
+
+
+class Commands(TyperGroup):
+    """The commands by panel and name; an interrupted one says whether its work is kept.
 
     Typer itself ends without a word.
     """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """In the order of the panels."""
+        panels = list(Panel)
+        return sorted(
+            self.commands,
+            key=lambda name: (panels.index(self.commands[name].rich_help_panel), name),
+        )
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that the context names."""
@@ -36,7 +54,7 @@ class Interruptible(TyperGroup):
 
 
 app = typer.Typer(
-    cls=Interruptible,
+    cls=Commands,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

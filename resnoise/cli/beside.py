@@ -8,17 +8,17 @@ from typing import Annotated
 
 import typer
 
-from resnoise.cli import options
-from resnoise.cli.application import app
+from resnoise.cli import options, parsing
+from resnoise.cli.application import Panel, app
 from resnoise.cli.option_groups import grouped
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.COMPARISONS)
 @grouped
 def beside(
     *,
     comparison: Annotated[Path, typer.Argument(help="folder with records.json")],
-    methods: Annotated[str, typer.Option(help="what is to stand beside its rows")],
+    methods: Annotated[str, typer.Option(help="methods to add, commas between")],
     out: Annotated[Path, typer.Option(help="folder for all records, tables and report")],
     reference: Annotated[
         str | None,
@@ -26,7 +26,7 @@ def beside(
     ] = None,
     set: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="a setting that is to be another all the same"),
+        typer.Option(metavar="NAME=VALUE", help="a setting of the recipe to change"),
     ] = None,
     timesteps: Annotated[
         str | None, typer.Option(help="time steps T; default: those of the reference")
@@ -36,14 +36,14 @@ def beside(
         Path | None,
         typer.Option(help="folder of checkpoints; default: beside that of the comparison"),
     ] = None,
-    jobs: Annotated[int, typer.Option(help="networks trained and simulated at a time")] = 1,
+    jobs: Annotated[int, typer.Option(help="networks trained and simulated at the same time")] = 1,
     place: options.DataPlace,
     running: options.Running,
 ) -> None:
-    """Train and evaluate methods by the recipe of a comparison, and tabulate them beside its rows.
+    """Train and evaluate methods by the recipe of a comparison, beside its rows.
 
-    Its rows are taken as they are, and its networks from their checkpoints, where they are at hand:
-    nothing that was trained before is trained again.
+    The tables show both. The rows of the comparison are copied, and its networks are read from
+    their checkpoints where there are any: nothing that was trained before is trained again.
     """
     from resnoise import methods as all_methods
     from resnoise.analysis.significance import Reference
@@ -58,14 +58,14 @@ def beside(
 
     found = comparison_of(comparison)
     example = example_of(found, None if reference is None else Reference.parse(reference))
-    changes = dict(map(options.assignment, set or ()))
-    plan = example.plan(options.words(methods), place.options(), changes)
+    changes = dict(map(parsing.assignment, set or ()))
+    plan = example.plan(parsing.words(methods), place.options(), changes)
     if timesteps is not None:
-        plan = replace(plan, timesteps=options.integers(timesteps, "--timesteps"))
+        plan = replace(plan, timesteps=parsing.integers(timesteps, "--timesteps"))
     if backends is not None:
-        plan = replace(plan, backends=options.words(backends))
+        plan = replace(plan, backends=parsing.words(backends))
     use_threads(running.threads, example.dataset)
-    workplace = RunOptions(
+    run_options = RunOptions(
         out,
         running.runs,
         running.execution(),
@@ -76,7 +76,7 @@ def beside(
     with progress_bars() as announce:
         made = compare(
             plan,
-            workplace,
+            run_options,
             reference=example.reference,
             published=published_figures(all_methods.reported_as),
             announce=announce,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resnoise.cli import options
-from resnoise.cli.application import app
+from resnoise.cli import parsing
+from resnoise.cli.application import Panel, app
 from resnoise.cli.messages import print_error
 from resnoise.errors import CheckError, ResnoiseError
 from resnoise.utils.files import ensure_file, exclusive, write_text
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from resnoise.check.gate import Comparison
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.CHECKS)
 def check(
     base: Annotated[
         str | None, typer.Option(help="commit to compare with; default: the committed reference")
     ] = None,
     library: Annotated[
         Path | None,
-        typer.Option(help="folder with another norse or snntorch, to compare with the installed"),
+        typer.Option(help="folder with another norse or snntorch, compared with the installed one"),
     ] = None,
     parts: Annotated[
         str | None,
@@ -37,10 +37,10 @@ def check(
         bool, typer.Option("--record", help="make this tree's figures the reference")
     ] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="list the figures that are the same, too")
+        bool, typer.Option("--all", help="also list the figures that are the same")
     ] = False,
     html: Annotated[
-        Path | None, typer.Option(help="file for the table as a page of HTML, all figures in it")
+        Path | None, typer.Option(help="HTML file for the table, with all figures")
     ] = None,
 ) -> None:
     """Compare with a base commit, the reference or other libraries, and say what got worse."""
@@ -82,7 +82,7 @@ def _compare(
     if sum(given is not None for given in (base, library, reference)) > 1:
         raise CheckError("one of --base, --library and --reference is compared with; name one")
 
-    chosen = gate.PARTS if parts is None else options.words(parts)
+    chosen = gate.PARTS if parts is None else parsing.words(parts)
     unknown = [part for part in chosen if part not in gate.PARTS]
     if unknown or not chosen:
         raise CheckError(f"expected --parts to be of {', '.join(gate.PARTS)}, got {parts!r}")

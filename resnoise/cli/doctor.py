@@ -1,4 +1,4 @@
-"""The command that says what a machine gives."""
+"""`resnoise doctor`: what this machine can do, and whether it computes right."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ from typing import Annotated
 import typer
 
 from resnoise.cli import options
-from resnoise.cli.application import app
+from resnoise.cli.application import Panel, app
 from resnoise.config.execution import ExecutionConfig
 from resnoise.training.defaults import use_threads
 
 UNWELL = 1
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.CHECKS)
 def doctor(
     device: options.Device = "auto",
     bf16: Annotated[bool, typer.Option("--bf16", help="time trainings in bfloat16")] = False,
     compile: options.Compile = False,
     quick: Annotated[bool, typer.Option("--quick", help="one network, few images")] = False,
-    seconds: Annotated[float, typer.Option(help="after which nothing more is begun")] = 90.0,
+    seconds: Annotated[float, typer.Option(help="start nothing new after this time")] = 90.0,
     threads: options.Threads = None,
 ) -> None:
-    """Say what this machine gives: device, precision, seconds an epoch, and whether compiled
-    gradients and the backends' spikes are right. The exit status is 1 if something is not.
+    """Examine this machine: device, precision, speed, and whether it computes right.
+
+    It measures seconds per epoch, and compares compiled gradients and the spikes of each backend
+    with the reference. The exit status is 1 if something is wrong.
     """
     from resnoise.cli.display import print_lines
     from resnoise.doctor.examination import examine

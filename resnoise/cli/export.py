@@ -1,4 +1,4 @@
-"""The verbs that write a network to a file, and the list of networks by name."""
+"""The verbs that write a network to a file."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resnoise.cli import options
-from resnoise.cli.application import app
+from resnoise.cli import options, parsing
+from resnoise.cli.application import Panel, app
 from resnoise.cli.option_groups import grouped
+from resnoise.cli.own_model import PLAIN, OwnModel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,17 +23,19 @@ Method = Annotated[
 ]
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.NETWORKS)
 @grouped
 def convert(
     *,
     checkpoint: options.Checkpoint = None,
     out: Annotated[Path, typer.Option(help="file for the spiking network, .safetensors")],
-    own: options.OwnModel,
+    own: OwnModel,
     place: options.DataRoot,
 ) -> None:
-    """Convert a trained network, or a plain one of your own (--model): folded weights, thresholds
-    and the rule in one file; `export` writes for other programs.
+    """Convert a network to a file of weights, thresholds and the rule of its neurons.
+
+    The network is a trained one, or a plain model of your own (--model). `export` writes files for
+    other programs.
     """
     from resnoise.cli.display import print_paths, print_table
     from resnoise.export.weights import write
@@ -45,7 +48,7 @@ def convert(
     print_paths(written)
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.NETWORKS)
 @grouped
 def export(
     *,
@@ -53,14 +56,15 @@ def export(
     to: Annotated[str, typer.Option(help="nir, nir-if, norse, snntorch or onnx")],
     out: Annotated[Path, typer.Option(help="file to write")],
     method: Method = None,
-    own: options.OwnModel,
+    own: OwnModel,
     place: options.DataRoot,
 ) -> None:
-    """Write a trained network, or a plain one of your own (--model), for another program.
+    """Write a network for another program: NIR, ONNX, or Norse or snnTorch alone.
 
-    nir keeps the rule; nir-if has the neuron that most programs read, and loses a part of it; norse
-    and snntorch write weights and a script of twenty lines that needs that library alone; onnx
-    writes the network with L levels and no spikes.
+    The network is a trained one, or a plain model of your own (--model). `nir` keeps the rule of
+    the neurons; `nir-if` uses the neuron that most programs read, which loses a part of it; `norse`
+    and `snntorch` write weights and a script of twenty lines that needs only that library; `onnx`
+    writes the network with L levels and without spikes.
     """
     from resnoise.cli.display import print_paths
     from resnoise.export import writer
@@ -72,12 +76,12 @@ def export(
 
 
 def _exported(
-    checkpoint: Path | None, method: str | None, own: options.OwnModel, place: options.DataRoot
+    checkpoint: Path | None, method: str | None, own: OwnModel, place: options.DataRoot
 ) -> Exported:
     from resnoise.export.exported import from_checkpoint, from_model
 
-    checkpoint = options.located(checkpoint)
-    calibrated = own.job(checkpoint, place, method or options.PLAIN)
+    checkpoint = parsing.located(checkpoint)
+    calibrated = own.job(checkpoint, place, method or PLAIN)
     return from_checkpoint(checkpoint, method) if calibrated is None else from_model(*calibrated)
 
 
@@ -94,28 +98,3 @@ def layer_table(network: SpikingNetwork) -> pd.DataFrame:
         for name, layer in network.spiking_layers.items()
     ]
     return pd.DataFrame(rows)
-
-
-def print_networks() -> None:
-    """Print the trained networks by name, with what their tables say of them."""
-    import pandas as pd
-
-    from resnoise.cli.display import print_table
-    from resnoise.networks import networks
-
-    found = networks()
-    timesteps = sorted({t for network in found.values() for t in network.accuracy})
-    rows = [
-        {
-            "name": name,
-            "MiB": f"{network.bytes / 2**20:.1f}",
-            "ANN": _percent(network.ann_accuracy),
-            **{f"T={t}": _percent(network.accuracy.get(t)) for t in timesteps},
-        }
-        for name, network in found.items()
-    ]
-    print_table(pd.DataFrame(rows), "trained networks: accuracy in per cent on test images")
-
-
-def _percent(accuracy: float | None) -> str:
-    return "–" if accuracy is None else f"{100 * accuracy:.1f}"

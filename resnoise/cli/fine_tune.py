@@ -1,4 +1,4 @@
-"""The verb that trains a pretrained model of one's own for conversion."""
+"""`resnoise fine-tune`: a pretrained model of one's own, trained for conversion."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from typing import Annotated
 
 import typer
 
-from resnoise.cli import options
-from resnoise.cli.application import app
+from resnoise.cli import options, parsing
+from resnoise.cli.application import Panel, app
 from resnoise.cli.option_groups import grouped
 from resnoise.training.defaults import use_threads
 
 
-@app.command("fine-tune")
+@app.command("fine-tune", rich_help_panel=Panel.NETWORKS)
 @grouped
 def fine_tune(
     *,
     model: Annotated[str, typer.Option(help="module:function that makes it, weights included")],
     weights: Annotated[Path | None, typer.Option(help="its weights, .safetensors")] = None,
     dataset: options.Dataset = "cifar10",
-    method: Annotated[str, typer.Option(help="a method of conversion")] = "qcfs",
-    backend: Annotated[str, typer.Option(help="whose neurons are tested")] = "reference",
+    method: Annotated[str, typer.Option(help="method of conversion")] = "qcfs",
+    backend: Annotated[str, typer.Option(help="library of the neurons")] = "reference",
     timesteps: options.Timesteps = "1,2,4,8,16",
-    seed: Annotated[int, typer.Option(help="of order, augmentation, noise and splits")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="seed of image order, augmentation, noise and splits")
+    ] = 0,
     to: Annotated[
         str | None, typer.Option(help="also write it, as `resnoise export` does: norse, nir, …")
     ] = None,
@@ -32,8 +34,10 @@ def fine_tune(
     changes: options.RecipeChanges,
     running: options.Running,
 ) -> None:
-    """Train a pretrained model of your own for conversion, on images resized to --image-size, and
-    test it; an interrupted training resumes, and one that is done is only tested.
+    """Train a pretrained model of your own for conversion, and test it.
+
+    Images are resized to --image-size. An interrupted training resumes; one that is done is only
+    tested.
     """
     from resnoise import methods
     from resnoise.cli.display import print_paths, print_recipes, print_table
@@ -53,7 +57,7 @@ def fine_tune(
     write = None if to is None else writer(to)
     if out is not None:
         ensure_file(out)
-    steps = options.integers(timesteps, "--timesteps")
+    steps = parsing.integers(timesteps, "--timesteps")
     recipe = changes.recipe(method, dataset, [model])
     if changes.show_recipe:
         print_recipes({method: recipe})

@@ -1,4 +1,4 @@
-"""Text on the terminal: never markup, and without control characters, whoever named what it tells.
+"""Text on the terminal: never markup, and without control characters.
 
 Names of methods, data sets and files come from files that others may have written.
 """

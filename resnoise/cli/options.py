@@ -1,31 +1,26 @@
-"""Options that several commands share, and how their text becomes settings."""
+"""Options that several commands share, in groups that make settings of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from resnoise.cli.parsing import assignment
 from resnoise.config import AUGMENTATIONS, ExecutionConfig, Recipe
 from resnoise.config.changes import changed, settings_of
 from resnoise.config.deadline import Deadline, duration
-from resnoise.errors import ConfigError
 from resnoise.training.defaults import base_recipe
 
 if TYPE_CHECKING:
-    from torch.fx import GraphModule
-
     from resnoise.datasets import DataOptions
-    from resnoise.training.job import Job
+
+DEFAULT_TIMESTEPS = "1,2,4,6,8,16"
 
 _DATA, _RECIPE, _RUN = "Data", "Recipe (default: that of the data set)", "Execution"
-_OWN = "A model of your own, without training"
-
-PLAIN = "qcfs"
-"""The method whose simulation is that of integrate-and-fire neurons and nothing else."""
 
 Checkpoint = Annotated[
     Path | None,
@@ -36,19 +31,16 @@ Dataset = Annotated[
     typer.Option(help="digits, cifar10, cifar100 or imagefolder:PATH", rich_help_panel=_DATA),
 ]
 Timesteps = Annotated[str, typer.Option(help="time steps T, for example 1,2,4,8")]
-Reference = Annotated[
-    str, typer.Option(help="method that the others are tested against; METHOD:L is one row of it")
-]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda", rich_help_panel=_RUN)]
 Threads = Annotated[
     int | None,
     typer.Option(
-        help="threads of torch; default: 1 for digits, else one a core", rich_help_panel=_RUN
+        help="threads of torch; default: 1 for digits, else one per core", rich_help_panel=_RUN
     ),
 ]
 Compile = Annotated[
     bool,
-    typer.Option("--compile", help="go through torch.compile", rich_help_panel=_RUN),
+    typer.Option("--compile", help="use torch.compile", rich_help_panel=_RUN),
 ]
 
 
@@ -86,72 +78,6 @@ class DataPlace(DataRoot):
     def options(self, dataset: str = "", **more: Any) -> DataOptions:
         """See `DataRoot.options`."""
         return super().options(dataset, image_size=self.image_size, **more)
-
-
-@dataclass(frozen=True)
-class OwnModel:
-    """A plain model of the user's, whose thresholds are calibrated on training images."""
-
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="module:function that makes it; in place of a checkpoint", rich_help_panel=_OWN
-        ),
-    ] = None
-    weights: Annotated[
-        Path | None, typer.Option(help="its state, .safetensors", rich_help_panel=_OWN)
-    ] = None
-    dataset: Annotated[
-        str,
-        typer.Option(help="digits, cifar10, cifar100 or imagefolder:PATH", rich_help_panel=_OWN),
-    ] = "digits"
-    image_size: Annotated[
-        int, typer.Option(help="side to which images are resized", rich_help_panel=_OWN)
-    ] = 32
-    levels: Annotated[
-        int, typer.Option(help="L that --by mse finds thresholds for", rich_help_panel=_OWN)
-    ] = 16
-    per: Annotated[
-        str, typer.Option(help="a threshold for each layer or channel", rich_help_panel=_OWN)
-    ] = "channel"
-    by: Annotated[str, typer.Option(help="rule: max, percentile or mse", rich_help_panel=_OWN)] = (
-        "mse"
-    )
-    percentile: Annotated[float, typer.Option(help="of --by percentile", rich_help_panel=_OWN)] = (
-        99.9
-    )
-    calibration_images: Annotated[
-        int, typer.Option(help="training images to calibrate on", rich_help_panel=_OWN)
-    ] = 100
-
-    def job(
-        self, checkpoint: Path | None, place: DataRoot, method: str
-    ) -> tuple[Job, GraphModule] | None:
-        """The job and the source network of `--model`; None where there is a checkpoint instead.
-
-        Raises:
-            ConfigError: there are both, or neither, or settings of a model without one.
-        """
-        if (checkpoint is None) == (self.model is None):
-            got = "both" if self.model else "neither"
-            raise ConfigError(f"expected a checkpoint or --model, but got {got}")
-        if self.model is None:
-            for field in fields(self):
-                if getattr(self, field.name) != field.default:
-                    option = field.name.replace("_", "-")
-                    raise ConfigError(f"expected --{option} of a --model, but got a checkpoint")
-            return None
-        from resnoise import methods
-        from resnoise.datasets import load
-        from resnoise.training.own_model import Calibration, calibrated_job, own_model
-
-        calibration = Calibration(
-            self.calibration_images, self.levels, self.per, self.by, self.percentile
-        )
-        chosen = methods.get(method)
-        model = own_model(self.model, self.weights)
-        data = load(place.options(self.dataset, image_size=self.image_size))
-        return calibrated_job(model, self.model, data, chosen, calibration)
 
 
 def recipe_texts(recipe: Recipe) -> list[tuple[str, str]]:
@@ -237,7 +163,8 @@ class Running:
         bool,
         typer.Option(
             "--checkpoint-time",
-            help="direct training: less memory, more time (less on Norse with --compile)",
+            help="direct training: recompute steps to save memory; slower, except on Norse with "
+            "--compile",
             rich_help_panel=_RUN,
         ),
     ] = False
@@ -253,7 +180,8 @@ class Running:
     stop_after: Annotated[
         str | None,
         typer.Option(
-            help="end in good order after SECONDS, 15m or 2h, to be resumed", rich_help_panel=_RUN
+            help="stop cleanly after SECONDS, 15m or 2h; the same command resumes",
+            rich_help_panel=_RUN,
         ),
     ] = None
     threads: Threads = None
@@ -272,50 +200,3 @@ class Running:
             workers=self.workers,
             deadline=None if self.stop_after is None else Deadline.after(duration(self.stop_after)),
         )
-
-
-def located(checkpoint: Path | None) -> Path | None:
-    """The file of a checkpoint that is given by its path or by the name of a network.
-
-    Raises:
-        ConfigError: it is neither.
-        CheckpointError: the files of that network cannot be had.
-    """
-    if checkpoint is None or checkpoint.exists() or checkpoint.suffix or len(checkpoint.parts) > 1:
-        return checkpoint
-    from resnoise.networks import locate
-
-    return locate(str(checkpoint))
-
-
-def words(text: str) -> tuple[str, ...]:
-    """The comma-separated words of an option."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def integers(text: str, option: str) -> tuple[int, ...]:
-    """The comma-separated integers of an option.
-
-    Raises:
-        ConfigError: a word is no integer.
-    """
-    try:
-        return tuple(int(word) for word in words(text))
-    except ValueError as error:
-        raise ConfigError(
-            f"expected {option} to be integers with commas between, but got {text!r}"
-        ) from error
-
-
-def assignment(text: str) -> tuple[str, str]:
-    """The name and the value of an option `--set NAME=VALUE`.
-
-    Raises:
-        ConfigError: there is no `=`.
-    """
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigError(
-            f"expected --set NAME=VALUE, such as --set activation.levels=2, but got {text!r}"
-        )
-    return name.strip(), value.strip()

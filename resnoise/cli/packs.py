@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from resnoise.cli.application import app
+from resnoise.cli.application import Panel, app
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.CHECKS)
 def pack(
     folder: Annotated[Path, typer.Argument(help="folder of checkpoints or records")],
     file: Annotated[Path, typer.Argument(help="pack to write, .tar.gz")],
-    max_size: Annotated[str, typer.Option(help="of the pack, as 500K, 30M or 1G")] = "30M",
+    max_size: Annotated[str, typer.Option(help="size limit: 500K, 30M or 1G")] = "30M",
 ) -> None:
-    """Pack records, the best weights and logs into one file; what is worth most comes first."""
+    """Pack records, the best weights and logs into one file, the most valuable first."""
     from resnoise.cli.display import print_lines
     from resnoise.records.pack import pack as pack_folder
     from resnoise.records.pack import size_in_bytes
@@ -27,12 +27,14 @@ def pack(
         print_lines([f"left out for want of space: {', '.join(packed.left_out)}"])
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.CHECKS)
 def unpack(
-    file: Annotated[Path, typer.Argument(help="what `resnoise pack` has written")],
-    folder: Annotated[Path, typer.Argument(help="where to; files there are not written over")],
+    file: Annotated[Path, typer.Argument(help="file that `resnoise pack` wrote")],
+    folder: Annotated[
+        Path, typer.Argument(help="folder to unpack to; its files are not overwritten")
+    ],
 ) -> None:
-    """Unpack what `resnoise pack` has written; hostile archives are refused."""
+    """Unpack a file of `resnoise pack`; hostile archives are refused."""
     from resnoise.cli.display import print_paths
     from resnoise.records.pack import unpack as unpack_into
 

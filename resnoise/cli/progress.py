@@ -25,7 +25,7 @@ class TimeLeft:
     Args:
         clock: seconds, such as `time.monotonic`.
 
-    Example:
+    Examples:
         >>> seconds = iter([0.0, 10.0])
         >>> left = TimeLeft(lambda: next(seconds))
         >>> left(20, 100), left(30, 100)
@@ -50,7 +50,7 @@ class TimeLeft:
 def duration(seconds: float) -> str:
     """A time as one tells it, in two units at most.
 
-    Example:
+    Examples:
         >>> duration(42), duration(200), duration(5_000), duration(200_000)
         ('42 s', '3 min 20 s', '1 h 23 min', '2 d 7 h')
     """

@@ -1,4 +1,4 @@
-"""`resnoise index` and `resnoise verify`: comparisons as others see them, and whether they hold."""
+"""`resnoise index` and `resnoise verify`: all comparisons on one page, and whether they hold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from resnoise.cli import options
-from resnoise.cli.application import app
+from resnoise.cli.application import Panel, app
 from resnoise.cli.option_groups import grouped
 
 Checkpoints = Annotated[
@@ -16,7 +16,7 @@ Checkpoints = Annotated[
 ]
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.COMPARISONS)
 def index(
     tables: Annotated[Path, typer.Argument(help="folder of comparisons")],
     out: Annotated[Path, typer.Option(help="folder for the page and what it links to")],
@@ -25,7 +25,7 @@ def index(
         str, typer.Option(help="address of the documentation, to link to from the page")
     ] = "",
 ) -> None:
-    """Write one page over all comparisons, with their tables, recipes and weights beside it."""
+    """Write one page over all comparisons, and their tables, recipes and weights."""
     from resnoise.cli.display import print_paths
     from resnoise.cli.progress import progress_bars
     from resnoise.index.page import write_index
@@ -36,7 +36,7 @@ def index(
     print_paths([page])
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.COMPARISONS)
 @grouped
 def verify(
     *,
@@ -44,20 +44,20 @@ def verify(
     checkpoints: Checkpoints = None,
     evaluate: Annotated[
         bool,
-        typer.Option("--evaluate/--no-evaluate", help="evaluate one row of each comparison anew"),
+        typer.Option("--evaluate/--no-evaluate", help="evaluate one row of each comparison again"),
     ] = True,
-    method: Annotated[str | None, typer.Option(help="of the row to evaluate")] = None,
+    method: Annotated[str | None, typer.Option(help="method of the row to evaluate")] = None,
     levels: Annotated[int | None, typer.Option(help="L of the row to evaluate")] = None,
-    backend: Annotated[str | None, typer.Option(help="of the row to evaluate")] = None,
+    backend: Annotated[str | None, typer.Option(help="backend of the row to evaluate")] = None,
     timesteps: Annotated[int | None, typer.Option(help="T of the row to evaluate")] = None,
-    seed: Annotated[int | None, typer.Option(help="of the row to evaluate")] = None,
+    seed: Annotated[int | None, typer.Option(help="seed of the row to evaluate")] = None,
     place: options.DataRoot,
     threads: options.Threads = None,
 ) -> None:
-    """Check the files of a comparison, and evaluate one row of it anew, image by image.
+    """Check the files of a comparison, and evaluate one of its rows again, image by image.
 
-    Prints one line a problem; the exit status is 1 if there is any. The row is the cheapest of
-    those that fit what is asked for and whose weights are at hand.
+    Prints one line per problem; the exit status is 1 if there is any. The row is the cheapest that
+    fits the options and whose weights are available.
     """
     from resnoise.cli.display import console
     from resnoise.cli.progress import progress_bars

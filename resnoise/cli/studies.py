@@ -1,4 +1,4 @@
-"""Commands that ask what a choice is worth, and where accuracy goes."""
+"""The studies: what a choice is worth, and where accuracy is lost."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Annotated
 
 import typer
 
-from resnoise.cli import options
-from resnoise.cli.application import app
+from resnoise.cli import options, parsing
+from resnoise.cli.application import Panel, app
 from resnoise.cli.option_groups import grouped
 from resnoise.training.defaults import default_architecture, use_threads
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.STUDIES)
 @grouped
 def ablate(
     *,
     out: Annotated[Path, typer.Option(help="folder for ablation.md and ablation.csv")],
-    methods: Annotated[str, typer.Option(help="of `resnoise list`, commas between")] = "nq,qcfs",
+    methods: Annotated[str, typer.Option(help="methods, commas between")] = "nq,qcfs",
     start: Annotated[
         str, typer.Option(help="method that the rows of start_from start from")
     ] = "qcfs",
     only: Annotated[
         str,
-        typer.Option(help="change this alone, as activation.levels,nq:extensions.ramp, or nothing"),
+        typer.Option(help="make only these changes, such as activation.levels,nq:extensions.ramp"),
     ] = "",
     dataset: options.Dataset = "digits",
     architecture: Annotated[str | None, typer.Option(help="see `resnoise list`")] = None,
@@ -34,7 +34,7 @@ def ablate(
     changes: options.RecipeChanges,
     running: options.Running,
 ) -> None:
-    """Train with one thing of the recipe changed at a time; report validation accuracy only."""
+    """Train with one setting of the recipe changed at a time; report validation accuracy."""
     from resnoise import models
     from resnoise.cli.display import print_paths, print_recipes
     from resnoise.cli.progress import progress_bars
@@ -44,14 +44,14 @@ def ablate(
     architecture = architecture or default_architecture(dataset)
     models.require_known(architecture)
     recipes = {
-        name: changes.recipe(name, dataset, [architecture]) for name in options.words(methods)
+        name: changes.recipe(name, dataset, [architecture]) for name in parsing.words(methods)
     }
     ablation = Ablation(
         data=place.options(dataset),
         architecture=architecture,
-        variants=variants(recipes, start, options.words(only)),
-        timesteps=options.integers(timesteps, "--timesteps"),
-        seeds=options.integers(seeds, "--seeds"),
+        variants=variants(recipes, start, parsing.words(only)),
+        timesteps=parsing.integers(timesteps, "--timesteps"),
+        seeds=parsing.integers(seeds, "--seeds"),
         runs=running.runs,
         execution=running.execution(),
     )
@@ -64,7 +64,7 @@ def ablate(
     print_paths(written)
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.STUDIES)
 @grouped
 def selection(
     *,
@@ -82,13 +82,13 @@ def selection(
     from resnoise.studies.selection import compare_choices
 
     use_threads(threads, "")
-    steps = options.integers(timesteps, "--timesteps")
+    steps = parsing.integers(timesteps, "--timesteps")
     with progress_bars() as announce:
         written = compare_choices(trainings, place.options(), steps, out, announce)
     print_paths(written)
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.STUDIES)
 @grouped
 def decompose(
     *,
@@ -98,19 +98,19 @@ def decompose(
     place: options.DataRoot,
     threads: options.Threads = None,
 ) -> None:
-    """Show what conversion loses to the levels that T steps have, and what to uneven input."""
+    """Split the accuracy that conversion loses into missing levels and uneven input."""
     from resnoise.cli.display import print_paths
     from resnoise.cli.progress import progress_bars
     from resnoise.studies.decomposition import compare_losses
 
     use_threads(threads, "")
-    steps = options.integers(timesteps, "--timesteps")
+    steps = parsing.integers(timesteps, "--timesteps")
     with progress_bars() as announce:
         written = compare_losses(checkpoints, place.options(), steps, out, announce)
     print_paths(written)
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.STUDIES)
 def contrast(
     before: Annotated[Path, typer.Argument(help="folder with the records of a comparison")],
     after: Annotated[Path, typer.Argument(help="folder with those of another")],

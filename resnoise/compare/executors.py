@@ -67,7 +67,7 @@ class Cluster:
         Raises:
             ConfigError: there is no such executor, or an assignment is not `NAME=VALUE`.
 
-        Example:
+        Examples:
             >>> Cluster.named("slurm", Path("jobs"), ["timeout_min=60"]).settings
             {'timeout_min': 60}
         """
@@ -75,7 +75,7 @@ class Cluster:
             raise ConfigError(f"expected `executor` to be local or slurm, but got {name!r}")
         if name == "local":
             if assignments:
-                raise ConfigError("expected `slurm` settings of `executor` slurm, but got local")
+                raise ConfigError("expected `slurm` only with `executor` slurm, but got local")
             return None
         pairs = [assignment.partition("=") for assignment in assignments]
         for (key, equals, value), given in zip(pairs, assignments, strict=True):

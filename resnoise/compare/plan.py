@@ -44,7 +44,7 @@ class Plan:
     Raises:
         ConfigError: a name is unknown or given twice, or a method trains nothing for these T.
 
-    Example:
+    Examples:
         >>> recipes = {"nq": Recipe(epochs=2), "qcfs": Recipe(epochs=2)}
         >>> plan = Plan(DataOptions("digits"), recipes, ("norse",), ("digits-cnn",), (1, 2))
         >>> [cell.method for cell in plan.cells()]
@@ -133,7 +133,7 @@ class RunOptions:
         cluster: where jobs are submitted to, to train and evaluate a network each, `jobs` at a
             time; None is this machine.
 
-    Example:
+    Examples:
         >>> str(RunOptions(Path("runs/mine"), jobs=2).runs)
         'runs'
     """

@@ -14,7 +14,7 @@ from resnoise.errors import ConfigError
 def settings_of(recipe: Recipe) -> dict[str, Any]:
     """Every setting of a recipe by its dotted name.
 
-    Example:
+    Examples:
         >>> settings_of(Recipe())["activation.levels"]
         4
     """
@@ -33,7 +33,7 @@ def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     Raises:
         ConfigError: there is no such setting, or its value is outside what is allowed.
 
-    Example:
+    Examples:
         >>> changed(Recipe(), {"activation.levels": "2"}).activation.levels
         2
     """

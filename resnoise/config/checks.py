@@ -74,17 +74,17 @@ def require_distinct(name: str, values: Sequence[object]) -> None:
     """Raise `ConfigError` unless `values` are one or more, all different."""
     if not values or len(set(values)) < len(values):
         raise ConfigError(
-            f"expected `{name}` to name each of one or more once, but got {list(values)}"
+            f"expected `{name}` to hold one or more, each once, but got {list(values)}"
         )
 
 
 def require_timesteps(name: str, values: Sequence[int]) -> None:
     """Raise `ConfigError` unless `values` are one or more different integers larger than 0."""
     if not values:
-        raise ConfigError(f"expected argument `{name}` to name at least one number of time steps")
+        raise ConfigError(f"expected argument `{name}` to hold at least one T, but got none")
     for value in values:
         require_positive_int(name, value, at_most=MOST_TIMESTEPS)
     if len(set(values)) < len(values):
         raise ConfigError(
-            f"expected argument `{name}` to name each number once, but got {list(values)}"
+            f"expected argument `{name}` to hold each number once, but got {list(values)}"
         )

@@ -22,7 +22,7 @@ class Deadline:
         at: seconds since the epoch of `time.time()`.
         seconds: what was given until then, in all.
 
-    Example:
+    Examples:
         >>> deadline = Deadline.after(60.0)
         >>> deadline.leaves(30.0), deadline.leaves(90.0)
         (True, False)
@@ -70,7 +70,7 @@ def duration(text: str) -> float:
     Raises:
         ConfigError: it is no duration, or 0.
 
-    Example:
+    Examples:
         >>> duration("15m")
         900.0
     """

@@ -26,7 +26,7 @@ class ExecutionConfig:
         workers: processes that load data; 0 loads in the training process.
         deadline: when trainings and comparisons end in good order, to be resumed; None is never.
 
-    Example:
+    Examples:
         >>> ExecutionConfig(device="cpu", compile=True).bf16
         False
     """

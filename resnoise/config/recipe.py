@@ -49,7 +49,7 @@ class ActivationConfig:
         quantile: where `"data"` puts it: the share of a layer's positive pre-activations that is
             not clipped at first, in (0, 1].
 
-    Example:
+    Examples:
         >>> ActivationConfig(levels=2).threshold
         'data'
         >>> ActivationConfig(levels=0)
@@ -70,7 +70,7 @@ class InductionConfig:
     Args:
         timesteps: simulation time steps T of the spiking network, 4 in the paper.
 
-    Example:
+    Examples:
         >>> InductionConfig().timesteps
         4
     """
@@ -99,7 +99,7 @@ class Extensions:
             or `"conditional"`: that of the residual error given the level, its mean included.
         compensate: whether the mean residual error is taken off the activation in training.
 
-    Example:
+    Examples:
         >>> Extensions(start_from="qcfs", ramp=0.25).switched_on()
         {'start_from': 'qcfs', 'ramp': 0.25}
     """
@@ -151,7 +151,7 @@ class Recipe:
         induction: how the noise is measured, for methods that use it.
         extensions: what goes beyond the published methods.
 
-    Example:
+    Examples:
         >>> recipe = Recipe(epochs=10, activation=ActivationConfig(levels=2))
         >>> recipe.learning_rate
         0.05

@@ -18,10 +18,7 @@ from torch.nn import functional as F
 
 from resnoise.config.checks import require_number
 from resnoise.config.recipe import ActivationConfig
-from resnoise.conversion.operators import BATCH_NORMS
-from resnoise.errors import DataError, ResnoiseError
 from resnoise.noise import add_conditional_noise, add_noise, draw_seed, in_step
-from resnoise.utils.tensors import require_images
 
 # λ = softplus(ρ) with this sharpness: ρ itself to float32 precision above λ = 2 (so that published
 # learning rates and weight decay act on λ as they were meant to), and positive however far ρ falls:
@@ -75,7 +72,7 @@ def quantise(z: Tensor, threshold: Tensor, levels: int, dithered: Tensor | None 
     Returns:
         Tensor of the shape of `z`, with values in `{0, λ/L, ..., λ}`.
 
-    Example:
+    Examples:
         >>> z = torch.tensor([-0.3, 0.1, 0.3, 0.7, 2.0])
         >>> quantise(z, torch.tensor(1.0), levels=4)
         tensor([0.0000, 0.0000, 0.2500, 0.7500, 1.0000])
@@ -129,7 +126,7 @@ class QuantisedReLU(nn.Module):
         draws_in_step: whether the noise is drawn from the default generator of the device instead,
             by operations that a compiler fuses and a CUDA graph replays with new draws.
 
-    Example:
+    Examples:
         >>> layer = QuantisedReLU(ActivationConfig(levels=2, threshold=1.0)).eval()
         >>> layer(torch.tensor([-1.0, 0.4, 0.9])).tolist()
         [0.0, 0.5, 1.0]
@@ -259,7 +256,7 @@ def is_activation(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
 def activations(network: nn.Module) -> dict[str, QuantisedReLU]:
     """The quantised activations of a source network by name, in the order of computation.
 
-    Example:
+    Examples:
         >>> import resnoise
         >>> network = resnoise.prepare(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)))
         >>> activations(network)
@@ -276,7 +273,7 @@ def activations(network: nn.Module) -> dict[str, QuantisedReLU]:
 def noise_mode(network: nn.Module, mode: NoiseMode) -> Iterator[None]:
     """Within the context, all activations of `network` follow noise mode `mode`.
 
-    Example:
+    Examples:
         >>> network = nn.Sequential(QuantisedReLU(ActivationConfig()))
         >>> with noise_mode(network, "always"):  # in evaluation too
         ...     network.eval()[0].is_noisy
@@ -307,61 +304,3 @@ def evaluating(network: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes.items():
             module.training = mode
-
-
-@torch.no_grad()
-def fit_thresholds_(network: nn.Module, images: Tensor, *, quantile: float = 0.9) -> None:
-    """Start every λ from data: the `quantile` of the layer's positive pre-activations.
-
-    One forward pass in which BatchNorm uses the statistics of these images, and dropout is off;
-    each layer is fitted before it quantises, so later ones see what earlier ones will send them.
-
-    Args:
-        network: source network from `resnoise.prepare`; changed in place.
-        images: training images, tensor of shape `[N, C, H, W]`.
-        quantile: share of positive pre-activations that is not clipped, in (0, 1].
-
-    Raises:
-        ConfigError: `quantile` is not in (0, 1].
-        DataError: images are not a tensor of finite floating-point numbers, of a shape that the
-            network does not take, or too few for a BatchNorm.
-
-    Example:
-        >>> import resnoise
-        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
-        >>> network = resnoise.prepare(model, ActivationConfig(threshold="data"))
-        >>> fit_thresholds_(network, torch.randn(8, 1, 2, 2))
-        >>> activations(network)["2"].is_waiting
-        False
-
-    Where λ starts decides much of the accuracy at T = 1 and 2 of a short training, see
-    `docs/method.md`.
-    """
-    require_number("quantile", quantile, above=0, at_most=1)
-    require_images(images)
-
-    def fit(layer: QuantisedReLU, inputs: tuple[Tensor]) -> None:
-        positive = inputs[0][inputs[0] > 0].float()
-        if positive.numel():
-            rank = max(1, math.ceil(quantile * positive.numel()))
-            layer.set_threshold_(min(positive.kthvalue(rank).values.item(), layer.ceiling))
-
-    statistics = {k: v.clone() for k, v in network.named_buffers()}
-    handles = [m.register_forward_pre_hook(fit) for m in activations(network).values()]
-    try:
-        with evaluating(network):
-            for module in network.modules():
-                module.training = isinstance(module, BATCH_NORMS)
-            network(images)
-    except (torch.OutOfMemoryError, ResnoiseError):
-        raise
-    except (RuntimeError, ValueError) as error:  # what torch's modules raise of a shape
-        raise DataError(
-            "expected images to fit thresholds to, several and of the shape that the network was "
-            f"made for, but got {list(images.shape)}: {str(error).splitlines()[0]}"
-        ) from error
-    finally:
-        for handle in handles:
-            handle.remove()
-        for name, buffer in network.named_buffers():
-            buffer.copy_(statistics[name])

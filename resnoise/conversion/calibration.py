@@ -1,4 +1,4 @@
-r"""Thresholds for a network that nobody trained for conversion, from a few of its training images.
+r"""Thresholds for a network not trained for conversion, from a few of its training images.
 
 A plain ReLU, or ReLU6, has no threshold of its own: one is chosen for every layer, or for every
 channel, from the activations that calibration images give. Depthwise convolutions make channels
@@ -72,7 +72,7 @@ def calibrate_thresholds_(
             into this network before.
         DataError: there is no image, or an activation is not finite.
 
-    Example:
+    Examples:
         >>> from torch import nn
         >>> from resnoise import ActivationConfig, prepare
         >>> model = nn.Sequential(nn.Linear(2, 2), nn.ReLU6(), nn.Linear(2, 2)).eval()

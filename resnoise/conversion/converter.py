@@ -45,7 +45,7 @@ def convert(
         BackendError: unknown backend, or one that is not installed.
         ConfigError: `negative_threshold` is not smaller than 0.
 
-    Example:
+    Examples:
         >>> import torch
         >>> import resnoise
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))

@@ -59,7 +59,7 @@ def prepare(
             has hooks or contexts that a graph cannot carry, or has an operation that would silently
             stay unconverted. What it is, and in which module and line, the message says.
 
-    Example:
+    Examples:
         >>> from torch import nn
         >>> from resnoise import activations, prepare
         >>> network = prepare(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU6(), nn.Flatten()))

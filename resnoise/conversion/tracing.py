@@ -10,33 +10,31 @@ from __future__ import annotations
 
 import inspect
 import operator
-import os
-import random
-import sys
 import warnings
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, fx, nn
-from torch.overrides import TorchFunctionMode
+from torch import fx, nn
 
 from resnoise.conversion.activation import QuantisedReLU
-from resnoise.conversion.dropout import FOLLOWS_MODE, without_mode
+from resnoise.conversion.modes import difference
 from resnoise.conversion.operators import AFFINE_MODULES, describe
+from resnoise.conversion.randomness import (
+    FROZEN,
+    NoRandomness,
+    line_of_model,
+    random_states,
+    restore,
+    same_states,
+)
 from resnoise.errors import PreparationError
 
-_LIBRARY = tuple(f"{Path(file).parent}{os.sep}" for file in (torch.__file__, __file__))
 _OF_TORCH = (
     *AFFINE_MODULES, nn.ReLU, nn.Hardtanh,
     nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d,
     nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d,
 )  # fmt: skip
-
-
-_FROZEN = "the graph would have those of now for good; use nn.Dropout, or `eval()` the model first"
 
 
 def traced(model: nn.Module, output: str | int | None = None) -> fx.GraphModule:
@@ -54,23 +52,23 @@ def traced(model: nn.Module, output: str | int | None = None) -> fx.GraphModule:
     tracer = _Tracer(output)
     model.eval()
     graph = _graph(tracer, model)
-    difference = _set_training(model)
-    if difference is None:
+    why = _set_training(model)
+    if why is None:
         try:
-            difference = _difference(graph, _graph(_Tracer(output), model), model)
+            why = difference(graph, _graph(_Tracer(output), model), model)
         except PreparationError as error:
-            difference = f"in training, {error}"
+            why = f"in training, {error}"
     for module, mode in modes.items():
         module.training = mode
-    if difference and model.training:
+    if why and model.training:
         raise PreparationError(
-            f"cannot trace {type(model).__name__}: {difference}. A network is trained and "
+            f"cannot trace {type(model).__name__}: {why}. A network is trained and "
             "evaluated with one graph; call `eval()` on the model first to have that of evaluation"
         )
-    if difference:
+    if why:
         warnings.warn(
             f"{type(model).__name__} is prepared as it computes in evaluation, also for training: "
-            f"{difference}",
+            f"{why}",
             stacklevel=3,
         )
     for node in graph.nodes:
@@ -88,9 +86,9 @@ def _set_training(model: nn.Module) -> str | None:
 
 
 def _graph(tracer: _Tracer, model: nn.Module) -> fx.Graph:
-    states = _random_states()
+    states = random_states()
     try:
-        with torch.enable_grad(), _NoChance():
+        with torch.enable_grad(), NoRandomness():
             graph = tracer.trace(model)
             graph.lint()
             graph._tracer_cls = _Retracer
@@ -102,7 +100,7 @@ def _graph(tracer: _Tracer, model: nn.Module) -> fx.Graph:
             "branch on the values or shapes of tensors"
         ) from error
     finally:
-        _restore(states)
+        restore(states)
     return graph
 
 
@@ -167,9 +165,9 @@ class _Tracer(_Retracer):
 
         def forward(images: fx.Proxy) -> fx.Proxy:
             given = ((), {inputs[0]: images}) if keyword else ((images,), {})
-            before = _random_states()
+            before = random_states()
             result = self.root.forward(*given[0], **given[1])
-            self._require_no_chance(before, self.root, "forward")
+            self._require_nothing_drawn(before, self.root, "forward")
             return _pick(result, self.output)
 
         return forward, [images]
@@ -181,7 +179,7 @@ class _Tracer(_Retracer):
     def create_node(self, kind: str, *args: Any, **kwargs: Any) -> fx.Node:
         node = super().create_node(kind, *args, **kwargs)
         if kind.startswith("call"):
-            node.meta["module"], node.meta["line"] = self.scope.module_path, _line()
+            node.meta["module"], node.meta["line"] = self.scope.module_path, line_of_model()
             self._require_plain_context(node)
         return node
 
@@ -201,17 +199,17 @@ class _Tracer(_Retracer):
         return {path: module for module, path in self.submodule_paths.items()}
 
     def call_module(self, m: nn.Module, forward: Callable, args: Any, kwargs: Any) -> Any:
-        before = _random_states()
+        before = random_states()
         result = super().call_module(m, forward, args, kwargs)
-        self._require_no_chance(before, m, self.path_of_module(m))
+        self._require_nothing_drawn(before, m, self.path_of_module(m))
         return result
 
     @staticmethod
-    def _require_no_chance(before: tuple[Any, ...], module: nn.Module, name: str) -> None:
-        if not _same_states(before, _random_states()):
+    def _require_nothing_drawn(before: tuple[Any, ...], module: nn.Module, name: str) -> None:
+        if not same_states(before, random_states()):
             raise PreparationError(
                 f"cannot carry over the random numbers of {type(module).__name__} `{name}`: "
-                f"{_FROZEN}"
+                f"{FROZEN}"
             )
 
 
@@ -258,85 +256,5 @@ def _outline(result: Any) -> str:
     return type(result).__name__
 
 
-def _line() -> str:
-    """File and line of the model's code that runs now."""
-    frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_LIBRARY):
-        frame = frame.f_back
-    return "" if frame is None else f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
-
-
 def _autocast() -> tuple[bool, ...]:
     return tuple(torch.is_autocast_enabled(device) for device in ("cpu", "cuda"))
-
-
-class _NoChance(TorchFunctionMode):
-    """Refuses torch's random numbers, and names the line that draws them."""
-
-    def __torch_function__(
-        self, function: Callable, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        before = torch.get_rng_state()
-        result = function(*args, **(kwargs or {}))
-        if not torch.equal(before, torch.get_rng_state()):
-            raise PreparationError(
-                "cannot carry over the random numbers that "
-                f"`{getattr(function, '__name__', function)}` draws in forward, {_line()}: "
-                f"{_FROZEN}"
-            )
-        return result
-
-
-def _random_states() -> tuple[Any, ...]:
-    with torch._C.DisableTorchFunction():
-        return torch.get_rng_state(), random.getstate(), np.random.get_state()
-
-
-def _same_states(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    with torch._C.DisableTorchFunction():
-        same = torch.equal(one[0], other[0]) and one[1] == other[1]
-    return same and one[2][2] == other[2][2] and np.array_equal(one[2][1], other[2][1])
-
-
-def _restore(states: tuple[Any, ...]) -> None:
-    torch.set_rng_state(states[0])
-    random.setstate(states[1])
-    np.random.set_state(states[2])
-
-
-def _difference(evaluation: fx.Graph, training: fx.Graph, model: nn.Module) -> str | None:
-    """Where two traces of a model differ; notes in the first which dropout follows the mode."""
-    places: dict[fx.Node, int] = {}
-    modules = dict(model.named_modules())
-    for place, (one, other) in enumerate(zip(evaluation.nodes, training.nodes, strict=False)):
-        places[one] = places[other] = place
-        if not _same_operation(one, other, places, model):
-            node = other if other.op.startswith("call") else one
-            if not node.op.startswith("call"):
-                return "it computes otherwise in training than in evaluation"
-            return f"only in training or only in evaluation it has {describe(node, modules)}"
-        one.meta[FOLLOWS_MODE] = without_mode(one)[1] != without_mode(other)[1]
-    if len(evaluation.nodes) != len(training.nodes):
-        return "it computes otherwise in training than in evaluation"
-    return None
-
-
-def _same_operation(
-    one: fx.Node, other: fx.Node, places: Mapping[fx.Node, int], model: nn.Module
-) -> bool:
-    if one.op != other.op:
-        return False
-    if one.op == "get_attr":
-        return _same_tensor(_attribute(model, one.target), _attribute(model, other.target))
-    read = (fx.map_arg(without_mode(node)[0], places.get) for node in (one, other))
-    return one.target == other.target and repr(next(read)) == repr(next(read))
-
-
-def _attribute(model: nn.Module, path: str) -> Any:
-    return operator.attrgetter(path)(model)
-
-
-def _same_tensor(one: Any, other: Any) -> bool:
-    if isinstance(one, Tensor) and isinstance(other, Tensor):
-        return one is other or (one.shape == other.shape and torch.equal(one, other))
-    return one is other

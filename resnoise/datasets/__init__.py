@@ -59,7 +59,7 @@ def load(data: DataOptions | str, *, seed: int = 0, augmentation: Sequence[str] 
         DataError: the data set is unknown, missing, incomplete or corrupt.
         ConfigError: the seed or the image size is out of range, or an augmentation unknown.
 
-    Example:
+    Examples:
         >>> len(load("digits", seed=0).test)
         360
     """
@@ -80,7 +80,7 @@ def normalisation(dataset: str) -> Normalisation:
     Raises:
         DataError: the data set is unknown.
 
-    Example:
+    Examples:
         >>> normalisation("digits").full_scale
         16.0
     """

@@ -60,7 +60,7 @@ def autoaugment(images: Tensor, generator: torch.Generator) -> Tensor:
     Returns:
         The augmented images, uint8 [N, 3, H, W].
 
-    Example:
+    Examples:
         >>> images = torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
         >>> autoaugment(images, torch.Generator().manual_seed(0)).shape
         torch.Size([4, 3, 32, 32])

@@ -25,7 +25,7 @@ class DataOptions:
         kind: the part of the name before a colon, such as `"imagefolder"`.
         argument: what follows the colon; empty without one.
 
-    Example:
+    Examples:
         >>> DataOptions("imagefolder:/data/photos/").argument
         '/data/photos'
     """

@@ -64,7 +64,7 @@ class ImageFiles:
         # What PIL's decoders raise on a broken file is not limited to any class of exceptions.
         except Exception as error:
             raise DataError(
-                f"cannot read image {path}: {error}; replace the file or take it away"
+                f"cannot read image {path}: {error}; replace or remove the file"
             ) from error
 
 

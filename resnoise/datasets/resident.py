@@ -28,7 +28,7 @@ class ResidentBatches:
         device: where they stay.
         layout: memory layout of the images.
 
-    Example:
+    Examples:
         >>> from resnoise.datasets import load
         >>> split = load("digits").validation
         >>> resident = ResidentBatches(split, Order(len(split), 100, None), torch.device("cpu"))

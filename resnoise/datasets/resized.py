@@ -19,7 +19,7 @@ class Resized:
         pixels: the images, uint8 tensor of shape `[M, C, H, W]`.
         size: side in pixels of what is read.
 
-    Example:
+    Examples:
         >>> Resized(torch.zeros(5, 3, 32, 32, dtype=torch.uint8), 64)[torch.tensor([0, 3])].shape
         torch.Size([2, 3, 64, 64])
     """

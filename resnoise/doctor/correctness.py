@@ -8,9 +8,10 @@ from torch.nn import functional as F
 
 from resnoise import backends, models
 from resnoise.config.recipe import ActivationConfig
-from resnoise.conversion.activation import activations, fit_thresholds_
+from resnoise.conversion.activation import activations
 from resnoise.conversion.converter import convert
 from resnoise.conversion.preparation import prepare
+from resnoise.conversion.thresholds import fit_thresholds_
 from resnoise.doctor.finding import Finding
 from resnoise.simulation.simulator import simulate
 from resnoise.utils.compiling import compiled

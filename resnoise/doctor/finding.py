@@ -23,7 +23,7 @@ class Finding(NamedTuple):
 def looked_at(name: str, look: Callable[[], Finding]) -> Finding:
     """What a look found; what goes wrong with it is a finding, too.
 
-    Example:
+    Examples:
         >>> looked_at("kernels", lambda: 1.0 / 0)
         Finding(name='kernels', found='failed: float division by zero', is_well=False)
     """

@@ -30,7 +30,7 @@ def simulated_accuracies(
         timesteps: T.
         backend: whose neurons simulate it.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from resnoise import DataOptions, job_of
         >>> path = Path("results/check/digits/best.json")

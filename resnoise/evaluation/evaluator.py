@@ -48,7 +48,7 @@ def evaluate(
         DataError: an image cannot be read, or one that calibrates is a test image.
         ConversionError: some weights of the network are infinite or NaN.
 
-    Example:
+    Examples:
         >>> from resnoise import DataOptions, job_of
         >>> path = Path("results/check/digits/best.json")
         >>> job = job_of(path, DataOptions("digits"))

@@ -50,7 +50,7 @@ def from_checkpoint(path: Path, method: str | None = None) -> Exported:
             spikes.
         ConversionError: the method needs more than integrate-and-fire neurons.
 
-    Example:
+    Examples:
         >>> from_checkpoint(Path("results/check/digits/best.json")).rule.architecture
         'digits-cnn'
     """

@@ -130,7 +130,8 @@ def write(exported: Exported, path: Path) -> list[Path]:
     write_graph(graph(exported), path)
     warnings.warn(
         "nir.IF has no reset by subtraction and no initial potential: spikes and accuracy are not "
-        "those of the tables, and each program that reads it differs; --to nir keeps the rule",
+        "those of the tables, and each program that reads it differs; the target `nir` keeps the "
+        "rule",
         stacklevel=2,
     )
     return [path]

@@ -213,7 +213,7 @@ def _of(setting: Any, flat: bool) -> Any:
 def _refuse(operation: Operation) -> None:
     raise ConversionError(
         f"cannot write `{operation.name}` in NIR: it has no node for `{operation.call}` with "
-        f"{operation.arguments}; --to norse and --to snntorch write any operation"
+        f"{operation.arguments}; the targets `norse` and `snntorch` write any operation"
     )
 
 

@@ -104,7 +104,7 @@ def steps_of(network: SpikingNetwork, shape: tuple[int, ...]) -> Steps:
     Raises:
         ConversionError: the network cannot be traced for any number of images.
 
-    Example:
+    Examples:
         >>> from resnoise import ActivationConfig, convert, prepare
         >>> layers = [nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 10)]
         >>> source = prepare(nn.Sequential(*layers), ActivationConfig(threshold=1.0))

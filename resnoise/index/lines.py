@@ -140,7 +140,7 @@ def _name(line: Line, taken: set[str]) -> str:
 def recipe_in_words(record: Record) -> str:
     """What tells one training from another at a glance, lr being the learning rate.
 
-    Example:
+    Examples:
         >>> from resnoise.records.store import RecordStore
         >>> recipe_in_words(RecordStore("results/tables/cifar10-from-8").load()[0])
         '60 epochs, lr 0.05, crop and flip, from λ = 8'

@@ -28,7 +28,7 @@ def get(name: str) -> Method:
     Raises:
         ConfigError: there is no such method.
 
-    Example:
+    Examples:
         >>> get("nq").name
         'nq'
         >>> get("cos-nq-plus").trained.name  # COS on the networks of NQ-plus
@@ -49,7 +49,7 @@ def get(name: str) -> Method:
 def reported_as(name: str) -> str:
     """The name that papers report a method under; of one that is not installed its own.
 
-    Example:
+    Examples:
         >>> reported_as("srp-plus"), reported_as("of-another-package")
         ('srp', 'of-another-package')
     """

@@ -8,9 +8,10 @@ from typing import ClassVar
 from torch import Tensor, fx, nn
 
 from resnoise.config.recipe import Recipe
-from resnoise.conversion.activation import activations, fit_thresholds_
+from resnoise.conversion.activation import activations
 from resnoise.conversion.converter import convert
 from resnoise.conversion.preparation import prepare
+from resnoise.conversion.thresholds import fit_thresholds_
 from resnoise.methods.induction import extend_noise_, induce, set_noise_
 from resnoise.methods.method import Method, Training, Validation
 from resnoise.simulation.simulator import FromRest, Simulation
@@ -23,7 +24,7 @@ PUBLISHED_DATASETS = ("cifar10", "cifar100")
 class ConversionMethod(Method):
     """Train a source network, convert it, simulate it from rest.
 
-    Example:
+    Examples:
         >>> import resnoise
         >>> class Mine(ConversionMethod):  # trained without noise
         ...     name, label, induces_noise = "mine", "Mine", False

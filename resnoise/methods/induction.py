@@ -83,7 +83,7 @@ def induce(
         ConversionError: the network cannot be converted.
         DataError: there are no batches, or images of their shape cannot be simulated.
 
-    Example:
+    Examples:
         >>> import resnoise
         >>> from torch import nn
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
@@ -208,7 +208,7 @@ def set_noise_(network: fx.GraphModule, induction: Induction, averaging: float =
         induction: the measurement, with histograms if the noise is drawn from them.
         averaging: m, in [0, 1).
 
-    Example:
+    Examples:
         >>> import resnoise
         >>> from torch import nn
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))

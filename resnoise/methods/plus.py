@@ -13,7 +13,7 @@ _EPOCHS_OF_QCFS = 6
 
 
 class NQPlus(NQ):
-    """QCFS, fine-tuned by NQ with the noise that spikes make of an activation.
+    """QCFS, fine-tuned by NQ with noise drawn for each level of the activation.
 
     The noise is the local error of two steps, by level; it grows over the first quarter of the
     epochs.

@@ -38,7 +38,7 @@ class SideBySide:
         local: whether the activation of each layer is that of the mean current of its neurons; the
             source network is then left out.
 
-    Example:
+    Examples:
         >>> from resnoise import prepare
         >>> network = prepare(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)))
         >>> both = SideBySide(network, timesteps=4)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
+from torch import Tensor
 
 from resnoise.errors import ConfigError
 from resnoise.metrics.energy import energy_nj
-from resnoise.metrics.synapses import SYNAPTIC, Drive, Site, Synapses, synapses
-from resnoise.simulation.network import SpikingLayer, SpikingNetwork
-from resnoise.simulation.neuron import IFState
-from resnoise.simulation.threads import any_thread
+from resnoise.metrics.recording import Counts, Recordings
+from resnoise.metrics.synapses import Drive, Synapses, synapses
+from resnoise.simulation.network import SpikingNetwork
 
 
 class Activity(NamedTuple):
@@ -54,26 +51,6 @@ class Activity(NamedTuple):
     energy_nj: float
 
 
-class _Counts(NamedTuple):
-    """Sums over images: spikes `[layers, T]`, ACs `[T]`, effective operations `[T]` and once `[]`.
-
-    Of ACs and effective operations those are given apart after which no neurons come. All are
-    float64, which counts exactly up to 2⁵³.
-    """
-
-    spikes: Tensor
-    acs: Tensor
-    acs_to_logits: Tensor
-    effective: Tensor
-    effective_to_logits: Tensor
-    effective_once: Tensor
-
-    @classmethod
-    def zeros(cls, layers: int, timesteps: int, device: torch.device) -> _Counts:
-        shapes = ((layers, timesteps), *[(timesteps,)] * 4, ())
-        return cls(*(torch.zeros(s, dtype=torch.float64, device=device) for s in shapes))
-
-
 class ActivityMeter:
     """Counts the spikes and synaptic operations of a spiking network while it is simulated.
 
@@ -96,7 +73,7 @@ class ActivityMeter:
         self.network = network
         self._shape: torch.Size | None = None
         self._synapses = Synapses({}, {}, {})
-        self._totals: _Counts | None = None
+        self._totals: Counts | None = None
         self._images = 0
         self._lock = threading.Lock()
 
@@ -107,7 +84,7 @@ class ActivityMeter:
         Raises:
             ConfigError: images of another shape than before, or another number of steps.
         """
-        recordings = _Recordings(self)
+        recordings = Recordings(self)
         handles = recordings.hook(self.network)
         try:
             yield
@@ -185,7 +162,7 @@ class ActivityMeter:
             energy_nj=energy_nj(macs, acs),
         )
 
-    def add(self, counts: _Counts, images: int) -> None:
+    def add(self, counts: Counts, images: int) -> None:
         """Add the counts of all steps of some images.
 
         Raises:
@@ -198,150 +175,6 @@ class ActivityMeter:
                     raise ConfigError(
                         f"expected a simulation of {before} time steps as before, but got {now}"
                     )
-                counts = _Counts(*(a + b for a, b in zip(self._totals, counts, strict=True)))
+                counts = Counts(*(a + b for a, b in zip(self._totals, counts, strict=True)))
             self._totals = counts
             self._images += images
-
-
-class _Recordings:
-    """A `_Recording` for each thread: parts of the images may be simulated side by side."""
-
-    def __init__(self, meter: ActivityMeter) -> None:
-        self.meter = meter
-        self.started: list[_Recording] = []
-        self.of_thread = threading.local()
-
-    def mine(self) -> _Recording:
-        """That of the current thread."""
-        if not hasattr(self.of_thread, "recording"):
-            self.of_thread.recording = _Recording(self.meter)
-            self.started.append(self.of_thread.recording)
-        return self.of_thread.recording
-
-    def finish(self) -> None:
-        for recording in self.started:
-            recording.finish()
-
-    def hook(self, network: SpikingNetwork) -> list[RemovableHandle]:
-        """Hook up everything that counts; the hooks are functions, so copies share them."""
-
-        @any_thread
-        def begin(network: SpikingNetwork, args: tuple, kwargs: dict[str, Any]) -> None:
-            self.mine().begin(network, args, kwargs)
-
-        handles = [network.register_forward_pre_hook(begin, with_kwargs=True)]
-        for index, (name, layer) in enumerate(network.spiking_layers.items()):
-            handles.append(layer.register_forward_hook(self._spiking_hook(index, name)))
-        for name, module in network.body.named_modules():
-            if isinstance(module, SYNAPTIC):
-                hook = self._synaptic_hook(name)
-                handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
-        return handles
-
-    def _spiking_hook(self, index: int, name: str):
-        @any_thread
-        def count(layer: SpikingLayer, args: tuple, output: tuple) -> None:
-            self.mine().count_spikes(index, name, output[0])
-
-        return count
-
-    def _synaptic_hook(self, name: str):
-        @any_thread
-        def count(layer: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
-            (given,) = (*args, *kwargs.values())
-            self.mine().count_operations(name, given)
-
-        return count
-
-
-class _Recording:
-    """The counts of the images at hand, a `_Counts` for every call of the network."""
-
-    def __init__(self, meter: ActivityMeter) -> None:
-        self.meter = meter
-        self.calls: list[_Counts] = []
-        self.images = 0
-        self.last: tuple[Tensor, Tensor] | None = None
-
-    def begin(self, network: SpikingNetwork, args: tuple, kwargs: dict[str, Any]) -> None:
-        """Before a call of the network."""
-        arguments = inspect.signature(network.forward).bind(*args, **kwargs).arguments
-        images, self.timesteps = arguments["images"], arguments["timesteps"]
-        if not any(isinstance(state, IFState) for state in arguments.get("state") or ()):
-            self.finish()
-        self.connections = self.meter.synapses(images)
-        if not self.calls:
-            self.images = len(images)
-        if len(images) != self.images:
-            raise ConfigError(
-                f"expected a call from a state to continue with the same {self.images} images, but "
-                f"got {len(images)}; call from rest for other images"
-            )
-        self.sites = {name: iter(sites) for name, sites in self.connections.sites.items()}
-        layers = len(self.connections.accumulates)
-        self.calls.append(_Counts.zeros(layers, self.timesteps, images.device))
-
-    def finish(self) -> None:
-        """After the last call with the images at hand: one call's steps follow another's.
-
-        What is constant in time counts only in the first.
-        """
-        if self.calls:
-            *over_time, once = zip(*self.calls, strict=True)
-            counts = _Counts(*(torch.cat(parts, -1).cpu() for parts in over_time), once[0].cpu())
-            self.meter.add(counts, self.images)
-            self.calls = []
-            self.last = None
-
-    def count_spikes(self, index: int, name: str, output: Tensor) -> None:
-        """After a layer of neurons, whose output is `[T·N, ...]`."""
-        if self.calls:  # counting the connections runs layers, too
-            spikes = self._active_images(output, self.timesteps)
-            self.calls[-1].spikes[index] += spikes.sum(1)
-            accumulates = self.connections.accumulates[name]
-            self.calls[-1].acs.add_(spikes @ _flat_as(output, accumulates))
-            to_logits = self.connections.accumulates_to_logits[name]
-            if to_logits.any():
-                self.calls[-1].acs_to_logits.add_(spikes @ _flat_as(output, to_logits))
-
-    def count_operations(self, name: str, given: Tensor) -> None:
-        """Before a layer of weights, which is given `[T·N, ...]`, or `[N, ...]` if constant."""
-        if not self.calls:
-            return
-        site: Site = next(self.sites[name])
-        constant = site.drive is Drive.CONSTANT
-        active = self._active_images(given, 1 if constant else self.timesteps)
-        effective = active @ _flat_as(given, site.fan_out)
-        if constant:
-            self.calls[-1].effective_once.add_(effective[0])
-        else:
-            self.calls[-1].effective.add_(effective)
-            if not site.to_neurons:
-                self.calls[-1].effective_to_logits.add_(effective)
-
-    def _active_images(self, x: Tensor, timesteps: int) -> Tensor:
-        """In how many images each element is not zero, from `[T·N, ...]` to float64 `[T, ...]`.
-
-        Elements are flat and in the order of memory. Most layers of weights are given just what a
-        layer of neurons put out, so the last answer is kept.
-        """
-        if self.last is None or self.last[0] is not x:
-            # Comparing into floats and adding those is several times faster than adding booleans.
-            active = torch.empty_like(x, dtype=torch.float32)
-            torch.ne(x, 0, out=active)
-            if _is_channels_last(active):
-                active = active.permute(0, 2, 3, 1)
-            images = len(x) // timesteps
-            self.last = x, active.reshape(timesteps, images, -1).sum(1).double()
-        return self.last[1]
-
-
-def _flat_as(x: Tensor, weights: Tensor) -> Tensor:
-    """`weights`, of the shape of one image of `x`, flat and in the order of memory of `x`."""
-    if _is_channels_last(x):
-        weights = weights.permute(1, 2, 0)
-    return weights.flatten()
-
-
-def _is_channels_last(x: Tensor) -> bool:
-    return x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)

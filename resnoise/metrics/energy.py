@@ -13,7 +13,7 @@ AC_PJ = 0.9
 def energy_nj(macs: float, acs: float = 0.0) -> float:
     """`4.6 pJ · macs + 0.9 pJ · acs`, in nanojoules.
 
-    Example:
+    Examples:
         >>> energy_nj(macs=1e6, acs=10e6)
         13600.0
     """
@@ -35,7 +35,7 @@ def ann_macs(dense: Mapping[int, float]) -> float | None:
     Returns:
         D(1), or None if it takes a second number of steps to tell.
 
-    Example:
+    Examples:
         >>> ann_macs({4: 100.0 + 4 * 900.0, 8: 100.0 + 8 * 900.0})
         1000.0
     """

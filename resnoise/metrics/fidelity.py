@@ -19,7 +19,7 @@ def agreement(a: Tensor, b: Tensor) -> float:
     Raises:
         ConfigError: there are no predictions, or not as many of both.
 
-    Example:
+    Examples:
         >>> from torch import tensor
         >>> agreement(tensor([0, 1, 2, 3]), tensor([0, 1, 2, 0]))
         0.75
@@ -39,7 +39,7 @@ def conversion_gap(source_accuracy: float, accuracy: float) -> float:
         source_accuracy: of the network without spikes, a fraction.
         accuracy: of the spiking network, a fraction.
 
-    Example:
+    Examples:
         >>> conversion_gap(0.75, 0.5)
         0.25
     """
@@ -56,7 +56,7 @@ def timesteps_to_reach(accuracies: Mapping[int, float], target: float) -> int | 
     Returns:
         One of the T in `accuracies`; None if the longest simulation is still below.
 
-    Example:
+    Examples:
         >>> timesteps_to_reach({1: 0.5, 2: 0.8, 4: 0.9}, target=0.75)
         2
     """

@@ -49,7 +49,7 @@ def alternate(
     Raises:
         ConfigError: `repeats` is below 1, or `warmup` below 0.
 
-    Example:
+    Examples:
         >>> sorted(alternate({"a": list, "b": dict}, repeats=3, warmup=1, device="cpu"))
         ['a', 'b']
     """
@@ -82,7 +82,7 @@ def overhead_ratio(spiking: Latency, plain: Latency, timesteps: int) -> float:
     Raises:
         ConfigError: `timesteps` is below 1.
 
-    Example:
+    Examples:
         >>> overhead_ratio(Latency(0.5, 0.0), Latency(0.125, 0.0), timesteps=4)
         1.0
     """
@@ -100,7 +100,7 @@ def plain_network(network: fx.GraphModule) -> nn.Module:
         The same network with BatchNorm folded, as conversion folds it, and plain ReLUs, in
         evaluation mode and without gradients.
 
-    Example:
+    Examples:
         >>> from resnoise import prepare
         >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
         >>> [type(layer).__name__ for layer in plain_network(prepare(model)).modules()][1:]

@@ -33,7 +33,7 @@ def require_known(name: str) -> None:
 def description(name: str) -> str:
     """What an architecture is, in a line.
 
-    Example:
+    Examples:
         >>> description("resnet20")
         'ResNet-20 for 32 x 32 images: 16, 32 and 64 channels, 0.27 M parameters.'
     """

@@ -35,7 +35,7 @@ def locate(name: str) -> Path:
         ConfigError: there is no such network.
         CheckpointError: its files are in none of these places, or not those of the manifest.
 
-    Example:
+    Examples:
         >>> locate("cifar10-resnet20-qcfs-plus-L2").name
         'best.json'
     """
@@ -64,7 +64,7 @@ def load(name: str) -> nn.Module:
         CheckpointError: its files cannot be had, or are not those of the manifest.
         BackendError: it was trained directly on a backend that is not installed.
 
-    Example:
+    Examples:
         >>> import torch
         >>> import resnoise
         >>> spiking = resnoise.convert(load("cifar10-resnet20-qcfs-plus-L2"))

@@ -26,7 +26,7 @@ def add_noise(
         counts: histogram that ε is distributed as, tensor of shape `[B]`; None is N(0, 1).
         uniform: draw ε from U(−1/2, 1/2) instead.
 
-    Example:
+    Examples:
         >>> x = torch.zeros(10_000)
         >>> noisy = add_noise(x, torch.tensor(0.5))
         >>> 0.45 < noisy.std() < 0.55
@@ -55,7 +55,7 @@ def add_conditional_noise(
         level_counts: histogram of `e / λ` for each level, tensor of shape
             `[L + 1, HISTOGRAM_BINS]`; a level whose error was never measured has none.
 
-    Example:
+    Examples:
         >>> counts = torch.zeros(3, HISTOGRAM_BINS)
         >>> counts[:, -1] = 1  # every error was λ
         >>> add_conditional_noise(torch.tensor([1.0]), torch.tensor(2.0), torch.tensor(1.0), counts)

@@ -1,4 +1,4 @@
-"""Trainings and records in one file of a given size, to take away from a lent machine.
+"""Trainings and records in one file of a given size, to copy off a borrowed machine.
 
 A pack is a `.tar.gz` that `tar` reads as well. Each file in it is compressed alone, so its size is
 known before it is added; what is worth most comes first: records, then the best weights of each
@@ -47,7 +47,7 @@ def size_in_bytes(text: str) -> int:
     Raises:
         ConfigError: it is no size.
 
-    Example:
+    Examples:
         >>> size_in_bytes("2K")
         2048
     """
@@ -70,7 +70,7 @@ def pack(folder: Path, target: Path, max_size: int) -> Packed:
         StorageError: a file cannot be read, or the pack not be written.
     """
     if not folder.is_dir():
-        raise ConfigError(f"expected a folder to pack, but {folder} is none")
+        raise ConfigError(f"expected a folder to pack, but {folder} is not a folder")
     pieces = sorted(_pieces(folder, target), key=lambda piece: piece.worth)
     content, kept, left_out = [], [], []
     size = len(_END)
@@ -155,7 +155,7 @@ def unpack(source: Path, folder: Path) -> list[str]:
 
     Raises:
         StorageError: it is no pack, truncated, has links, devices or paths that lead elsewhere, or
-            more in it than a pack may have; or a file of another content is there.
+            holds more than a pack may; or a file of other contents is there.
     """
     try:
         with tarfile.open(source, "r:gz") as archive:
@@ -170,7 +170,7 @@ def unpack(source: Path, folder: Path) -> list[str]:
             if above.is_symlink():
                 raise StorageError(f"{above} is a link; unpack into another folder")
         if place.exists() and (not place.is_file() or place.read_bytes() != data):
-            raise StorageError(f"{place} is there and is another; unpack into another folder")
+            raise StorageError(f"{place} exists with other contents; unpack into another folder")
     for name, data in files.items():
         place = folder / name
         with exclusive(place.parent):
@@ -190,7 +190,7 @@ def _checked(archive: tarfile.TarFile, source: Path) -> Iterator[tuple[str, byte
         seen.add(path)
         total += member.size
         if member.size < 0 or total > MOST_BYTES:
-            raise StorageError(f"{source} has more in it than a pack may have; do not unpack it")
+            raise StorageError(f"{source} holds more than a pack may; do not unpack it")
         data = archive.extractfile(member).read(member.size + 1)
         if len(data) != member.size:
             raise StorageError(f"{source} is truncated; pack again")

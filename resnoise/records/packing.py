@@ -19,7 +19,7 @@ def pack_correct(correct: ArrayLike) -> str:
     Args:
         correct: whether each test image was classified correctly, booleans of shape `(N,)`.
 
-    Example:
+    Examples:
         >>> unpack_correct(pack_correct([True, False, True]), 3)
         array([ True, False,  True])
     """
@@ -41,7 +41,7 @@ def pack_test_ids(ids: ArrayLike) -> str:
     Args:
         ids: position of each test image in its data set, integers of shape `(N,)`.
 
-    Example:
+    Examples:
         >>> pack_test_ids([5, 6, 7])
         '5:8'
     """

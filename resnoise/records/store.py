@@ -26,7 +26,7 @@ class RecordStore:
     Args:
         directory: the output directory; made by the first `add` or `check`.
 
-    Example:
+    Examples:
         >>> store = RecordStore("results/tables/cifar10")
         >>> frame = store.frame()
         >>> rows = frame[(frame.method == "nq") & (frame.backend == "norse")]

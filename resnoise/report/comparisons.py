@@ -35,7 +35,7 @@ def comparisons_in(tables: Path) -> list[Comparison]:
     Raises:
         RecordError: there is none, or records or references are not valid.
 
-    Example:
+    Examples:
         >>> [first, *_] = comparisons_in(Path("results/tables"))
         >>> first.name, str(first.reference)
         ('cifar10', 'nq')

@@ -32,7 +32,7 @@ def table_csv(table: Table) -> str:
 
     Numbers that cells know in full precision are written so; what is missing is empty.
 
-    Example:
+    Examples:
         >>> from resnoise.report.table import Cell, Table
         >>> rows = [(Cell("nq"), Cell("73.2", spread="±0.9", value=73.18))]
         >>> print(table_csv(Table("accuracy", "Accuracy (%)", ("method", "T=2"), rows)))

@@ -117,7 +117,7 @@ def over_time(
 ) -> tuple[Tensor, tuple[IFState, ...]]:
     """Run a network portion after portion of the time; arguments and result are the network's.
 
-    See `resnoise.spiking.SpikingNetwork.forward`.
+    See `resnoise.simulation.network.SpikingNetwork.forward`.
     """
     steps = portion(network, images, timesteps).steps
     logits = []

@@ -71,7 +71,7 @@ def simulate(network: SpikingNetwork, images: Tensor, timesteps: int) -> Tensor:
         DataError: images are not finite floating-point numbers, or of a shape that the network
             does not take.
 
-    Example:
+    Examples:
         >>> from torch import nn
         >>> from resnoise import convert, prepare
         >>> layers = [nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 10)]
@@ -96,7 +96,7 @@ def predictions(logits: Tensor) -> Tensor:
     Returns:
         Tensor of shape `[T, N]`; row `t` is the prediction of a simulation of `t + 1` steps.
 
-    Example:
+    Examples:
         >>> logits = torch.tensor([[[1.0, 0.0]], [[0.0, 3.0]]])  # of one image, T = 2
         >>> predictions(logits)
         tensor([[0],

@@ -15,7 +15,7 @@ def checkpoints_by_hash(folder: Path) -> dict[str, Path]:
     Raises:
         CheckpointError: a file of that name is damaged, or no checkpoint.
 
-    Example:
+    Examples:
         >>> (found,) = checkpoints_by_hash(Path("results/check/digits")).items()
         >>> found[0][:12], found[1].as_posix()
         ('837052385789', 'results/check/digits/best.json')

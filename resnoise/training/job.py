@@ -44,7 +44,7 @@ class Job:
         ConfigError: the architecture has no name, the seed is no integer, or the data set was dealt
             out to its splits by another seed.
 
-    Example:
+    Examples:
         >>> from resnoise import Recipe, datasets, methods
         >>> data = datasets.load("digits", seed=0)
         >>> job = Job(methods.get("nq"), "nq", "digits-cnn", data, Recipe(epochs=10))

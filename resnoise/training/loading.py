@@ -33,7 +33,7 @@ def restore(path: Path | str) -> tuple[CheckpointInfo, nn.Module]:
         ConfigError: its method is not installed.
         BackendError: it was trained directly on a backend that is not installed.
 
-    Example:
+    Examples:
         >>> info, network = restore("results/check/digits/best.json")
         >>> info.method, info.job.architecture
         ('nq', 'digits-cnn')
@@ -85,7 +85,7 @@ def job_of(path: Path, data: DataOptions, method: str | None = None) -> Job:
         ConfigError: there is no such method, or it cannot be applied to such a network.
         DataError: the data set is missing, incomplete or corrupt.
 
-    Example:
+    Examples:
         >>> job = job_of(Path("results/check/digits/best.json"), DataOptions("digits"))
         >>> job.data.name, job.seed, job.recipe.epochs
         ('digits', 0, 10)

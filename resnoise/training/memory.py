@@ -44,7 +44,7 @@ def largest_batch(peak_bytes: Callable[[int], int], size: int, total: int) -> in
         size: a batch that does not fit.
         total: bytes of the device.
 
-    Example:
+    Examples:
         >>> largest_batch(lambda images: 1000 + 10 * images, size=256, total=2000)
         80
     """

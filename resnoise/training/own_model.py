@@ -44,7 +44,7 @@ def own_model(place: str, weights: Path | None = None) -> nn.Module:
         ConfigError: there is no such function, or it gives no module.
         CheckpointError: the file cannot be read, is no `safetensors`, or is of another model.
 
-    Example:
+    Examples:
         >>> own_model("torch.nn:Identity")
         Identity()
     """

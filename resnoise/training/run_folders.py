@@ -17,7 +17,7 @@ from resnoise.utils.ranks import rank
 def run_directory(runs: Path, job: Job) -> Path:
     """Where the checkpoints of a job go; other recipes go elsewhere.
 
-    Example:
+    Examples:
         >>> from resnoise import Job, Recipe, datasets, methods
         >>> data = datasets.load("digits", seed=0)
         >>> job = Job(methods.get("nq"), "nq", "digits-cnn", data, Recipe(epochs=10))
@@ -42,7 +42,7 @@ def train_in(
     Returns:
         Path of `best.json`.
 
-    Example:
+    Examples:
         >>> from tempfile import TemporaryDirectory
         >>> from resnoise import Job, Recipe, datasets, methods
         >>> data = datasets.load("digits", seed=0)

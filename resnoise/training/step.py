@@ -38,7 +38,7 @@ class Step:
         losses: sum of the loss over the images since `begin`, tensor of shape `()`.
         correct: how many of them were classified right, int64 tensor of shape `()`.
 
-    Example:
+    Examples:
         >>> from resnoise import prepare
         >>> network = prepare(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)))
         >>> def loss(network, x, y):

@@ -65,7 +65,7 @@ def train(
         execution: how to run it.
         progress: called with every step.
         start: checkpoint of `job.predecessor()`, for recipes that start from another training;
-            `resnoise.runs.train_in` makes it first.
+            `resnoise.train_in` makes it first.
 
     Returns:
         Path of `best.json`.
@@ -81,7 +81,7 @@ def train(
         StorageError: `directory` cannot be written to.
         Stopped: the deadline of `execution` came before the last epoch.
 
-    Example:
+    Examples:
         >>> from tempfile import TemporaryDirectory
         >>> from resnoise import Job, Recipe, datasets, methods
         >>> data = datasets.load("digits", seed=0)
@@ -110,7 +110,7 @@ class Trainer:
         progress: called with every step.
         start: checkpoint of `job.predecessor()`, if it has one and there is no training to resume.
 
-    Example:
+    Examples:
         >>> from tempfile import TemporaryDirectory
         >>> from resnoise import Job, Recipe, datasets, methods
         >>> data = datasets.load("digits", seed=0)
@@ -299,7 +299,7 @@ class Trainer:
         if start is None:
             raise ConfigError(
                 "expected argument `start` to be the checkpoint of `job.predecessor()`, a training "
-                f"of {predecessor.training}, but got none; resnoise.runs.train_in trains both"
+                f"of {predecessor.training}, but got none; resnoise.train_in trains both"
             )
         info, trained = predecessor.restore(start)
         tensors = self.network.state_dict() | trained.state_dict()

@@ -30,7 +30,7 @@ def slug(name: str) -> str:
     Raises:
         ConfigError: it is empty, begins with a dot, or has characters that no name should have.
 
-    Example:
+    Examples:
         >>> slug("imagefolder:photos/cats")
         'imagefolder-photos-cats'
     """

@@ -15,7 +15,7 @@ Precision = Literal["float32", "tf32", "bfloat16"]
 def true_float32() -> Iterator[None]:
     """Within the context, float32 is computed as such on every device; then it is as before.
 
-    Example:
+    Examples:
         >>> with true_float32():
         ...     precision_of(torch.device("cuda"))
         'float32'

@@ -35,7 +35,7 @@ class Replay(Generic[Result]):
         is_captured: whether there is a graph: not where `captured` is false, nor where the function
             cannot be captured, of which a warning tells.
 
-    Example:
+    Examples:
         >>> total = torch.zeros(())
         >>> add = Replay(lambda x: total.add_(x.sum()), [torch.zeros(3)], captured=False)
         >>> add(torch.ones(3)), add(torch.ones(3))

@@ -21,7 +21,7 @@ def is_plain(text: str) -> bool:
 def escaped(text: str) -> str:
     r"""`text` with what cannot be printed as Python writes it.
 
-    Example:
+    Examples:
         >>> escaped("a\x1b[31m")
         'a\\x1b[31m'
     """
@@ -40,7 +40,7 @@ def one_line(text: str) -> str:
 def spoken(things: Iterable[object]) -> str:
     """Things as a sentence has them, integers with separators.
 
-    Example:
+    Examples:
         >>> spoken([1, 2, 10_000])
         '1, 2 and 10,000'
     """
@@ -51,7 +51,7 @@ def spoken(things: Iterable[object]) -> str:
 def few(things: Collection[object], what: str) -> str:
     """The same of at most six things; more are counted.
 
-    Example:
+    Examples:
         >>> few("ab", "letters"), few("abcdefgh", "letters")
         ('a and b', '8 letters')
     """

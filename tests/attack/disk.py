@@ -54,7 +54,7 @@ def _fill_training(folder: Path, number: int) -> Iterator[str]:
         yield f"left behind: {left[0].name}"
     best = checkpoint.read_info(train(runs))
     if len(best.history) != 4:
-        yield f"goes on to epoch {len(best.history)} of 4"
+        yield f"resumes to epoch {len(best.history)} of 4"
 
 
 def _train_on(disk: Path) -> Iterator[str]:

@@ -54,7 +54,7 @@ def kill_trainings(folder: Path, chosen: random.Random) -> Iterator[tuple[str, l
                 faults.append(str(error))
         if chosen.random() < 0.3 or number == TRAININGS - 1:
             if _in_child(lambda: train(runs)):
-                faults.append("the training does not go on")
+                faults.append("the training does not resume")
             elif not _same(checkpoint.read(next(runs.rglob("best.json")))[1], expected):
                 faults.append("other weights than without kills")
             shutil.rmtree(runs)
