@@ -158,7 +158,7 @@ def test_convert_refuses_neurons_that_its_file_would_not_tell_of(tmp_path):
     resnoise("train", "--method", "direct", "--epochs", "1", "--timesteps", "2", cwd=tmp_path)
     trained = best(tmp_path, "direct-ce-reference-T2")
     done = resnoise("convert", trained, "--out", "snn.safetensors", cwd=tmp_path, status=1)
-    assert "direct, which trains no network without spikes" in done.stderr
+    assert "cannot export direct: its neurons are leaky integrate-and-fire" in done.stderr
     assert not (tmp_path / "snn.safetensors").exists()
 
 

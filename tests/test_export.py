@@ -356,11 +356,17 @@ def test_a_threshold_is_the_next_number_below_half_of_theta():
         ("snm", "negative spikes"),
         ("signed-if", "negative spikes"),
         ("ftbc", "current of its own at each time step"),
+        ("direct", "its neurons are leaky integrate-and-fire"),
     ],
 )
 def test_what_a_file_cannot_hold_is_refused_by_name(method, reason):
     with pytest.raises(ConversionError, match=f"cannot export {method}: .*{reason}"):
         require_plain(methods.get(method))
+
+
+def test_a_network_that_was_trained_in_time_is_refused_by_name():
+    with pytest.raises(ConversionError, match=r"cannot export direct: .*export one that was conv"):
+        from_checkpoint(COMMITTED.parent.parent / "direct-ce-norse-T2" / "best.json")
 
 
 def test_what_nir_has_no_node_for_is_refused_by_name():

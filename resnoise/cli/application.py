@@ -14,7 +14,7 @@ from resnoise.utils.processes import INTERRUPTED
 STOPPED = 75
 """Exit status of a command that `--stop-after` ended, EX_TEMPFAIL of sysexits.h: try again."""
 
-RESUMABLE = ("train", "compare", "ablate", "beside")
+RESUMABLE = ("train", "compare", "ablate", "beside", "fine-tune")
 """Commands that keep what they have done; the others, which take minutes, start anew."""
 
 
