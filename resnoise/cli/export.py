@@ -75,8 +75,9 @@ def _exported(
     checkpoint: Path | None, method: str | None, own: options.OwnModel, place: options.DataRoot
 ) -> Exported:
     from resnoise.export.exported import from_checkpoint, from_model
+    from resnoise.networks import locate
 
-    checkpoint = options.located(checkpoint)
+    checkpoint = None if checkpoint is None else locate(checkpoint)
     calibrated = own.job(checkpoint, place, method or options.PLAIN)
     return from_checkpoint(checkpoint, method) if calibrated is None else from_model(*calibrated)
 

@@ -24,14 +24,26 @@ _SECONDS = 60
 def find(name: str, manifest: Manifest) -> Path:
     """The `best.json` of a network, see `resnoise.networks.locate`."""
     network = manifest.networks[name]
-    for root in _roots():
-        path = root / network.folder / INFO
-        if path.exists():
-            return _unchanged(path, network)
     cached = cache() / name / network.weights_sha256 / INFO
-    if not cached.exists():
+    places = [*(root / network.folder / INFO for root in _roots()), cached]
+    there = [path for path in places if path.exists()]
+    for path in there:
+        # Of the weights `resnoise.training.checkpoint.read` checks the hash in turn.
+        if hashlib.sha256(read_bytes(path, JSON_BYTES)).hexdigest() == network.json_sha256:
+            return path
+    if manifest.url:
         _fetch(name, network, manifest.url, cached)
-    return _unchanged(cached, network)
+        return cached
+    if there:
+        raise CheckpointError(
+            f"{there[0]} is not the file of the manifest: its SHA-256 is another; restore the "
+            "file, or install the resnoise-networks of this version"
+        )
+    raise CheckpointError(
+        f"the files of {name} are not on this machine, and published nowhere: pip install "
+        "'resnoise[networks]', or run from a checkout that has results/checkpoints, with `git "
+        "sparse-checkout add /results/checkpoints` where that was left out"
+    )
 
 
 def cache() -> Path:
@@ -49,11 +61,6 @@ def _roots() -> Iterator[Path]:
 
 def _fetch(name: str, network: Network, url: str, target: Path) -> None:
     """Fetch both files and check them before either is kept; the JSON file is written last."""
-    if not url:
-        raise CheckpointError(
-            f"the files of {name} are not on this machine, and published nowhere: run from a "
-            "checkout of the repository, or pip install 'resnoise[networks]'"
-        )
     wanted = (
         (f"{name}.json", network.json_sha256, JSON_BYTES, target),
         (network.weights, network.weights_sha256, network.bytes, target.with_name(network.weights)),
@@ -76,12 +83,3 @@ def _download(url: str, sha256: str, at_most: int) -> bytes:
             "or install a newer resnoise"
         )
     return content
-
-
-def _unchanged(path: Path, network: Network) -> Path:
-    """`path`, whose weights `resnoise.training.checkpoint.read` checks in turn."""
-    if hashlib.sha256(read_bytes(path, JSON_BYTES)).hexdigest() != network.json_sha256:
-        raise CheckpointError(
-            f"{path} is not the file of the manifest: its SHA-256 is another; restore the file"
-        )
-    return path
