@@ -6,6 +6,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -16,29 +17,37 @@ from resnoise.records import provenance
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+FILES = (
+    "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "CHANGELOG.md",
+    "CITATION.cff",
+)  # fmt: skip
 ADDRESS = "https://example.org/someone/resnoise"
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """A wheel built from a source distribution, which has no git."""
-    source = tmp_path_factory.mktemp("source")
+    """A wheel from a source distribution, which has neither git nor the variables of a release."""
+    tree, unpacked = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("unpacked")
     for name in ("resnoise", "baselines", "results/check/digits"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    (source / "resnoise" / "built.json").write_text('{"commit": "0123abc", "dirty": false}')
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        shutil.copy(ROOT / name, tree)
+    (tree / "tests").mkdir()
+    (tree / "tests" / "test_half.py").touch()
+    (tree / "resnoise" / "built.json").write_text('{"commit": "0123abc", "dirty": false}')
+    path = {"PATH": "/usr/bin:/bin"}
+    addresses = {"RESNOISE_REPOSITORY": ADDRESS, "RESNOISE_NETWORKS": f"{ADDRESS}/files"}
+    command = [sys.executable, "setup.py", "--quiet", "sdist"]
+    subprocess.run(command, cwd=tree, check=True, env=path | addresses)
+    (packed,) = (tree / "dist").glob("*.tar.gz")
+    with tarfile.open(packed) as archive:
+        archive.extractall(unpacked, filter="data")
+    (source,) = unpacked.iterdir()
+    assert not (source / "tests").exists()
+    assert all((source / name).exists() for name in FILES)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run(
-        [*command, "--wheel-dir", str(source / "dist"), str(source)],
-        check=True,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "RESNOISE_REPOSITORY": ADDRESS,
-            "RESNOISE_NETWORKS": f"{ADDRESS}/files",
-        },
-    )
-    (path,) = (source / "dist").glob("*.whl")
+    subprocess.run([*command, "--wheel-dir", str(tree), str(source)], check=True, env=path)
+    (path,) = tree.glob("*.whl")
     with zipfile.ZipFile(path) as archive:
         yield archive
 
@@ -72,6 +81,8 @@ def test_versions_are_one():
     networks = tomllib.loads((ROOT / "results" / "checkpoints" / "pyproject.toml").read_text())
     citation = (ROOT / "CITATION.cff").read_text()
     assert networks["project"]["version"] == PROJECT["version"]
+    wanted = [f"{networks['project']['name']}=={PROJECT['version']}"]
+    assert PROJECT["optional-dependencies"]["networks"] == wanted
     assert f"\nversion: {PROJECT['version']}\n" in citation
 
 
