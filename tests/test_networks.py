@@ -127,10 +127,17 @@ def test_networks_of_another_version_are_passed_over(published, tmp_path, monkey
         places.find(NAME, unpublished)
 
 
-def test_an_address_that_answers_nothing_is_one_line(published, monkeypatch):
-    silent = networks.read_manifest().model_copy(update={"url": "http://127.0.0.1:9"})
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "no address", "file:///nowhere"])
+def test_an_address_that_answers_nothing_is_one_line(address, published, monkeypatch):
+    silent = networks.read_manifest().model_copy(update={"url": address})
     monkeypatch.setattr(networks, "read_manifest", lambda: silent)
-    with pytest.raises(CheckpointError, match=r"cannot fetch http://127\.0\.0\.1:9/.*refused"):
+    with pytest.raises(CheckpointError, match=f"cannot fetch {address}/.*; try again, or pip inst"):
+        resnoise.load(NAME)
+
+
+def test_an_answer_that_is_no_http_is_one_line(published, monkeypatch):
+    monkeypatch.setattr(Quiet, "handle", lambda self: self.request.sendall(b"garbage\r\n\r\n"))
+    with pytest.raises(CheckpointError, match=r"cannot fetch .*garbage"):
         resnoise.load(NAME)
 
 

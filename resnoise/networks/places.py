@@ -6,6 +6,7 @@ import hashlib
 import os
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -75,8 +76,12 @@ def _download(url: str, sha256: str, at_most: int) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=_SECONDS) as answer:
             content = answer.read(min(at_most, WEIGHTS_BYTES) + 1)
-    except (OSError, ValueError) as error:  # URLError and a broken connection are of the first
-        raise CheckpointError(f"cannot fetch {url}: {error}") from error
+    # URLError and a broken connection are of the first, an answer that is no HTTP of the second.
+    except (OSError, HTTPException, ValueError) as error:
+        raise CheckpointError(
+            f"cannot fetch {url}: {str(error).strip()}; try again, or pip install "
+            "'resnoise[networks]'"
+        ) from error
     if hashlib.sha256(content).hexdigest() != sha256:
         raise CheckpointError(
             f"what {url} gives is not the file of the manifest: its SHA-256 is another; try again, "
