@@ -314,8 +314,9 @@ def test_onnx_computes_the_source_network_of_any_number_of_images(tmp_path):
         (logits,) = session.run(None, {"images": images.numpy()})
         with torch.no_grad():
             assert np.array_equal(logits, network.source(images).numpy())
-    rule = json.loads(session.get_modelmeta().custom_metadata_map["rule"])
-    assert rule["levels"] == 4
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["rule"])["levels"] == 4
+    assert "no spikes" in metadata["form"]
 
 
 def test_every_file_says_the_rule(tmp_path):
