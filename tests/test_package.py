@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from resnoise.records import provenance
+from resnoise.records import built
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -70,11 +70,11 @@ def test_every_link_of_the_description_is_whole(wheel):
 
 
 def test_provenance_outside_a_checkout_is_that_of_the_build(tmp_path, monkeypatch):
-    monkeypatch.setattr(provenance, "_ROOT", tmp_path)
-    monkeypatch.setattr(provenance, "_BUILT", tmp_path / "built.json")
-    assert provenance._commit() == ("", False)
+    monkeypatch.setattr(built, "_ROOT", tmp_path)
+    monkeypatch.setattr(built, "_BUILT", tmp_path / "built.json")
+    assert built.commit_of_code() == ("", False)
     (tmp_path / "built.json").write_text('{"commit": "0123abc", "dirty": true}')
-    assert provenance._commit() == ("0123abc", True)
+    assert built.commit_of_code() == ("0123abc", True)
 
 
 def test_versions_are_one():
