@@ -2,11 +2,11 @@
 
 `baselines/` is installed as `resnoise_baselines`; a plain `baselines` would break beside a user's
 own folder of that name. The gate's weights, which are committed with its figures, go into the
-package, so that it checks a library from a wheel, too. The commit that is built goes into the
-package as `resnoise/built.json`, and into a source distribution, from which a build without git
-takes it. The address of the repository (RESNOISE_REPOSITORY, set by the release workflow) makes the
-README's relative links absolute, since an index of packages has no files beside it. That of the
-trained networks (RESNOISE_NETWORKS) goes into their manifest.
+package, so that it checks a library from a wheel, too. The address of the repository
+(RESNOISE_REPOSITORY, set by the release workflow) makes the README's relative links absolute, since
+an index of packages has no files beside it. That of the trained networks (RESNOISE_NETWORKS) goes
+into their manifest. Both and the commit that is built go into the package as `resnoise/built.json`,
+and into a source distribution, from which a build without git and these variables takes them.
 """
 
 import json
@@ -21,8 +21,6 @@ from setuptools.command.sdist import sdist
 
 ROOT = Path(__file__).resolve().parent
 BUILT = Path("resnoise") / "built.json"
-REPOSITORY = os.environ.get("RESNOISE_REPOSITORY", "").rstrip("/")
-NETWORKS = os.environ.get("RESNOISE_NETWORKS", "").rstrip("/")
 LINK = re.compile(r"(!?\[[^\]]*\])\((?!https?:|#)([^)]+)\)")
 
 
@@ -38,19 +36,23 @@ def git(*arguments):
 
 
 def built():
-    """The commit, and whether files differ from it."""
+    """The commit, whether files differ from it, and the addresses."""
+    found = {"commit": "", "dirty": False, "repository": "", "networks": ""}
+    if (ROOT / BUILT).exists():
+        found |= json.loads((ROOT / BUILT).read_text())
     if commit := git("rev-parse", "HEAD"):
         dirty = bool(git("status", "--porcelain", "--untracked-files=no"))
-        return {"commit": commit, "dirty": dirty}
-    if (ROOT / BUILT).exists():
-        return json.loads((ROOT / BUILT).read_text())
-    return {"commit": "", "dirty": False}
+        found |= {"commit": commit, "dirty": dirty}
+    for name in ("repository", "networks"):
+        if address := os.environ.get(f"RESNOISE_{name.upper()}"):
+            found[name] = address.rstrip("/")
+    return found
 
 
 def write_built(folder):
     path = Path(folder) / BUILT
     path.unlink(missing_ok=True)  # it may be a hard link to a file of the checkout
-    path.write_text(json.dumps(built()) + "\n")
+    path.write_text(json.dumps(STATE) + "\n")
 
 
 class BuildWithCommit(build_py):
@@ -61,7 +63,8 @@ class BuildWithCommit(build_py):
         write_built(self.build_lib)
         manifest = Path(self.build_lib) / "resnoise" / "networks" / "manifest.json"
         text = manifest.read_text(encoding="utf-8")
-        manifest.write_text(text.replace('"url": ""', f'"url": "{NETWORKS}"', 1), encoding="utf-8")
+        text = text.replace('"url": ""', f'"url": "{STATE["networks"]}"', 1)
+        manifest.write_text(text, encoding="utf-8")
 
 
 class SourceWithCommit(sdist):
@@ -72,24 +75,25 @@ class SourceWithCommit(sdist):
 
 def readme():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    if not REPOSITORY:
+    if not STATE["repository"]:
         return text
-    ref = built()["commit"] or "main"
+    ref = STATE["commit"] or "main"
 
     def whole(match):
         shown, target = match.groups()
         kind = "raw" if shown.startswith("!") else "blob"
-        return f"{shown}({REPOSITORY}/{kind}/{ref}/{target})"
+        return f"{shown}({STATE['repository']}/{kind}/{ref}/{target})"
 
     return LINK.sub(whole, text)
 
 
+STATE = built()
 urls = {"Paper": "https://arxiv.org/abs/2404.17456"}
-if REPOSITORY:
+if repository := STATE["repository"]:
     urls |= {
-        "Repository": REPOSITORY,
-        "Changelog": f"{REPOSITORY}/blob/main/CHANGELOG.md",
-        "Issues": f"{REPOSITORY}/issues",
+        "Repository": repository,
+        "Changelog": f"{repository}/blob/main/CHANGELOG.md",
+        "Issues": f"{repository}/issues",
     }
 setup(
     packages=[

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from resnoise.cli import display, progress
+from resnoise.cli.messages import PlainConsole
 from resnoise.report.terminal import summary_table
 from tests.comparisons import NQ, record
 
@@ -86,6 +87,18 @@ def test_thresholds_that_are_all_the_same_are_printed(capsys):
     layers = pd.DataFrame({"layer": ["1", "3"], "threshold": ["8.0000"] * 2})
     display.print_table(layers, "nq on norse")
     assert headings(capsys.readouterr().out) == ["layer", "threshold"]
+
+
+def test_figures_are_whole_on_a_narrow_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(display, "console", PlainConsole(width=40))
+    name = "a-network-whose-name-is-long-for-a-terminal"
+    frame = pd.DataFrame({"name": [name]} | {f"T={t}": [f"{t}7.3"] for t in range(1, 6)})
+    display.print_table(frame, "accuracy")
+    printed = capsys.readouterr().out
+    assert all(len(line) <= 40 for line in printed.splitlines())
+    assert all(f"{t}7.3" in printed for t in range(1, 6))
+    folded = "".join(line.split(" ")[0] for line in printed.splitlines()[2:])
+    assert folded == name
 
 
 @as_it_is

@@ -1,6 +1,8 @@
 """Exported files, read and run by other programs alone, against the reference backend."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from functools import cache
@@ -19,7 +21,7 @@ from torch import nn
 import resnoise
 from resnoise import methods
 from resnoise.conversion.activation import activations
-from resnoise.errors import ConfigError, ConversionError
+from resnoise.errors import ConfigError, ConversionError, StorageError
 from resnoise.export import TARGETS, nir_if, writer
 from resnoise.export import nir as nir_target
 from resnoise.export.exported import Exported, from_checkpoint, require_plain
@@ -312,8 +314,9 @@ def test_onnx_computes_the_source_network_of_any_number_of_images(tmp_path):
         (logits,) = session.run(None, {"images": images.numpy()})
         with torch.no_grad():
             assert np.array_equal(logits, network.source(images).numpy())
-    rule = json.loads(session.get_modelmeta().custom_metadata_map["rule"])
-    assert rule["levels"] == 4
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["rule"])["levels"] == 4
+    assert "no spikes" in metadata["form"]
 
 
 def test_every_file_says_the_rule(tmp_path):
@@ -354,11 +357,17 @@ def test_a_threshold_is_the_next_number_below_half_of_theta():
         ("snm", "negative spikes"),
         ("signed-if", "negative spikes"),
         ("ftbc", "current of its own at each time step"),
+        ("direct", "its neurons are leaky integrate-and-fire"),
     ],
 )
 def test_what_a_file_cannot_hold_is_refused_by_name(method, reason):
     with pytest.raises(ConversionError, match=f"cannot export {method}: .*{reason}"):
         require_plain(methods.get(method))
+
+
+def test_a_network_that_was_trained_in_time_is_refused_by_name():
+    with pytest.raises(ConversionError, match=r"cannot export direct: .*export one that was conv"):
+        from_checkpoint(COMMITTED.parent.parent / "direct-ce-norse-T2" / "best.json")
 
 
 def test_what_nir_has_no_node_for_is_refused_by_name():
@@ -394,7 +403,7 @@ def test_gains_of_channels_go_into_weights_or_a_convolution():
 def test_bad_targets_and_missing_libraries(monkeypatch):
     with pytest.raises(ConfigError, match="unknown target 'loihi'; known: nir, nir-if"):
         writer("loihi")
-    monkeypatch.setitem(TARGETS, "none", ("resnoise_has_no_such_module", ".x"))
+    monkeypatch.setitem(TARGETS, "none", "resnoise_has_no_such_module")
     with pytest.raises(ConfigError, match=r"pip install 'resnoise\[export\]'"):
         writer("none")
 
@@ -404,3 +413,28 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
     network.network.body.get_submodule("0").weight.data[0] = float("nan")
     with pytest.raises(ConversionError, match="finite"):
         writer("norse")(network, tmp_path / "chip.safetensors")
+
+
+def test_a_script_of_somebody_else_is_not_replaced(tmp_path):
+    (tmp_path / "run_chip.py").write_text("print('mine')")
+    with pytest.raises(StorageError, match=r"would replace .*run_chip\.py, which no export wrote"):
+        writer("norse")(of_kind(convolutional), tmp_path / "chip.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == ["run_chip.py"]
+    for library in ("norse", "snntorch"):  # its own, of another library, it does
+        _, script = writer(library)(of_kind(convolutional), tmp_path / "network.safetensors")
+        assert library in script.read_text()
+
+
+@pytest.mark.filterwarnings("ignore:nir.IF")
+@pytest.mark.parametrize("target", list(TARGETS))
+def test_a_file_that_cannot_be_written_leaves_the_old_one(target, tmp_path, monkeypatch):
+    path = tmp_path / "chip.file"
+    path.write_text("old")
+
+    def full(*given):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match=r"cannot write .*chip\.file \(No space left"):
+        writer(target)(of_kind(convolutional), path)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("chip.file", "old")]

@@ -47,6 +47,13 @@ def test_a_target_without_a_file_is_refused_before_the_work(tmp_path):
     assert "expected --to and --out together" in done.stderr
 
 
+def test_a_method_that_no_file_holds_is_refused_before_the_work(tmp_path):
+    options = ("--method", "srp", "--to", "norse", "--out", "chip.safetensors")
+    done = resnoise(*COMMAND, *options, cwd=tmp_path, status=1)
+    assert "cannot export srp: it adapts its neurons to each image" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_recipe_is_shown_without_the_work(tmp_path):
     done = resnoise(*COMMAND, "--show-recipe", cwd=tmp_path)
     assert "epochs" in done.stdout

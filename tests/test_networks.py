@@ -43,6 +43,16 @@ def test_a_name_loads_the_network_of_its_checkpoint():
         assert torch.equal(one, other)
 
 
+def test_the_file_of_a_checkpoint_is_loaded_as_a_name_is(tmp_path):
+    path = CHECKPOINTS / "cifar10" / "qcfs-plus-L2" / "best.json"
+    assert networks.locate(path) == path
+    assert isinstance(resnoise.load(str(path)), torch.nn.Module)
+    with pytest.raises(CheckpointError, match=r"cannot read .*none\.json \(No such file"):
+        resnoise.load(tmp_path / "none.json")
+    with pytest.raises(CheckpointError, match="Is a directory"):
+        resnoise.load(tmp_path)
+
+
 def test_an_unknown_name_says_what_is_near():
     with pytest.raises(ConfigError, match=f"got 'cifar10-qcfs-plus-L2'; nearest: .*{NAME}"):
         resnoise.load("cifar10-qcfs-plus-L2")
@@ -96,18 +106,46 @@ def test_a_file_that_is_not_served_is_one_line(published):
         resnoise.load(NAME)
 
 
-def test_an_edited_file_in_the_cache_is_refused(published):
+def test_an_edited_file_is_fetched_anew(published):
     path = networks.locate(NAME)
-    path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
-    with pytest.raises(CheckpointError, match="not the file of the manifest"):
-        networks.locate(NAME)
+    whole = path.read_text()
+    path.write_text(whole.replace('"seed": 0', '"seed": 1'))
+    assert networks.locate(NAME) == path
+    assert path.read_text() == whole
+
+
+def test_networks_of_another_version_are_passed_over(published, tmp_path, monkeypatch):
+    """A package `resnoise-networks` may be older than the manifest."""
+    old = tmp_path / "package" / "cifar10" / "qcfs-plus-L2" / "best.json"
+    old.parent.mkdir(parents=True)
+    old.write_text("{}")
+    monkeypatch.setattr(places, "_roots", lambda: iter([tmp_path / "package"]))
+    assert networks.locate(NAME).is_relative_to(tmp_path / "cache")
+    unpublished = read_manifest().model_copy(update={"url": ""})
+    monkeypatch.setenv(places.CACHE, str(tmp_path / "empty"))
+    with pytest.raises(CheckpointError, match=r"install the resnoise-networks of this version"):
+        places.find(NAME, unpublished)
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "no address", "file:///nowhere"])
+def test_an_address_that_answers_nothing_is_one_line(address, published, monkeypatch):
+    silent = networks.read_manifest().model_copy(update={"url": address})
+    monkeypatch.setattr(networks, "read_manifest", lambda: silent)
+    with pytest.raises(CheckpointError, match=f"cannot fetch {address}/.*; try again, or pip inst"):
+        resnoise.load(NAME)
+
+
+def test_an_answer_that_is_no_http_is_one_line(published, monkeypatch):
+    monkeypatch.setattr(Quiet, "handle", lambda self: self.request.sendall(b"garbage\r\n\r\n"))
+    with pytest.raises(CheckpointError, match=r"cannot fetch .*garbage"):
+        resnoise.load(NAME)
 
 
 def test_what_is_published_nowhere_says_where_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setattr(places, "_roots", lambda: iter(()))
     monkeypatch.setenv(places.CACHE, str(tmp_path))
     unpublished = read_manifest().model_copy(update={"url": ""})
-    with pytest.raises(CheckpointError, match=r"pip install 'resnoise\[networks\]'"):
+    with pytest.raises(CheckpointError, match=r"'resnoise\[networks\]'.*sparse-checkout"):
         places.find(NAME, unpublished)
 
 

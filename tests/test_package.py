@@ -6,39 +6,48 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from resnoise.records import provenance
+from resnoise.records import built
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+FILES = (
+    "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "CHANGELOG.md",
+    "CITATION.cff",
+)  # fmt: skip
 ADDRESS = "https://example.org/someone/resnoise"
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """A wheel built from a source distribution, which has no git."""
-    source = tmp_path_factory.mktemp("source")
+    """A wheel from a source distribution, which has neither git nor the variables of a release."""
+    tree, unpacked = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("unpacked")
     for name in ("resnoise", "baselines", "results/check/digits"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    (source / "resnoise" / "built.json").write_text('{"commit": "0123abc", "dirty": false}')
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        shutil.copy(ROOT / name, tree)
+    (tree / "tests").mkdir()
+    (tree / "tests" / "test_half.py").touch()
+    (tree / "resnoise" / "built.json").write_text('{"commit": "0123abc", "dirty": false}')
+    path = {"PATH": "/usr/bin:/bin"}
+    addresses = {"RESNOISE_REPOSITORY": ADDRESS, "RESNOISE_NETWORKS": f"{ADDRESS}/files"}
+    command = [sys.executable, "setup.py", "--quiet", "sdist"]
+    subprocess.run(command, cwd=tree, check=True, env=path | addresses)
+    (packed,) = (tree / "dist").glob("*.tar.gz")
+    with tarfile.open(packed) as archive:
+        archive.extractall(unpacked, filter="data")
+    (source,) = unpacked.iterdir()
+    assert not (source / "tests").exists()
+    assert all((source / name).exists() for name in FILES)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run(
-        [*command, "--wheel-dir", str(source / "dist"), str(source)],
-        check=True,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "RESNOISE_REPOSITORY": ADDRESS,
-            "RESNOISE_NETWORKS": f"{ADDRESS}/files",
-        },
-    )
-    (path,) = (source / "dist").glob("*.whl")
+    subprocess.run([*command, "--wheel-dir", str(tree), str(source)], check=True, env=path)
+    (path,) = tree.glob("*.whl")
     with zipfile.ZipFile(path) as archive:
         yield archive
 
@@ -61,17 +70,19 @@ def test_every_link_of_the_description_is_whole(wheel):
 
 
 def test_provenance_outside_a_checkout_is_that_of_the_build(tmp_path, monkeypatch):
-    monkeypatch.setattr(provenance, "_ROOT", tmp_path)
-    monkeypatch.setattr(provenance, "_BUILT", tmp_path / "built.json")
-    assert provenance._commit() == ("", False)
+    monkeypatch.setattr(built, "_ROOT", tmp_path)
+    monkeypatch.setattr(built, "_BUILT", tmp_path / "built.json")
+    assert built.commit_of_code() == ("", False)
     (tmp_path / "built.json").write_text('{"commit": "0123abc", "dirty": true}')
-    assert provenance._commit() == ("0123abc", True)
+    assert built.commit_of_code() == ("0123abc", True)
 
 
 def test_versions_are_one():
     networks = tomllib.loads((ROOT / "results" / "checkpoints" / "pyproject.toml").read_text())
     citation = (ROOT / "CITATION.cff").read_text()
     assert networks["project"]["version"] == PROJECT["version"]
+    wanted = [f"{networks['project']['name']}=={PROJECT['version']}"]
+    assert PROJECT["optional-dependencies"]["networks"] == wanted
     assert f"\nversion: {PROJECT['version']}\n" in citation
 
 

@@ -67,7 +67,9 @@ app = typer.Typer(
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"resnoise {version('resnoise')}")
+        from resnoise.records.built import commit_of_code, short
+
+        typer.echo(f"resnoise {version('resnoise')}, commit {short(*commit_of_code())}")
         raise typer.Exit
 
 
@@ -76,7 +78,7 @@ def _options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="print the version and exit"
+            "--version", callback=_print_version, is_eager=True, help="print version and commit"
         ),
     ] = False,
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from rich.measure import Measurement
 from rich.table import Table
 
 from resnoise.cli.messages import PlainConsole
@@ -35,9 +36,16 @@ def print_table(frame: pd.DataFrame, title: str) -> None:
     kept = [first, *(column for column in others if _says_something(frame[column]))]
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in kept:
-        table.add_column(str(column), justify="left" if column == first else "right", no_wrap=True)
+        # Of a table that is too wide the first column is folded, and no figure is cut.
+        label = column == first
+        table.add_column(
+            str(column), justify="left" if label else "right", no_wrap=not label, overflow="fold"
+        )
     for row in frame[kept].itertuples(index=False):
         table.add_row(*(escaped(str(value)) for value in row))
+    whole = console.options.update(max_width=sys.maxsize)
+    if Measurement.get(console, whole, table).maximum > console.width:
+        table.box, table.padding, table.pad_edge = None, (0, 1, 0, 0), False
     console.print(table)
 
 

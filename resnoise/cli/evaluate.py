@@ -48,12 +48,13 @@ def evaluate(
     from resnoise.evaluation.accuracy import accuracy_table
     from resnoise.evaluation.evaluator import evaluate as evaluate_network
     from resnoise.evaluation.evaluator import training_of
+    from resnoise.networks import locate
     from resnoise.records.store import RecordStore
     from resnoise.report.terminal import summary_table
     from resnoise.training.checkpoint import read_info
     from resnoise.training.loading import job_of
 
-    checkpoint = parsing.located(checkpoint)
+    checkpoint = None if checkpoint is None else locate(checkpoint)
     steps = parsing.integers(timesteps, "--timesteps")
     require_timesteps("timesteps", steps)
     backends.get(backend)  # names that there are not cost neither data nor time

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resnoise.cli import options, parsing
+from resnoise.cli import options
 from resnoise.cli.application import Panel, app
 from resnoise.cli.option_groups import grouped
 from resnoise.cli.own_model import PLAIN, OwnModel
@@ -79,8 +79,9 @@ def _exported(
     checkpoint: Path | None, method: str | None, own: OwnModel, place: options.DataRoot
 ) -> Exported:
     from resnoise.export.exported import from_checkpoint, from_model
+    from resnoise.networks import locate
 
-    checkpoint = parsing.located(checkpoint)
+    checkpoint = None if checkpoint is None else locate(checkpoint)
     calibrated = own.job(checkpoint, place, method or PLAIN)
     return from_checkpoint(checkpoint, method) if calibrated is None else from_model(*calibrated)
 

@@ -46,7 +46,7 @@ def fine_tune(
     from resnoise.errors import ConfigError
     from resnoise.evaluation.accuracy import accuracy_table
     from resnoise.export import writer
-    from resnoise.export.exported import from_job
+    from resnoise.export.exported import from_job, require_plain
     from resnoise.training.job import Job
     from resnoise.training.own_model import own_model
     from resnoise.training.run_folders import train_in
@@ -54,8 +54,11 @@ def fine_tune(
 
     if (to is None) != (out is None):
         raise ConfigError("expected --to and --out together, the target and its file")
-    write = None if to is None else writer(to)
-    if out is not None:
+    chosen = methods.get(method)
+    write = None
+    if to is not None:
+        write = writer(to)
+        require_plain(chosen)
         ensure_file(out)
     steps = parsing.integers(timesteps, "--timesteps")
     recipe = changes.recipe(method, dataset, [model])
@@ -64,7 +67,6 @@ def fine_tune(
         return
     use_threads(running.threads, dataset)
     data = load(place.options(dataset), seed=seed, augmentation=recipe.augmentation)
-    chosen = methods.get(method)
     (training,) = chosen.trainings(backend, steps)
     job = Job(chosen, training.name, model, data, recipe, seed, own_model(model, weights))
     with progress_bars() as announce:

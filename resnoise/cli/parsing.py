@@ -2,23 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from resnoise.errors import ConfigError
-
-
-def located(checkpoint: Path | None) -> Path | None:
-    """The file of a checkpoint that is given by its path or by the name of a network.
-
-    Raises:
-        ConfigError: it is neither.
-        CheckpointError: the files of that network cannot be had.
-    """
-    if checkpoint is None or checkpoint.exists() or checkpoint.suffix or len(checkpoint.parts) > 1:
-        return checkpoint
-    from resnoise.networks import locate
-
-    return locate(str(checkpoint))
 
 
 def words(text: str) -> tuple[str, ...]:

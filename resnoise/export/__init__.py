@@ -13,13 +13,13 @@ from pathlib import Path
 from resnoise.errors import ConfigError
 from resnoise.export.exported import Exported
 
-# name -> (module that defines `write(exported, path)`, ending of its file)
+# name -> module that defines `write(exported, path)`
 TARGETS = {
-    "nir": ("resnoise.export.nir", ".nir"),
-    "nir-if": ("resnoise.export.nir_if", ".nir"),
-    "norse": ("resnoise.export.norse", ".safetensors"),
-    "snntorch": ("resnoise.export.snntorch", ".safetensors"),
-    "onnx": ("resnoise.export.onnx", ".onnx"),
+    "nir": "resnoise.export.nir",
+    "nir-if": "resnoise.export.nir_if",
+    "norse": "resnoise.export.norse",
+    "snntorch": "resnoise.export.snntorch",
+    "onnx": "resnoise.export.onnx",
 }
 
 
@@ -32,7 +32,7 @@ def writer(target: str) -> Callable[[Exported, Path], list[Path]]:
     if target not in TARGETS:
         raise ConfigError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
     try:
-        return import_module(TARGETS[target][0]).write
+        return import_module(TARGETS[target]).write
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"target {target} needs {error.name}, which is not installed: "

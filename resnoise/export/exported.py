@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import fx
 
 from resnoise import methods
+from resnoise.config.requirements import INTEGRATE_AND_FIRE
 from resnoise.errors import ConversionError
 from resnoise.export.rule import Rule, rule_of, rule_of_model
 from resnoise.export.steps import Steps, steps_of
@@ -46,9 +47,8 @@ def from_checkpoint(path: Path, method: str | None = None) -> Exported:
         method: another method to run it by; default is the one that trained it.
 
     Raises:
-        CheckpointError: the checkpoint is damaged, or of a method that trains no network without
-            spikes.
-        ConversionError: the method needs more than integrate-and-fire neurons.
+        CheckpointError: the checkpoint is damaged.
+        ConversionError: the method needs other than integrate-and-fire neurons.
 
     Examples:
         >>> from_checkpoint(Path("results/check/digits/best.json")).rule.architecture
@@ -56,9 +56,9 @@ def from_checkpoint(path: Path, method: str | None = None) -> Exported:
     """
     info, trained = restore(path)
     trained_by = methods.get(info.method)
-    source = source_network(trained_by, trained, path)
     chosen = trained_by if method is None else methods.get(method).applied_to(trained_by)
-    return _exported(chosen, source, rule_of(info))
+    require_plain(chosen)
+    return _exported(chosen, source_network(trained_by, trained, path), rule_of(info))
 
 
 def from_job(job: Job, path: Path) -> Exported:
@@ -66,34 +66,42 @@ def from_job(job: Job, path: Path) -> Exported:
 
     Raises:
         CheckpointError: the checkpoint is damaged, or of another job.
-        ConversionError: the method needs more than integrate-and-fire neurons.
+        ConversionError: the method needs other than integrate-and-fire neurons.
     """
+    require_plain(job.method)
     info, trained = job.restore(path)
     return _exported(job.method, source_network(job.method, trained, path), rule_of(info))
 
 
 def from_model(job: Job, source: fx.GraphModule) -> Exported:
-    """A model of one's own; for the arguments see `resnoise.training.own_model.calibrated_job`."""
+    """A model of one's own; for the arguments see `resnoise.training.own_model.calibrated_job`.
+
+    Raises:
+        ConversionError: the method needs other than integrate-and-fire neurons.
+    """
+    require_plain(job.method)
     return _exported(job.method, source, rule_of_model(job))
 
 
 def _exported(method: Method, source: fx.GraphModule, rule: Rule) -> Exported:
-    require_plain(method)
     return Exported(method.simulation(source, "reference").network, source, rule)
 
 
 def require_plain(method: Method) -> None:
     """Raise `ConversionError`, which says why, unless a file of a plain network holds a method."""
     needs = method.requirements
-    if needs.division == "plain":
+    if needs.division == "plain" and needs.neuron == INTEGRATE_AND_FIRE:
         return
+    instead = "export the network without it"
     if needs.looks_at_test_image:
         reason = "it adapts its neurons to each image before it predicts"
     elif needs.spike_levels > 1:
         reason = f"its neurons are {needs.neuron} and also send negative spikes"
+    elif needs.division == "plain":
+        reason, instead = f"its neurons are {needs.neuron}", "export one that was converted"
     else:
         reason = "it adds a current of its own at each time step"
     raise ConversionError(
         f"cannot export {method.name}: {reason}, and a file holds integrate-and-fire neurons that "
-        "start at θ/2 and are reset by subtraction; export the network without it"
+        f"start at θ/2 and are reset by subtraction; {instead}"
     )

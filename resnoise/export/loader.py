@@ -7,10 +7,12 @@ import re
 from pathlib import Path
 from string import Template
 
+from resnoise.errors import StorageError
 from resnoise.export.exported import Exported
 from resnoise.export.weights import write_tensors
 from resnoise.utils.files import exclusive, write_text
 
+_OPENING = b'"""Runs '
 # What the list of operations is run by. A text names a tensor or an earlier result.
 _SCRIPT = Template('''\
 """Runs $weights on $library: logits [T, N, classes] of uint8 pixels [N, C, H, W]."""
@@ -50,10 +52,11 @@ def write(
 
     Raises:
         ConversionError: the network cannot be written.
-        StorageError: a file cannot be written.
+        StorageError: a file cannot be written, or the script would replace one of somebody else's.
     """
     # A name that Python can import, and never that of a library, which it would stand before.
     script = path.with_name(f"run_{re.sub(r'[^0-9a-zA-Z_]', '_', path.stem)}.py")
+    _require_own(script)
     steps = exported.steps
     listed = [(o.name, o.call.partition(".")[0], o.arguments) for o in steps.operations]
     rule = exported.rule.to_json() | {"step": listed}
@@ -68,3 +71,18 @@ def write(
     with exclusive(path.parent):
         write_text(script, text)
     return [path, script]
+
+
+def _require_own(script: Path) -> None:
+    """Raise `StorageError` if a file is there that no export wrote: nobody has named it."""
+    try:
+        own = script.read_bytes().startswith(_OPENING)
+    except FileNotFoundError:
+        return
+    except OSError:
+        own = False
+    if not own:
+        raise StorageError(
+            f"the script that runs the network would replace {script}, which no export wrote; "
+            "name another `out`"
+        )

@@ -5,6 +5,7 @@ NIR sums what comes into a node, so an addition is no node, but two edges into t
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from resnoise.errors import ConversionError
 from resnoise.export.steps import IMAGES, Operation, Steps
-from resnoise.utils.files import ensure_file
+from resnoise.utils.files import exclusive, write_bytes
 
 INPUT, OUTPUT = "input", "output"
 _SAME = ("dropout", "alias", "clone", "contiguous", "detach")
@@ -223,10 +224,7 @@ def write_graph(graph: nir.NIRGraph, path: Path) -> None:
     Raises:
         StorageError: it cannot be written.
     """
-    ensure_file(path)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        nir.write(temporary, graph)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    data = io.BytesIO()
+    nir.write(data, graph)
+    with exclusive(path.parent):
+        write_bytes(path, data.getvalue())

@@ -23,6 +23,8 @@ from resnoise.errors import ConversionError
 from resnoise.export.exported import Exported
 from resnoise.utils.files import exclusive, write_bytes
 
+FORM = "in the place of neurons θ/L ⌊L clip(z/θ, 0, 1) + 1/2⌋, once: no spikes and no time steps"
+
 
 class _Levels(nn.Module):
     """`resnoise.conversion.activation.quantise` with a λ that is a number, in the same order."""
@@ -69,7 +71,7 @@ def write(exported: Exported, path: Path) -> list[Path]:
         logging.disable(logging.NOTSET)
     model = program.model_proto
     rule = json.dumps(exported.rule.to_json(), ensure_ascii=False)
-    onnx.helper.set_model_props(model, {"rule": rule})
+    onnx.helper.set_model_props(model, {"rule": rule, "form": FORM})
     data = io.BytesIO()
     onnx.save_model(model, data)
     with exclusive(path.parent):

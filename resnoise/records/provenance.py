@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import platform
-import subprocess
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
@@ -13,12 +11,9 @@ from typing import NamedTuple
 
 import torch
 
+from resnoise.records.built import commit_of_code, short
 from resnoise.records.record import Record
 from resnoise.records.training_record import Session
-
-# The checkout that the code is in, not the one that the user stands in; and what setup.py wrote.
-_ROOT = Path(__file__).resolve().parents[2]
-_BUILT = _ROOT / "resnoise" / "built.json"
 
 
 class Provenance(NamedTuple):
@@ -41,7 +36,7 @@ def provenance() -> Provenance:
     Outside a git checkout it is the commit that the package was built from, which is empty where
     that was built from none.
     """
-    commit, dirty = _commit()
+    commit, dirty = commit_of_code()
     return Provenance(
         git_commit=commit,
         git_dirty=dirty,
@@ -50,27 +45,6 @@ def provenance() -> Provenance:
         python_version=platform.python_version(),
         machine=_processor(),
     )
-
-
-def _commit() -> tuple[str, bool]:
-    """The commit of the running code, and whether files differ from it."""
-    if (_ROOT / ".git").exists():
-        changes = _git("status", "--porcelain", "--untracked-files=no")
-        return _git("rev-parse", "HEAD"), bool(changes)
-    try:
-        built = json.loads(_BUILT.read_text("utf-8"))
-    except (OSError, ValueError):
-        return "", False
-    return built["commit"], built["dirty"]
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", "-C", str(_ROOT), *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()
 
 
 def _processor() -> str:
@@ -90,4 +64,4 @@ def commits(records: Iterable[Record]) -> list[str]:
 
 def commit_of(made: Record | Provenance | Session) -> str:
     """A short name of the commit that something was made from."""
-    return (made.git_commit[:12] or "unknown") + (" (dirty)" if made.git_dirty else "")
+    return short(made.git_commit, made.git_dirty)
