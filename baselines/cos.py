@@ -5,6 +5,8 @@ Hao et al., ICLR 2023, arXiv 2302.10685, published for networks of QCFS.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from resnoise_baselines.qcfs import QCFS
 from torch import Tensor, fx, nn
@@ -16,6 +18,7 @@ from resnoise.methods.post_training import PostTraining
 from resnoise.simulation.batching import over_images, over_time
 from resnoise.simulation.network import SpikingNetwork
 from resnoise.simulation.neuron import IFState, initial_state
+from resnoise.simulation.replaying import Replayable
 from resnoise.simulation.simulator import FromRest, Simulation, Spent
 
 MARGIN = 1e-3
@@ -61,18 +64,28 @@ class FromCalibratedStart(FromRest):
     @torch.inference_mode()
     def __call__(self, images: Tensor, timesteps: int) -> Tensor:
         """From images `[N, C, H, W]` to the logits of T steps, `[T, N, classes]`."""
+        longest = max(self.calibration_steps, timesteps)
+        steps = _CalibratedSteps(self.calibration_steps, timesteps)
+        return over_images(self.network, images, longest, steps)
+
+
+@dataclass(frozen=True)
+class _CalibratedSteps(Replayable):
+    """T steps, of which each layer looks at ρ before it sends its first."""
+
+    calibration_steps: int
+    timesteps: int
+
+    def __call__(self, network: SpikingNetwork, images: Tensor) -> Tensor:
         rho = self.calibration_steps
 
         def start(neurons: nn.Module, current: Tensor, threshold: Tensor) -> IFState:
             return calibrated_start(neurons, current, threshold, rho)
 
-        def calibrate_and_simulate(network: SpikingNetwork, part: Tensor) -> Tensor:
-            logits, state = network(part, rho, (start,) * len(network.layers))
-            if timesteps <= rho:
-                return logits[:timesteps]
-            return torch.cat([logits, over_time(network, part, timesteps - rho, state)[0]])
-
-        return over_images(self.network, images, max(rho, timesteps), calibrate_and_simulate)
+        logits, state = network(images, rho, (start,) * len(network.layers))
+        if self.timesteps <= rho:
+            return logits[: self.timesteps]
+        return torch.cat([logits, over_time(network, images, self.timesteps - rho, state)[0]])
 
 
 def calibrated_start(

@@ -5,6 +5,8 @@ Hao et al., AAAI 2023, arXiv 2302.02091, published for networks of QCFS.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from resnoise_baselines.qcfs import QCFS
 from torch import Tensor, fx
@@ -15,6 +17,7 @@ from resnoise.methods.post_training import PostTraining
 from resnoise.simulation.batching import over_images, over_time
 from resnoise.simulation.network import SpikingNetwork
 from resnoise.simulation.neuron import IFState, initial_state
+from resnoise.simulation.replaying import Replayable
 from resnoise.simulation.simulator import FromRest, Simulation, Spent
 
 RESIDUAL_TOLERANCE = 1e-3
@@ -57,17 +60,25 @@ class AfterPresimulation(FromRest):
     def __call__(self, images: Tensor, timesteps: int) -> Tensor:
         """From images `[N, C, H, W]` to the logits after phase one, `[T, N, classes]`."""
         longest = max(self.presimulation_steps, timesteps)
+        phases = _TwoPhases(self.presimulation_steps, timesteps)
+        return over_images(self.network, images, longest, phases)
 
-        def two_phases(network: SpikingNetwork, part: Tensor) -> Tensor:
-            _, residual = over_time(network, part, self.presimulation_steps)
-            layers = network.spiking_layers.values()
-            start = tuple(
-                gated_start(state, layer.threshold)
-                for state, layer in zip(residual, layers, strict=True)
-            )
-            return over_time(network, part, timesteps, start)[0]
 
-        return over_images(self.network, images, longest, two_phases)
+@dataclass(frozen=True)
+class _TwoPhases(Replayable):
+    """τ steps from rest, then T of the neurons that have a residual potential."""
+
+    presimulation_steps: int
+    timesteps: int
+
+    def __call__(self, network: SpikingNetwork, images: Tensor) -> Tensor:
+        _, residual = over_time(network, images, self.presimulation_steps)
+        layers = network.spiking_layers.values()
+        start = tuple(
+            gated_start(state, layer.threshold)
+            for state, layer in zip(residual, layers, strict=True)
+        )
+        return over_time(network, images, self.timesteps, start)[0]
 
 
 def gated_start(residual: IFState, threshold: Tensor) -> IFState:

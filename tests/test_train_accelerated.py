@@ -1,5 +1,6 @@
 """A training as accelerators run it: from memory of its own, written to disk now and then."""
 
+import contextlib
 import math
 import sys
 
@@ -174,8 +175,9 @@ def test_resident_images_are_augmented_anew_in_every_pass_by_the_seed_alone():
 def test_a_replay_runs_from_its_own_memory_and_preparing_it_changes_nothing(monkeypatch):
     monkeypatch.setattr(replay, "warm_up", lambda function: function())
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: None)
+    monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
 
-    def refuse(graph):
+    def refuse(graph, pool):
         raise RuntimeError("operation not permitted when stream is capturing\nand so on")
 
     monkeypatch.setattr(torch.cuda, "graph", refuse)

@@ -51,18 +51,17 @@ def scan_in_place(
     spikes = torch.empty_like(current)
     v = start.v.clone()
     sent = None if negative_threshold is None else sent_so_far(start).clone()
-    # Spikes are 0, 1 or -1, so `v − θ·s` rounds once, whether or not it is computed in one go.
-    theta = threshold.item()
     for now, spike in zip(current, spikes, strict=True):
         v += now
-        torch.ge(v, theta, out=spike)
+        torch.ge(v, threshold, out=spike)
         if sent is not None:
             spike -= ((v <= negative_threshold) & (sent > 0)).to(spike.dtype)
         if start.gate is not None:
             spike *= start.gate
         if sent is not None:
             sent += spike
-        v.sub_(spike, alpha=theta)
+        # Spikes are 0, 1 or -1, so `v − θ·s` rounds once, whether or not it is computed in one go.
+        v.addcmul_(spike, threshold, value=-1)
     return spikes, IFState(v, start.gate, sent)
 
 

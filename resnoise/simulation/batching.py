@@ -17,7 +17,9 @@ from torch import Tensor
 from resnoise.errors import ConfigError
 from resnoise.simulation.network import SpikingNetwork
 from resnoise.simulation.neuron import IFState
-from resnoise.simulation.threads import Simulate, simulate_parts, threads_for
+from resnoise.simulation.replaying import replayed
+from resnoise.simulation.threads import Simulate, simulate_parts
+from resnoise.utils import device as devices
 from resnoise.utils.tensors import require_images
 
 
@@ -67,7 +69,7 @@ def portion(network: SpikingNetwork, images: Tensor, timesteps: int) -> Portion:
     Raises:
         DataError: images of this shape cannot be simulated.
     """
-    limits = CPU if images.device.type == "cpu" else ACCELERATOR
+    limits = ACCELERATOR if devices.is_accelerator(images.device) else CPU
     image_steps = min(limits.image_steps, limits.bytes // network.bytes_per_image_step(images))
     stretches = max(1, image_steps // len(images) // limits.stretch)
     steps = max(1, min(timesteps, image_steps, stretches * limits.stretch))
@@ -83,7 +85,8 @@ def over_images(
         network: what is simulated.
         images: tensor of shape `[N, C, H, W]`.
         timesteps: the most steps that `simulate` runs in one go.
-        simulate: from the network and some of the images to their logits, `[T, n, classes]`.
+        simulate: from the network and some of the images to their logits, `[T, n, classes]`; if
+            it is `Replayable`, accelerators replay it as a graph.
 
     Returns:
         Logits of all images, tensor of shape `[T, N, classes]`.
@@ -102,11 +105,17 @@ def over_images(
     if len(images) == 0:
         raise ConfigError(f"expected at least one image, but got shape {tuple(images.shape)}")
     count = math.ceil(len(images) / portion(network, images, timesteps).images)
-    # A whole number of rounds, so that no thread waits while another has the last part.
-    threads = threads_for(images)
-    count = min(len(images), math.ceil(count / threads) * threads)
-    parts = images.tensor_split(count)
-    return torch.cat(simulate_parts(network, parts, simulate), dim=1)
+    if devices.is_accelerator(images.device):
+        # Of one size, which a graph has, but for the last: with images that count for nothing in
+        # place of those it lacks, its sums would be in another order.
+        parts = images.split(math.ceil(len(images) / count))
+        results = [replayed(simulate, network, part) for part in parts]
+    else:
+        # A whole number of rounds, so that no thread waits while another has the last part.
+        threads = torch.get_num_threads()
+        count = min(len(images), math.ceil(count / threads) * threads)
+        results = simulate_parts(network, images.tensor_split(count), simulate)
+    return torch.cat(results, dim=1)
 
 
 def over_time(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from resnoise.config.checks import require_positive_int
 from resnoise.simulation.batching import over_images, over_time
 from resnoise.simulation.network import SpikingNetwork
+from resnoise.simulation.replaying import Replayable
 
 
 class Spent(NamedTuple):
@@ -80,9 +82,17 @@ def simulate(network: SpikingNetwork, images: Tensor, timesteps: int) -> Tensor:
         torch.Size([3, 5, 10])
     """
     require_positive_int("timesteps", timesteps)
-    return over_images(
-        network, images, timesteps, lambda network, part: over_time(network, part, timesteps)[0]
-    )
+    return over_images(network, images, timesteps, _Steps(timesteps))
+
+
+@dataclass(frozen=True)
+class _Steps(Replayable):
+    """T steps from rest."""
+
+    timesteps: int
+
+    def __call__(self, network: SpikingNetwork, images: Tensor) -> Tensor:
+        return over_time(network, images, self.timesteps)[0]
 
 
 def predictions(logits: Tensor) -> Tensor:

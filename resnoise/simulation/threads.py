@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from resnoise.simulation.composition import Composition, hooks_of, tensors_of
 from resnoise.simulation.network import SpikingNetwork
 
 Simulate = Callable[[SpikingNetwork, Tensor], Tensor]
@@ -29,8 +30,7 @@ def simulate_parts(
     """Simulate each part, on as many threads as PyTorch has, with one core for each.
 
     A network that is observed through hooks is run part after part, because hooks may count on
-    order, unless all are marked `any_thread`; so is one on an accelerator, which has its own way to
-    be busy.
+    order, unless all are marked `any_thread`.
 
     Args:
         network: what is simulated; threads get copies of it that share its weights.
@@ -40,7 +40,7 @@ def simulate_parts(
     Returns:
         The results, in the order of `parts`.
     """
-    threads = min(threads_for(parts[0]), len(parts))
+    threads = min(torch.get_num_threads(), len(parts))
     if threads == 1 or _is_observed(network):
         return [simulate(network, part) for part in parts]
     idle = [network, *_replicas(network, threads - 1)]
@@ -58,64 +58,37 @@ def simulate_parts(
     return list(_pool(threads).map(work, parts))
 
 
-def threads_for(images: Tensor) -> int:
-    """How many parts of a batch, of shape `[N, C, H, W]`, are simulated at the same time."""
-    return torch.get_num_threads() if images.device.type == "cpu" else 1
-
-
 def any_thread(hook: Callable) -> Callable:
     """Mark a hook that may be called by several threads at the same time."""
     hook.any_thread = True
     return hook
 
 
-def _hooks(network: SpikingNetwork) -> list[Callable]:
-    return [
-        hook
-        for module in network.modules()
-        for hook in (*module._forward_pre_hooks.values(), *module._forward_hooks.values())
-    ]
-
-
 def _is_observed(network: SpikingNetwork) -> bool:
-    return not all(getattr(hook, "any_thread", False) for hook in _hooks(network))
+    return not all(getattr(hook, "any_thread", False) for hook in hooks_of(network))
 
 
 def _replicas(network: SpikingNetwork, count: int) -> list[SpikingNetwork]:
     """Copies with modules of their own, since a library's neurons may keep state in theirs."""
-    if _hooks(network):
+    if hooks_of(network):
         # Not kept: hooks may lead back to the network, which would then keep itself alive.
         return [_replica(network) for _ in range(count)]
-    made_of = (*network.modules(), *_tensors(network))
-    settings = [(layer.compiled, layer.checkpointed) for layer in network.spiking_layers.values()]
     known = _MADE.get(network)
-    if known is None or known.settings != settings or not _same(known.made_of, made_of):
-        # Through weak references: what is gone cannot be mistaken for what came after it.
-        known = _MADE[network] = _Made([weakref.ref(part) for part in made_of], settings, [])
+    if known is None or not known.of.is_of(network):
+        known = _MADE[network] = _Made(Composition(network), [])
     while len(known.replicas) < count:
         known.replicas.append(_replica(network))
     return known.replicas[:count]
 
 
 def _replica(network: SpikingNetwork) -> SpikingNetwork:
-    return copy.deepcopy(network, {id(tensor): tensor for tensor in _tensors(network)})
-
-
-def _tensors(network: SpikingNetwork) -> list[Tensor]:
-    return [*network.parameters(), *network.buffers()]
-
-
-def _same(references: Sequence[weakref.ref], parts: Sequence[object]) -> bool:
-    return len(references) == len(parts) and all(
-        reference() is part for reference, part in zip(references, parts, strict=True)
-    )
+    return copy.deepcopy(network, {id(tensor): tensor for tensor in tensors_of(network)})
 
 
 class _Made(NamedTuple):
-    """Copies of a network, and what it was made of and set to when they were made."""
+    """Copies of a network, and what that was made of when they were made."""
 
-    made_of: list[weakref.ref]
-    settings: list[tuple[bool, ...]]
+    of: Composition
     replicas: list[SpikingNetwork]
 
 

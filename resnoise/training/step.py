@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from resnoise.config.execution import ExecutionConfig
 from resnoise.config.recipe import Recipe
 from resnoise.conversion.activation import activations
+from resnoise.utils import device as devices
 from resnoise.utils.compiling import compiled
 from resnoise.utils.replay import Replay
 
@@ -101,7 +102,7 @@ class Step:
         self._replay = Replay(
             self.train_on,
             [images.contiguous(memory_format=layout), labels],
-            captured=self.device.type == "cuda",
+            captured=devices.has_graphs(self.device),
             changes=self._changes(),
         )
 

@@ -51,6 +51,11 @@ def is_accelerator(device: torch.device) -> bool:
     return device.type != "cpu"
 
 
+def has_graphs(device: torch.device) -> bool:
+    """Whether work on a device can be captured as a graph."""
+    return device.type == "cuda"
+
+
 def free_bytes(device: torch.device) -> float:
     """Free memory of an accelerator in bytes; without end for the CPU, which can swap."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else math.inf

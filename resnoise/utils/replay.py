@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 Result = TypeVar("Result")
+Pool = tuple[int, int]
 
 # What a compiler and cuDNN do at the first calls alone is not to be captured.
 WARM_UP = 3
@@ -30,6 +31,8 @@ class Replay(Generic[Result]):
         captured: whether it runs as a CUDA graph; otherwise it is called at every replay.
         changes: tensors that `function` changes; preparing the graph, which runs the function,
             leaves them as they are.
+        pool: memory that a graph shares with others, from `torch.cuda.graph_pool_handle`; the
+            result of one is then to be read before another runs. None is memory of its own.
 
     Attributes:
         is_captured: whether there is a graph: not where `captured` is false, nor where the function
@@ -49,13 +52,17 @@ class Replay(Generic[Result]):
         *,
         captured: bool,
         changes: Iterable[Tensor] = (),
+        pool: Pool | None = None,
     ) -> None:
         self._function = function
         self._inputs = [x.clone(memory_format=torch.preserve_format) for x in inputs]
         self._graph: torch.cuda.CUDAGraph | None = None
         self._result: Result
         if captured:
-            self._capture(list(changes))
+            # What is captured and replayed is what a stream of the current device is given.
+            self._device = inputs[0].device
+            with torch.cuda.device(self._device):
+                self._capture(list(changes), pool)
 
     @property
     def is_captured(self) -> bool:
@@ -67,15 +74,16 @@ class Replay(Generic[Result]):
             fixed.copy_(given, non_blocking=True)
         if self._graph is None:
             return self._function(*self._inputs)
-        self._graph.replay()
+        with torch.cuda.device(self._device):
+            self._graph.replay()
         return self._result
 
-    def _capture(self, changes: list[Tensor]) -> None:
+    def _capture(self, changes: list[Tensor], pool: Pool | None) -> None:
         with unchanged(changes):
             warm_up(lambda: self._function(*self._inputs))
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph):
+            with torch.cuda.graph(graph, pool=pool):
                 self._result = self._function(*self._inputs)
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError):
@@ -83,7 +91,7 @@ class Replay(Generic[Result]):
             reason = str(error).strip().split("\n")[0]
             warnings.warn(
                 f"expected work that a CUDA graph can capture, but got: {reason}; it runs without, "
-                "several times slower",
+                "slower",
                 stacklevel=3,
             )
             return
