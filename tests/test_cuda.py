@@ -1,13 +1,19 @@
 """What only a GPU can show; `make doctor` runs these, in two minutes at most."""
 
+import gc
+
 import pytest
 import torch
 from networks import images, source
+from simulations import METHODS, SHAPE, TIMESTEPS, simulation_of
 from tiny_job import tiny_job
 
+from resnoise import backends
 from resnoise.config.execution import ExecutionConfig
 from resnoise.conversion.converter import convert
 from resnoise.methods.induction import induce
+from resnoise.simulation.network import compile_neurons_
+from resnoise.simulation.replaying import without_graphs
 from resnoise.simulation.simulator import simulate
 from resnoise.training import checkpoint
 from resnoise.training.trainer import Trainer, train
@@ -73,3 +79,52 @@ def test_simulations_and_inductions_are_those_of_the_cpu():
     assert same > 0.9  # a sum in another order moves spikes over the threshold
     for name, layer in expected.layers.items():
         assert got.layers[name].sigma == pytest.approx(layer.sigma, rel=0.02, abs=1e-4)
+
+
+@pytest.mark.filterwarnings("error:expected:UserWarning")  # what cannot be captured, or has no room
+@pytest.mark.parametrize("backend", backends.available())
+@pytest.mark.parametrize(
+    ("name", "compiled"), [*((name, False) for name in METHODS), ("cos", True), ("ftbc-snm", True)]
+)
+def test_a_simulation_is_one_graph_with_the_same_result(name, backend, compiled, graphs_made):
+    simulation = simulation_of(name, backend, device="cuda")
+    if compiled:
+        compile_neurons_(simulation.network)
+    batches = [images(50, *SHAPE, seed=seed).cuda() for seed in range(4)]
+    with true_float32():
+        with without_graphs():
+            expected = [simulation(x, TIMESTEPS) for x in batches]
+        assert graphs_made == []
+        found = [simulation(x, TIMESTEPS) for x in batches]
+    assert graphs_made == ["replay"] * 3
+    assert all(torch.equal(got, x) for got, x in zip(found, expected, strict=True))
+
+
+@pytest.fixture
+def graphs_made(monkeypatch):
+    """What graphs were asked to do."""
+    done = []
+    replay = torch.cuda.CUDAGraph.replay
+    monkeypatch.setattr(
+        torch.cuda.CUDAGraph, "replay", lambda graph: (done.append("replay"), replay(graph))[1]
+    )
+    return done
+
+
+def test_a_network_takes_the_memory_of_its_graphs_with_it():
+    def used():
+        gc.collect()
+        torch.cuda.empty_cache()
+        return torch.cuda.memory_reserved()
+
+    def simulated():
+        network, x = convert(source("resnet20").cuda()), images(100, 3, 32, 32).cuda()
+        for steps in (1, 2, 4, 8):
+            for _ in range(3):
+                simulate(network, x, steps)
+        return used()
+
+    simulated()  # workspaces of the libraries stay
+    before = used()
+    assert simulated() > before
+    assert used() == before

@@ -6,42 +6,28 @@ import copy
 import gc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
 from networks import images, plain, source
+from simulations import METHODS, SHAPE, TIMESTEPS, simulation_of
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from resnoise import backends, methods
-from resnoise.config.recipe import Recipe
+from resnoise import DataOptions, backends, job_of
 from resnoise.conversion.converter import convert
-from resnoise.metrics import ActivityMeter
+from resnoise.evaluation import costs
+from resnoise.evaluation.subject import Subject
+from resnoise.metrics import ActivityMeter, forward_pass, plain_network
 from resnoise.simulation import batching, replaying
 from resnoise.simulation.batching import Limits, over_images, over_time
 from resnoise.simulation.replaying import KEPT, replayed, without_graphs
 from resnoise.simulation.simulator import _Steps, simulate
 from tests.recorded_graphs import graphs  # noqa: F401 - a fixture
 
-SHAPE = (2, 4, 4)
-TIMESTEPS = 6
-METHODS = ["nq", "srp", "cos", "snm", "signed-if", "ftbc", "ftbc-snm", "direct"]
+WEIGHTS = Path(__file__).parent.parent / "results/check/digits/best.json"
 every_backend = pytest.mark.parametrize("backend", backends.available())
-
-
-def simulation_of(name, backend, timesteps=TIMESTEPS):
-    """A simulation of a network of random weights, calibrated if it asks for it."""
-    method = methods.get(name)
-    if name == "direct":
-        network = method.network(plain(), f"direct-ce-{backend}-T{timesteps}", Recipe()).eval()
-        for parameter in network.parameters():
-            parameter.data.mul_(3)  # so that every layer fires
-    else:
-        network = source(plain())
-    simulation = method.simulation(network, backend)
-    if method.requirements.calibration_images:
-        simulation.calibrate_(images(20, *SHAPE, seed=9), timesteps)
-    return simulation
 
 
 def launched(simulation, x, timesteps=TIMESTEPS):
@@ -225,6 +211,33 @@ def test_threads_take_turns(graphs):  # noqa: F811
         found = list(pool.map(lambda x: simulate(network, x, TIMESTEPS), batches))
     assert all(torch.equal(got, x) for got, x in zip(found, expected, strict=True))
     assert [graph.replays for graph in graphs] == [19]
+
+
+def test_a_forward_pass_to_compare_with_is_a_graph_as_well(graphs):  # noqa: F811
+    network = plain_network(source(plain()))
+    x = images(5, *SHAPE)
+    run = forward_pass(network, x)
+    assert torch.equal(run(), network(x))
+    assert [graph.replays for graph in graphs] == [1]
+
+
+def test_memory_is_that_of_a_simulation_without_a_graph(graphs, monkeypatch):  # noqa: F811
+    job = job_of(WEIGHTS, DataOptions("digits"))
+    subject = Subject(job, WEIGHTS, "reference", 2)
+    replays = []
+
+    def peak_memory(function, device):
+        before = [graph.replays for graph in graphs]
+        function()
+        replays.append([graph.replays for graph in graphs] == before)
+        return 1.0
+
+    monkeypatch.setattr(costs, "peak_memory_mib", peak_memory)
+    monkeypatch.setattr(costs, "WARMUP", 1)
+    (cost,) = costs.measure_costs(subject, [2])
+    assert cost["peak_memory_mib"] == 1.0
+    assert replays == [True]
+    assert len(graphs) == 4  # of a batch and of one image, with spikes and without
 
 
 class Devices(TorchDispatchMode):

@@ -20,6 +20,8 @@ from resnoise.training.trainer import Trainer
 
 EPOCH_IMAGES = 45_000
 """Of CIFAR to train on; a tenth of the whole validates."""
+PATIENCE = 5.0
+"""Seconds of an epoch of few images after which there is none to confirm it."""
 AUGMENTATION = ("crop", "flip", "autoaugment", "cutout")
 
 
@@ -42,7 +44,10 @@ def made_up(images: int) -> ImageData:
 def epoch(
     method: str, architecture: str, execution: ExecutionConfig, images: int, batch_size: int
 ) -> Finding:
-    """Seconds an epoch of CIFAR, from one of fewer images after another that compiles."""
+    """Seconds an epoch of CIFAR, from one of fewer images after another that compiles.
+
+    Where the first takes long and compiles nothing, as on a busy machine, it stands for itself.
+    """
     recipe = Recipe(epochs=9, batch_size=batch_size, augmentation=AUGMENTATION)
     job = Job(methods.get(method), method, architecture, made_up(images), recipe)
     with tempfile.TemporaryDirectory() as folder:
@@ -50,7 +55,8 @@ def epoch(
         started = time.perf_counter()
         trainer.run_epoch()
         first = time.perf_counter() - started
-        trainer.run_epoch()
+        if execution.compile or first < PATIENCE:
+            trainer.run_epoch()
         seconds = trainer.history[-1]["seconds"] * EPOCH_IMAGES / len(job.data.train)
     graph = ", as one graph" * trainer.step.is_captured
     found = f"{seconds:.2f} s an epoch{graph}; the first of {images} images took {first:.0f} s"

@@ -13,12 +13,14 @@ from resnoise.evaluation.subject import Subject
 from resnoise.metrics import (
     Latency,
     alternate,
+    forward_pass,
     overhead_ratio,
     peak_memory_mib,
     plain_network,
     without_old_garbage,
 )
 from resnoise.records.provenance import provenance
+from resnoise.simulation.replaying import without_graphs
 from resnoise.simulation.simulator import Simulation
 from resnoise.utils.device import device_name
 from resnoise.utils.precision import true_float32
@@ -55,7 +57,8 @@ def measure_costs(subject: Subject, timesteps: Sequence[int]) -> list[Costs]:
         for steps in timesteps:
             batch_time, plain_time = _latencies(simulation, plain, batch, steps)
             single_time, _ = _latencies(simulation, plain, batch[:1], steps)
-            memory = peak_memory_mib(lambda t=steps: simulation(batch, t), subject.device)
+            with without_graphs():  # which keep their memory, and are handed none when replayed
+                memory = peak_memory_mib(lambda t=steps: simulation(batch, t), subject.device)
             costs.append(
                 dict(
                     latency_ms_per_image=1e3 * batch_time.median_s / len(batch),
@@ -81,15 +84,10 @@ def _latencies(
     times = alternate(
         {
             "spiking": lambda: simulation(images, timesteps),
-            "plain": lambda: _forward(plain, images),
+            "plain": forward_pass(plain, images),
         },
         repeats=REPEATS,
         warmup=WARMUP,
         device=images.device,
     )
     return times["spiking"], times["plain"]
-
-
-@torch.inference_mode()
-def _forward(network: nn.Module, images: Tensor) -> Tensor:
-    return network(images)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from resnoise.metrics.activity import Activity, ActivityMeter
 from resnoise.metrics.energy import AC_PJ, MAC_PJ, ann_macs, energy_nj
 from resnoise.metrics.fidelity import agreement, conversion_gap, timesteps_to_reach
-from resnoise.metrics.latency import Latency, alternate, overhead_ratio, plain_network
+from resnoise.metrics.latency import (
+    Latency,
+    alternate,
+    forward_pass,
+    overhead_ratio,
+    plain_network,
+)
 from resnoise.metrics.memory import (
     Footprint,
     footprint,
@@ -26,6 +32,7 @@ __all__ = [
     "conversion_gap",
     "energy_nj",
     "footprint",
+    "forward_pass",
     "overhead_ratio",
     "peak_memory_mib",
     "plain_network",
