@@ -23,7 +23,6 @@ from resnoise.check.trees import Side
 ROOT = Path(__file__).resolve().parent.parent
 CHECK = [sys.executable, "-c", "from resnoise.cli import main; main()", "check"]
 NEURONS = "resnoise/backends/reference.py"
-TRAINER = "resnoise/training/trainer.py"
 STEP = "resnoise/training/step.py"
 AUGMENTATION = "resnoise/datasets/augment.py"
 ACTIVATION = "resnoise/conversion/activation.py"
@@ -41,8 +40,8 @@ FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ),
         (
             NEURONS,
-            "        v.sub_(spike, alpha=theta)\n    return",
-            "        v.sub_(spike, alpha=theta)\n"
+            "        v.addcmul_(spike, threshold, value=-1)\n    return",
+            "        v.addcmul_(spike, threshold, value=-1)\n"
             "    end = began + 1.05 * (perf_counter() - began)\n"
             "    while perf_counter() < end:\n"
             "        pass\n"
@@ -56,7 +55,7 @@ FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
             "threshold = 1.01 * activation.threshold.detach()",
         ),
     ),
-    "reset to zero": ((NEURONS, "v.sub_(spike, alpha=theta)", "v *= 1 - spike"),),
+    "reset to zero": ((NEURONS, "v.addcmul_(spike, threshold, value=-1)", "v *= 1 - spike"),),
     "σ halved": (
         (
             "resnoise/methods/induction.py",
@@ -75,9 +74,15 @@ FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "SRP without its gate": (("baselines/srp.py", "threshold)._replace(gate=gate)", "threshold)"),),
     # Of training.
     "noise of every epoch from one seed": (
-        (TRAINER, 'generator_for(seed, "noise", epoch)', 'generator_for(seed, "noise")'),
+        (
+            "resnoise/training/randomness.py",
+            'generator_for(seed, "noise", epoch)',
+            'generator_for(seed, "noise")',
+        ),
     ),
-    "cosine once an epoch": ((TRAINER, "epoch - 1 + index / steps", "epoch - 1"),),
+    "cosine once an epoch": (
+        ("resnoise/training/epoch.py", "epoch - 1 + index / steps", "epoch - 1"),
+    ),
     "induction ignores the recipe's T": (
         ("resnoise/methods/conversion_method.py", "recipe.induction.timesteps", "4"),
     ),
@@ -106,7 +111,9 @@ FAULTS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "weight decay of λ whatever the switch": (
         (STEP, "recipe.weight_decay if decayed else 0.0", "recipe.weight_decay"),
     ),
-    "the last epoch is the best": ((TRAINER, "accuracies[-1] == max(accuracies)", "accuracies"),),
+    "the last epoch is the best": (
+        ("resnoise/training/course.py", "accuracies[-1] == max(accuracies)", "accuracies"),
+    ),
     # Of data.
     "other images validate": (
         ("resnoise/datasets/splits.py", "random_state=seed,", "random_state=seed + 1,"),

@@ -46,6 +46,24 @@ def _reason() -> str:
     return ""
 
 
+def training_device(execution: ExecutionConfig, levels: int | None) -> torch.device:
+    """The device to train on.
+
+    Args:
+        execution: its name, and whether in bfloat16.
+        levels: quantisation levels L of the network; None if it has none.
+
+    Raises:
+        ConfigError: torch cannot use it, or bfloat16 is asked for that it lacks, or that cannot
+            tell so many levels apart.
+    """
+    device = resolve_device(execution.device)
+    if execution.bf16:
+        require_resolved(levels)
+        require_bfloat16(device)
+    return device
+
+
 def is_accelerator(device: torch.device) -> bool:
     """Whether a device is given work ahead of time, and idles where that comes in small pieces."""
     return device.type != "cpu"
