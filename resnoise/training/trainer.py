@@ -34,6 +34,7 @@ from resnoise.utils.device import (
     warn_of_emulation,
 )
 from resnoise.utils.files import ensure_directory
+from resnoise.utils.precision import true_float32
 from resnoise.utils.progress import Progress, silent
 from resnoise.utils.ranks import gathered, rank, together, world
 
@@ -225,7 +226,9 @@ class Trainer:
         self.course.save(self.network, self.optimiser, keep_epoch=self.execution.keep_epochs)
 
     def _validate_(self) -> Validation:
-        return self.job.method.validate_(self.network, self.feed.to_validate(), self.job.recipe)
+        # The best epoch is chosen by it, and the noise is measured.
+        with true_float32():
+            return self.job.method.validate_(self.network, self.feed.to_validate(), self.job.recipe)
 
     def _look(self, index: int, seen: int, epoch_seconds: float) -> None:
         """Tell of a step, and end what goes wrong or will not be done in time."""
