@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import pickle
 
 import pytest
 import torch
@@ -12,7 +13,9 @@ from resnoise.config.deadline import Deadline, duration
 from resnoise.config.execution import ExecutionConfig
 from resnoise.errors import ConfigError, Stopped
 from resnoise.training import checkpoint
+from resnoise.training.run_folders import run_directory, train_in
 from resnoise.training.trainer import Trainer, train
+from resnoise.utils import files
 from tests.command_line import resnoise
 
 
@@ -79,6 +82,41 @@ def test_the_first_epoch_is_told_to_be_too_long_while_it_runs(tmp_path, monkeypa
         train(tiny_job(), tmp_path, ExecutionConfig(deadline=Deadline.after(60.0)))
 
 
+def test_a_time_that_is_over_before_work_begins_is_an_error(tmp_path, clock):
+    """Else the same command would be repeated for ever."""
+    execution = ExecutionConfig(deadline=Deadline.after(2.0))
+    clock[0] += 6.5  # to import, to load
+    with pytest.raises(
+        ConfigError, match=r"longer than it takes to begin, about 7 sec.* got 2; no"
+    ):
+        train(tiny_job(), tmp_path, execution)
+    with pytest.raises(Stopped):  # of another piece of work in the same process
+        train(tiny_job(), tmp_path, execution)
+    with pytest.raises(ConfigError, match="longer than it takes to begin"):
+        Deadline(at=1006.0, seconds=2.0).require(0.0, "0 of 2 networks")
+    deadline = Deadline(at=1007.0, seconds=7.0)
+    deadline.require(0.0, "no job is submitted")
+    clock[0] += 2.0
+    with pytest.raises(Stopped):  # of a job that had to wait
+        pickle.loads(pickle.dumps(deadline)).require(0.0, "0 of 2 epochs")
+
+
+def test_a_training_that_another_process_does_is_waited_for_until_then(
+    tmp_path, clock, monkeypatch
+):
+    execution = ExecutionConfig(deadline=Deadline.after(60.0))
+    directory = run_directory(tmp_path, tiny_job())
+    monkeypatch.setattr(files.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + 25.0))
+    with (
+        files.exclusive(directory / "training"),
+        pytest.raises(Stopped, match=r"another process still works in .*training"),
+    ):
+        train_in(tmp_path, tiny_job(), execution)
+    assert clock[0] == 1075.0
+    with files.exclusive(directory / "training", Deadline.after(60.0)):
+        assert clock[0] == 1075.0  # a lock that is free is taken at once
+
+
 COMPARE = [
     "compare",
     "--out",
@@ -101,8 +139,11 @@ def test_the_command_says_so_and_the_same_command_resumes(tmp_path, monkeypatch)
         "stopped in time: 0 of 2 epochs of qcfs, seed 0, are trained; the same command resumes\n"
     )
     resnoise(*COMPARE, *SHORT, "--stop-after", "9m", cwd=tmp_path)
-    done = resnoise(*COMPARE, *SHORT, "--stop-after", "tomorrow", cwd=tmp_path, status=1)
-    assert done.stderr.count("\n") == 1
+    for wrong in ("tomorrow", "0.001"):
+        (tmp_path / wrong).mkdir()
+        done = resnoise(*COMPARE, *SHORT, "--stop-after", wrong, cwd=tmp_path / wrong, status=1)
+        assert done.stderr.startswith("error: expected ")
+        assert done.stderr.count("\n") == 1
 
 
 def test_two_comparisons_do_not_write_to_one_folder(tmp_path):

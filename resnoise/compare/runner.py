@@ -76,6 +76,10 @@ def compare(
     require_reference(store, plan, reference)
     require_same_recipes(store, plan)
     require_same_data(store, plan)
+    deadline = options.execution.deadline
+    if options.executor.isolated and deadline is not None:
+        # Asked here, for all: a job may have to wait in a queue until the time is over.
+        deadline.require(0.0, "no job is submitted")
     with alone(options.out / ".lock", options.out):
         present = store.keys()
         todo = [cell for cell in plan.cells() if not present.issuperset(plan.keys(cell))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from resnoise.errors import ConfigError, Stopped
 
@@ -30,6 +30,8 @@ class Deadline:
 
     at: float
     seconds: float
+    # Whether this process has begun work, or was to.
+    _asked: list[bool] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @classmethod
     def after(cls, seconds: float) -> Deadline:
@@ -45,13 +47,35 @@ class Deadline:
         """Whether there is time for what has taken so many seconds before."""
         return self.left >= RESERVE * seconds and self.left > 0
 
+    def is_over_at_first(self) -> bool:
+        """Whether this process is asked for the first time, and has no time for any work.
+
+        Whoever repeats the call until it is done would then do so for ever.
+        """
+        first = not self._asked
+        self._asked.append(True)
+        return first and self.left <= 0
+
+    def too_short(self) -> ConfigError:
+        """What is wrong with a time that is over before any work can begin."""
+        taken = math.ceil(self.seconds - self.left)
+        return ConfigError(
+            f"expected `stop_after` to be longer than it takes to begin, about {taken} seconds "
+            f"here, but got {self.seconds:g}; nothing is lost"
+        )
+
     def require(self, seconds: float, done: str) -> None:
         """Raise `Stopped` unless there is time left for work of so many seconds.
 
         Args:
             seconds: what the work has taken before; 0 if that is not known.
             done: what is done so far, such as `"12 of 60 epochs"`.
+
+        Raises:
+            ConfigError: the time was over before any work could begin.
         """
+        if self.is_over_at_first():
+            raise self.too_short()
         if not self.leaves(seconds):
             raise Stopped(done)
 

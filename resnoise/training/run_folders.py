@@ -56,7 +56,8 @@ def train_in(
     start = train_predecessor_in(runs, job, execution, progress)
     # Two processes at one training would overwrite each other: the second waits, and finds it done.
     # The folder is locked with every checkpoint that is written, so the lock is one inside it.
-    with exclusive(directory / "training") if rank() == 0 else nullcontext():
+    deadline = None if execution is None else execution.deadline
+    with exclusive(directory / "training", deadline) if rank() == 0 else nullcontext():
         return train(job, directory, execution, progress, start=start)
 
 

@@ -188,14 +188,17 @@ class Trainer:
         """Save and raise `Stopped` if the deadline leaves no time for another epoch.
 
         Raises:
-            ConfigError: an epoch takes longer than all that was given.
+            ConfigError: an epoch takes longer than all that was given, or that is over before the
+                first one of this process.
         """
         deadline = self.execution.deadline
         if deadline is None:
             return
         seconds = self.course.seconds_of_last_epoch
         # One clock decides for all processes.
-        (enough, *_) = gathered(deadline.leaves(seconds))
+        ((over, enough), *_) = gathered((deadline.is_over_at_first(), deadline.leaves(seconds)))
+        if over:
+            raise deadline.too_short()
         if not enough:
             self.save()
             deadline.require_one(seconds, "one epoch")

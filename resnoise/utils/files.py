@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from resnoise.config.deadline import Deadline
 from resnoise.errors import ConfigError, StorageError
 from resnoise.utils.text import is_plain
 
@@ -16,6 +18,8 @@ try:
 except ImportError:  # Windows: files are still replaced whole, writers are not queued
     fcntl = None
 
+SECONDS_BETWEEN_TRIES = 0.2
+"""To get a lock, where there is a deadline to look at."""
 LONGEST_SLUG = 200
 """Bytes: file systems take 255, of which an ending and a temporary file's name need some."""
 _HASHED = 12
@@ -76,11 +80,19 @@ def ensure_file(path: Path) -> None:
 
 
 @contextmanager
-def exclusive(directory: Path) -> Iterator[None]:
+def exclusive(directory: Path, deadline: Deadline | None = None) -> Iterator[None]:
     """Hold the only lock on `directory`, waiting for other processes that hold it.
 
     The lock is on the directory itself, so it leaves no file behind and ends with its process.
     It is not re-entrant.
+
+    Args:
+        directory: made if it is not there.
+        deadline: after which it is waited for no longer; None waits until the lock is free.
+
+    Raises:
+        Stopped: the deadline came first.
+        StorageError: the directory cannot be made.
     """
     ensure_directory(directory)
     if fcntl is None:
@@ -88,10 +100,22 @@ def exclusive(directory: Path) -> Iterator[None]:
         return
     descriptor = os.open(directory, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _lock(descriptor, directory, deadline)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, directory: Path, deadline: Deadline | None) -> None:
+    if deadline is None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        deadline.require(0.0, f"another process still works in {directory}")
+        time.sleep(SECONDS_BETWEEN_TRIES)
 
 
 @contextmanager
