@@ -10,7 +10,7 @@ from tiny_job import tiny_job
 from resnoise.errors import ConfigError, TrainingError
 from resnoise.training import memory
 from resnoise.training.memory import explaining_short_memory, largest_batch
-from resnoise.utils.device import require_bfloat16, resolve_device
+from resnoise.utils.device import has_bfloat16, require_bfloat16, resolve_device
 
 CUDA = torch.device("cuda")
 
@@ -39,6 +39,7 @@ def test_a_card_without_bfloat16(monkeypatch):
     has[0] = False
     with pytest.raises(ConfigError, match=r"a GPU with bfloat16, .* but got Tesla P100; leave out"):
         require_bfloat16(CUDA)
+    assert not has_bfloat16(CUDA)  # which the doctor tells
     has[0] = True
     require_bfloat16(CUDA)
 

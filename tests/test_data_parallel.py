@@ -70,6 +70,7 @@ def test_two_processes_train_the_network_of_one(method, tmp_path):
     processes = ranks(TRAIN.format(method=method, runs=str(tmp_path / "runs")))
     said = [process.communicate(timeout=120)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
+    assert not any("deprecated" in text for text in said)
     (path,) = (tmp_path / "runs").rglob("last.json")
     info, tensors = checkpoint.read(path)
     train(quiet(method, epochs=2), tmp_path / "one")

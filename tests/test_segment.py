@@ -86,7 +86,7 @@ def test_bfloat16_is_a_matter_of_the_processor(capabilities, has, monkeypatch, r
 
 def test_nothing_is_said_against_bfloat16_where_torch_cannot_tell(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {}, raising=False)
-    assert has_bfloat16(torch.device("cuda"))
+    assert has_bfloat16(torch.device("mps"))
     assert has_bfloat16(CPU)
     monkeypatch.delattr(torch.cpu, "get_capabilities")
     assert has_bfloat16(CPU)

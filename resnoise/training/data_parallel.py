@@ -10,6 +10,7 @@ Sources: `DistributedDataParallel` of PyTorch; for BatchNorm its `SyncBatchNorm`
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import signature
 from typing import Any
 
 import torch
@@ -37,7 +38,10 @@ def loss_of_shares(network: nn.Module, loss: Loss) -> Loss:
     for module in network.modules():
         if type(module) in _SHARED:
             module.__class__ = _SHARED[type(module)]
-    shared = DistributedDataParallel(network, broadcast_buffers=False)
+    # Of BatchNorm's statistics each process computes those of all. torch 2.13 renamed the switch.
+    accepted = signature(DistributedDataParallel).parameters
+    switch = next(n for n in ("forward_sync_buffers", "broadcast_buffers") if n in accepted)
+    shared = DistributedDataParallel(network, **{switch: False})
 
     def weighted(network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         mean, logits = loss(shared, images, labels)

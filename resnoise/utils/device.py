@@ -102,8 +102,12 @@ MOST_LEVELS = 128
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 itself.
 
-    True where torch cannot say: of accelerators, and of processors whose list does not name it.
+    True where torch cannot say: of other accelerators than GPUs, and of processors whose list does
+    not name it.
     """
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
         return True
     told = [has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name]
@@ -112,14 +116,11 @@ def has_bfloat16(device: torch.device) -> bool:
 
 def require_bfloat16(device: torch.device) -> None:
     """Raise `ConfigError` for a GPU that only emulates bfloat16, many times slower."""
-    if device.type != "cuda":
-        return
-    with torch.cuda.device(device):
-        if not torch.cuda.is_bf16_supported(including_emulation=False):
-            raise ConfigError(
-                f"expected a GPU with bfloat16, which those from Ampere on have, but got "
-                f"{device_name(device)}; leave out `bf16`"
-            )
+    if device.type == "cuda" and not has_bfloat16(device):
+        raise ConfigError(
+            f"expected a GPU with bfloat16, which those from Ampere on have, but got "
+            f"{device_name(device)}; leave out `bf16`"
+        )
 
 
 def warn_of_emulation(device: torch.device) -> None:
