@@ -51,13 +51,14 @@ def graphs(monkeypatch) -> list[RecordedGraph]:
         return made[-1]
 
     @contextlib.contextmanager
-    def capture(graph: RecordedGraph, pool: object) -> Iterator[None]:
+    def capture(graph: RecordedGraph, pool: object, stream: object) -> Iterator[None]:
         with graph:
             yield
 
     monkeypatch.setattr(devices, "is_accelerator", lambda device: True)
     monkeypatch.setattr(devices, "has_graphs", lambda device: True)
     monkeypatch.setattr(replay, "warm_up", lambda function: function())
+    monkeypatch.setattr(replay, "capture_stream", lambda device: None)
     monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "CUDAGraph", new)
     monkeypatch.setattr(torch.cuda, "graph", capture)

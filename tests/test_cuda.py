@@ -82,9 +82,14 @@ def test_simulations_and_inductions_are_those_of_the_cpu():
 
 
 @pytest.mark.filterwarnings("error:expected:UserWarning")  # what cannot be captured, or has no room
-@pytest.mark.parametrize("backend", backends.available())
 @pytest.mark.parametrize(
-    ("name", "compiled"), [*((name, False) for name in METHODS), ("cos", True), ("ftbc-snm", True)]
+    ("name", "backend", "compiled"),
+    [
+        *((name, backend, False) for name in METHODS for backend in backends.available()),
+        ("nq", "reference", True),
+        ("cos", "norse", True),
+        ("ftbc-snm", "snntorch", True),
+    ],
 )
 def test_a_simulation_is_one_graph_with_the_same_result(name, backend, compiled, graphs_made):
     simulation = simulation_of(name, backend, device="cuda")

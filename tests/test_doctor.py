@@ -1,5 +1,7 @@
 """What is said of a machine, and that it is seen where something is wrong."""
 
+import os
+
 import pytest
 import torch
 
@@ -32,6 +34,14 @@ def test_what_there_was_no_time_for_is_named():
     found = list(examination.examine(ExecutionConfig(device="cpu"), quick=True, seconds=1e-9))
     assert all("left out, for want of time" in one.found for one in found[1:])
     assert len(found) == 8
+
+
+def test_a_busy_machine_is_told(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    for load, busy in ((2.0, False), (6.25, True)):
+        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
+        (device, *_) = examination.examine(ExecutionConfig(device="cpu"), quick=True, seconds=1e-9)
+        assert ("; busy, with a load of 6.2: take no figures" in device.found) is busy
 
 
 def test_a_cpu_is_spared_the_large_networks_and_that_is_said():

@@ -176,7 +176,7 @@ def test_what_cannot_be_captured_runs_without(graphs, monkeypatch):  # noqa: F81
     network, x = convert(source(plain())), images(5, *SHAPE)
     expected = simulate(network, x, TIMESTEPS)
 
-    def refuse(graph, pool):
+    def refuse(graph, pool, stream):
         raise RuntimeError("operation not permitted when stream is capturing")
 
     with monkeypatch.context() as patch:

@@ -174,10 +174,11 @@ def test_resident_images_are_augmented_anew_in_every_pass_by_the_seed_alone():
 
 def test_a_replay_runs_from_its_own_memory_and_preparing_it_changes_nothing(monkeypatch):
     monkeypatch.setattr(replay, "warm_up", lambda function: function())
+    monkeypatch.setattr(replay, "capture_stream", lambda device: None)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: None)
     monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
 
-    def refuse(graph, pool):
+    def refuse(graph, pool, stream):
         raise RuntimeError("operation not permitted when stream is capturing\nand so on")
 
     monkeypatch.setattr(torch.cuda, "graph", refuse)

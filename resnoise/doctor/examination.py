@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -15,6 +16,8 @@ from resnoise.records.provenance import provenance
 from resnoise.utils.device import device_name, has_bfloat16, resolve_device
 
 SECONDS = 90.0
+BUSY = 0.75
+"""Load of a core from which what is timed waits for other programs."""
 NETWORKS = ("resnet20", "vgg16", "resnet18")
 
 
@@ -50,6 +53,9 @@ def _machine(device: torch.device) -> Finding:
     bf16 = "bfloat16" if has_bfloat16(device) else "no bfloat16"
     threads = f"{torch.get_num_threads()} threads"
     found = f"{device_name(device)} ({here.machine}, {threads}), {bf16}, torch {here.torch_version}"
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > BUSY * (os.cpu_count() or 1):
+        found += f"; busy, with a load of {load:.1f}: take no figures"
     return Finding("device", found)
 
 

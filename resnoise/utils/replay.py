@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 import torch
@@ -83,7 +84,7 @@ class Replay(Generic[Result]):
             warm_up(lambda: self._function(*self._inputs))
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph, pool=pool):
+            with torch.cuda.graph(graph, pool=pool, stream=capture_stream(self._device)):
                 self._result = self._function(*self._inputs)
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError):
@@ -96,6 +97,15 @@ class Replay(Generic[Result]):
             )
             return
         self._graph = graph
+
+
+@lru_cache
+def capture_stream(device: torch.device) -> torch.cuda.Stream:
+    """The stream that a device's graphs are captured on: torch's own is of the first device used.
+
+    One for all, since libraries keep a workspace for every stream.
+    """
+    return torch.cuda.Stream(device)
 
 
 def warm_up(function: Callable[[], object]) -> None:
