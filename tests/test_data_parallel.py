@@ -88,21 +88,22 @@ def test_two_processes_train_the_network_of_one(method, tmp_path):
 def test_one_that_dies_ends_the_other_with_one_line(tmp_path):
     script = f"""
         import os
-        job = tiny_job("qcfs", epochs=1000)
-        def progress(done, total, text):
-            if done > 3: os._exit(9)
-        try:
-            with group(torch.device("cpu")):
-                from resnoise.training.trainer import train
-                train(job, Path({str(tmp_path)!r}), progress=progress)
-        except ResnoiseError as error:
-            print(error, file=sys.stderr)
-            sys.exit(1)
+        from resnoise.cli import main
+        from resnoise.training.trainer import Trainer
+        save = Trainer.save
+        def save_and_die(trainer):
+            save(trainer)
+            if rank() == 0: os._exit(9)
+        Trainer.save = save_and_die
+        sys.argv = ["resnoise", "train", "--dataset", "digits", "--method", "qcfs", "--device",
+                    "cpu", "--epochs", "999", "--threads", "1", "--runs", {str(tmp_path)!r}]
+        main()
     """
     first, second = ranks(script)
     _, said = second.communicate(timeout=120)
     first.communicate(timeout=120)
     assert (first.returncode, second.returncode) == (9, 1), said
-    line = said.strip().split("\n")[-1]
-    assert line.startswith("another process of this training ended (")
-    assert line.endswith("; the same command resumes it")
+    assert said.startswith("error: another process of this training ended (")
+    assert said.endswith("; the same command resumes it\n")
+    assert said.count("\n") == 1
+    assert len(list(tmp_path.rglob("last.json"))) == 1

@@ -1,8 +1,8 @@
 """Simulations as CUDA graphs.
 
 A GPU is done with the small operations of a neuron before Python has launched the next ones. What
-is simulated again and again, as by an evaluation batch after batch, is captured the second time and
-replayed from then on, with the same result bit for bit. Graphs end with their network.
+is simulated again, as batch after batch is, is captured the second time and replayed from then on,
+with the same result bit for bit. Graphs end with their network.
 """
 
 from __future__ import annotations
