@@ -10,6 +10,7 @@ from resnoise.doctor import correctness, examination, overhead, speed
 from resnoise.doctor.finding import Finding
 from resnoise.metrics import Latency
 from tests.command_line import resnoise
+from tests.recorded_graphs import graphs  # noqa: F401 - a fixture
 
 CPU = torch.device("cpu")
 
@@ -84,6 +85,14 @@ def test_a_step_over_a_forward_pass_is_said_of_every_backend(monkeypatch):
     assert found == Finding(
         "R(8) digits-cnn", "reference 1.12 / 1.25, norse 1.38 / 1.50 on 2 / 3 images", None
     )
+
+
+def test_both_are_timed_as_graphs_where_there_are(graphs, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(overhead.backends, "available", lambda: ["snntorch"])
+    overhead.overhead(CPU, "digits-cnn", ExecutionConfig(device="cpu"), (3,))
+    calls = overhead.WARMUP + overhead.REPEATS
+    # The first simulation is launched, the second captured.
+    assert sorted(graph.replays for graph in graphs) == [calls - 1, calls]
 
 
 def test_wrong_gradients_and_spikes_are_seen(monkeypatch):
