@@ -59,6 +59,7 @@ def graphs(monkeypatch) -> list[RecordedGraph]:
     monkeypatch.setattr(devices, "has_graphs", lambda device: True)
     monkeypatch.setattr(replay, "warm_up", lambda function: function())
     monkeypatch.setattr(replay, "capture_stream", lambda device: None)
+    monkeypatch.setattr(replay, "same_stream_afterwards", contextlib.nullcontext)
     monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "CUDAGraph", new)
     monkeypatch.setattr(torch.cuda, "graph", capture)

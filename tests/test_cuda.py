@@ -39,6 +39,18 @@ def test_a_replayed_graph_draws_anew_from_the_seed():
     assert not torch.equal(first, second)
 
 
+def test_what_cannot_be_captured_runs_without_a_graph():
+    x = torch.ones(3, device="cuda")
+    with pytest.warns(UserWarning, match="that a CUDA graph can capture, but got: "):
+        times = Replay(lambda x: x * x.sum().item(), [x], captured=True)
+    assert not times.is_captured
+    assert torch.cuda.current_stream() == torch.cuda.default_stream()
+    assert torch.equal(times(2 * x), 12 * x)
+    after = Replay(lambda x: 3 * x, [x], captured=True)
+    assert after.is_captured
+    assert torch.equal(after(x), 3 * x)
+
+
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_training_is_one_graph_and_depends_on_the_seed(compiled, tmp_path):
     execution = ExecutionConfig(device="cuda", compile=compiled)

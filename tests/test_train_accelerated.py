@@ -175,10 +175,14 @@ def test_resident_images_are_augmented_anew_in_every_pass_by_the_seed_alone():
 def test_a_replay_runs_from_its_own_memory_and_preparing_it_changes_nothing(monkeypatch):
     monkeypatch.setattr(replay, "warm_up", lambda function: function())
     monkeypatch.setattr(replay, "capture_stream", lambda device: None)
+    streams = ["mine"]
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: streams[-1])
+    monkeypatch.setattr(torch.cuda, "set_stream", streams.append)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: None)
     monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
 
     def refuse(graph, pool, stream):
+        streams.append("of the capture")
         raise RuntimeError("operation not permitted when stream is capturing\nand so on")
 
     monkeypatch.setattr(torch.cuda, "graph", refuse)
@@ -187,6 +191,7 @@ def test_a_replay_runs_from_its_own_memory_and_preparing_it_changes_nothing(monk
         add = replay.Replay(total.add_, [torch.ones(3)], captured=True, changes=[total])
     assert torch.equal(total, torch.zeros(3))
     assert not add.is_captured
+    assert streams == ["mine", "of the capture", "mine"]
     x = torch.ones(3)
     add(x)
     x.fill_(5.0)  # what was given is the caller's again

@@ -84,7 +84,10 @@ class Replay(Generic[Result]):
             warm_up(lambda: self._function(*self._inputs))
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph, pool=pool, stream=capture_stream(self._device)):
+            with (
+                same_stream_afterwards(),
+                torch.cuda.graph(graph, pool=pool, stream=capture_stream(self._device)),
+            ):
                 self._result = self._function(*self._inputs)
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError):
@@ -108,10 +111,20 @@ def capture_stream(device: torch.device) -> torch.cuda.Stream:
     return torch.cuda.Stream(device)
 
 
+@contextmanager
+def same_stream_afterwards() -> Iterator[None]:
+    """Where a capture fails, torch stays on its stream."""
+    before = torch.cuda.current_stream()
+    try:
+        yield
+    finally:
+        torch.cuda.set_stream(before)
+
+
 def warm_up(function: Callable[[], object]) -> None:
-    """Call a function as often as it takes before it can be captured, on a stream of its own."""
+    """Call a function as often as it takes before it can be captured, where it will be."""
     current = torch.cuda.current_stream()
-    side = torch.cuda.Stream()
+    side = capture_stream(current.device)
     side.wait_stream(current)
     with torch.cuda.stream(side):
         for _ in range(WARM_UP):
