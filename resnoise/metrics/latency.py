@@ -124,7 +124,7 @@ def forward_pass(network: nn.Module, images: Tensor) -> Callable[[], Tensor]:
     Returns:
         A function without arguments, to be timed beside a simulation of the same images.
 
-    Example:
+    Examples:
         >>> forward_pass(nn.Linear(4, 3), torch.rand(5, 4))().shape
         torch.Size([5, 3])
     """

@@ -19,7 +19,7 @@ class Composition:
     Args:
         network: as it is now.
 
-    Example:
+    Examples:
         >>> from torch import nn
         >>> from resnoise import convert, prepare
         >>> network = convert(prepare(nn.Sequential(nn.Linear(4, 3), nn.ReLU())), "reference")

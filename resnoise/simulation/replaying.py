@@ -35,7 +35,7 @@ class Replayable(ABC):
     Equal ones do the same, so that the graph of one serves the other: write it as a frozen
     dataclass. It looks at no value of a tensor, and keeps nothing.
 
-    Example:
+    Examples:
         >>> from dataclasses import dataclass
         >>> @dataclass(frozen=True)
         ... class OneStep(Replayable):

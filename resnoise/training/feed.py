@@ -32,7 +32,7 @@ class Feed:
             seeded before every epoch.
         steps: batches of an epoch.
 
-    Example:
+    Examples:
         >>> from resnoise import datasets
         >>> data = datasets.load("digits", seed=0)
         >>> feed = Feed(data, 256, ExecutionConfig(), torch.device("cpu"))
