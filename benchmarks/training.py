@@ -113,6 +113,7 @@ class EpochOfAutoAugment:
     def teardown(self) -> None:
         self.folder.cleanup()
 
+    @called("Epoch with AutoAugment and Cutout over one without")
     def track_epoch_ratio(self) -> float:
         """Median seconds of an epoch with all augmentation over those of one without."""
         repeats = 1 if SMOKE else 5
