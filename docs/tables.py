@@ -44,6 +44,7 @@ PAGES = tuple(
     for name in (
         "README.md",
         "docs/findings.md",
+        "docs/further.md",
         "docs/pretrained.md",
         "docs/protocol.md",
         "docs/speed.md",

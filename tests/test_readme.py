@@ -46,6 +46,6 @@ def test_a_newcomer_can_read_it_in_five_minutes():
     assert len(README.split()) <= 1300
 
 
-def test_the_sentences_of_the_findings_are_read_in_a_quarter_of_an_hour():
-    page = re.sub(r"<!--.*?-->|^\|.*?$", "", FINDINGS.read_text(), flags=re.DOTALL | re.MULTILINE)
+def test_the_findings_are_read_in_a_quarter_of_an_hour():
+    page = re.sub(r"<!--.*?-->", "", FINDINGS.read_text(), flags=re.DOTALL)
     assert len(page.split()) <= 2000
