@@ -1,5 +1,7 @@
 """The questions that importers are asked, put to importers whose answers are known."""
 
+from types import SimpleNamespace
+
 import nir
 import pandas as pd
 import pytest
@@ -88,12 +90,26 @@ def test_accuracy_is_of_the_sum_so_far():
     assert outcome.accuracies(torch.tensor([1]), (1, 2)) == {1: 0.0, 2: 1.0}
 
 
+def test_spikes_are_counted_up_to_each_step_and_compared_place_by_place():
+    ours, theirs = (
+        Outcome(torch.zeros(2, 1, 2), [torch.tensor(spikes).view(2, 1, 2)])
+        for spikes in ([1.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0])
+    )
+    case = SimpleNamespace(labels=torch.tensor([0]))
+    figures = page._figures(theirs, ours, case, (1, 2))
+    assert figures == {
+        **{"T=1": 1.0, "T=2": 1.0, "spikes, T=1": 1.0, "spikes, T=2": 2 / 3},
+        "differing": 3 / 3,
+    }
+
+
 def test_pages_have_what_refuses_in_one_line(tmp_path):
-    table = pd.DataFrame([{"importer": "a", "T=1": 0.5, "refuses": None}])
+    figures = {"T=1": 0.5, "spikes, T=1": 0.25, "differing": 0.75}
+    table = pd.DataFrame([{"importer": "a", **figures, "refuses": None}])
     asked = pd.DataFrame([{"importer": "a", "version": "1"}])
     written = page.write(tmp_path, {"neurons": asked, "nodes": asked, "networks": table})
     assert [path.name for path in written] == [
         *("neurons.csv", "nodes.csv", "networks.csv", "importers.md")
     ]
-    assert "| a | 50.0 | – |" in written[-1].read_text()
+    assert "| a | 50.0 (25.0) | 75.00 | – |" in written[-1].read_text()
     assert page._why(ValueError("two\nlines")) == "ValueError: two lines"

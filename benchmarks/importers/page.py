@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import nir
@@ -79,12 +80,15 @@ def _figures(
     figures = {f"T={t}": accuracy for t, accuracy in accuracies.items()}
     if theirs.spikes is None:
         return figures
-    count = sum(spikes.sum().item() for spikes in ours.spikes)
+    sent, count = (
+        sum(spikes.double().sum((1, 2)) for spikes in outcome.spikes).cumsum(0)
+        for outcome in (theirs, ours)
+    )
+    figures |= {f"spikes, T={t}": (sent[t - 1] / count[t - 1]).item() for t in timesteps}
     other = sum(
         torch.ne(a, b).sum().item() for a, b in zip(theirs.spikes, ours.spikes, strict=True)
     )
-    sent = sum(spikes.sum().item() for spikes in theirs.spikes)
-    return {"spikes": sent / count, "differing": other / count} | figures
+    return figures | {"differing": other / count[-1].item()}
 
 
 def _why(error: Exception) -> str:
@@ -121,17 +125,20 @@ def write(folder: Path, tables: dict[str, pd.DataFrame]) -> list[Path]:
 
 
 def _page(tables: dict[str, pd.DataFrame]) -> str:
-    figures = tables["networks"].rename(
-        columns={"spikes": "spikes, %", "differing": "differing, %"}
-    )
-    for column in figures.columns.intersection(["spikes, %", "differing, %"]):
-        figures[column] = figures[column].map(lambda x: percent(x, 2))
+    figures = tables["networks"].copy()
     for column in (c for c in figures.columns if c.startswith("T=")):
-        figures[column] = figures[column].map(percent)
+        figures[column] = figures[column].map(percent) + figures.pop(f"spikes, {column}").map(
+            lambda share: "" if pd.isna(share) else f" ({percent(share)})"
+        )
+    figures["differing"] = figures["differing"].map(lambda share: percent(share, 2))
+    figures = figures.rename(columns={"differing": "differing, %"})
+    # Last, as messages are long.
+    figures["refuses"] = figures.pop("refuses")
     made_by = provenance()
     parts = [
         "# NIR through its importers",
-        f"NIR {nir.version}; [chips](../../../docs/chips.md) says what to make of it.",
+        f"NIR {nir.version}, NIRTorch {version('nirtorch')}; [chips](../../../docs/chips.md) says "
+        "what to make of it.",
         _table(
             "How each reads `nir.IF`",
             tables["neurons"],
@@ -147,8 +154,9 @@ def _page(tables: dict[str, pd.DataFrame]) -> str:
         _table(
             "Networks",
             figures,
-            "Accuracy in per cent of the images at T steps; spikes, and spikes that are in another "
-            "place than the reference's, in per cent of the reference's, over all steps.",
+            "Accuracy in per cent of the images at T steps; in brackets the spikes up to there, in "
+            "per cent of the reference's. Differing: spikes in another place than the reference's, "
+            "over all steps, in per cent of its spikes.",
         ),
         f"Made by `python -m benchmarks.importers` of commit {commit_of(made_by)}; resnoise "
         f"{made_by.resnoise_version}, PyTorch {made_by.torch_version}, Python "
