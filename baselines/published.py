@@ -16,13 +16,14 @@ from resnoise.errors import DataError
 PATH = Path(__file__).with_name("published.csv")
 
 _COLUMNS = ["method", "dataset", "arch", "L", "metric", "T", "accuracy", "source", "note"]
-_DATASETS = {
+DATASETS = {
     "CIFAR-10": "cifar10",
     "CIFAR-100": "cifar100",
     "ImageNet": "imagenet",
     "Tiny-ImageNet": "tinyimagenet",
 }
-_ARCHITECTURES = {"ResNet-18": "resnet18", "ResNet-20": "resnet20", "VGG-16": "vgg16"}
+ARCHITECTURES = {"ResNet-18": "resnet18", "ResNet-20": "resnet20", "VGG-16": "vgg16"}
+"""From the names that papers use to this suite's."""
 
 
 def load_published(path: Path = PATH) -> pd.DataFrame:
@@ -60,8 +61,8 @@ def load_published(path: Path = PATH) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "method": raw["method"],
-            "dataset": raw["dataset"].replace(_DATASETS),
-            "architecture": raw["arch"].replace(_ARCHITECTURES),
+            "dataset": raw["dataset"].replace(DATASETS),
+            "architecture": raw["arch"].replace(ARCHITECTURES),
             "levels": raw["L"].where(raw["L"] != ""),
             "metric": raw["metric"],
             "timesteps": timesteps.astype("Int64"),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from resnoise_baselines.published import load_published
+from resnoise_baselines.published import ARCHITECTURES, DATASETS, load_published
 
 from docs.sources import ROOT, TABLES, read
 from resnoise import methods
@@ -21,7 +21,7 @@ from resnoise.report.table import points
 PAGE = ROOT / "docs" / "published.md"
 CLOSE = 0.5
 """Points below a published figure that still count as having reproduced it."""
-_NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "resnet20": "ResNet-20", "vgg16": "VGG-16", "resnet18": "ResNet-18"}  # fmt: skip
+_NAMES = {ours: theirs for theirs, ours in (DATASETS | ARCHITECTURES).items()}
 _GREEK = {"tau=": "τ = ", "rho=": "ρ = "}
 _PAGE = """# Measured beside published, cell by cell
 

@@ -26,7 +26,7 @@ def commit_of_code() -> tuple[str, bool]:
 def short(commit: str, dirty: bool) -> str:
     """A short name of a commit.
 
-    Example:
+    Examples:
         >>> short("0123456789abcdef", True)
         '0123456789ab (dirty)'
     """
