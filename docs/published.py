@@ -48,8 +48,7 @@ class Measured(NamedTuple):
 
     Attributes:
         same: whether method and, where the paper states it, L are those that were published.
-        steps: T of each published figure that was measured too; T = 0 stands for the source network.
-        differences: in points, measured less published, by T.
+        differences: in points, measured less published, by T; T = 0 stands for the source network.
     """
 
     dataset: str

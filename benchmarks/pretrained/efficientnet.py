@@ -115,8 +115,8 @@ def photographs(path: Path) -> tuple[list[str], Tensor]:
     classes = sorted(images)
     stacked = torch.from_numpy(np.stack([images[name] for name in classes]))
     # Sums round otherwise with channels last, the layout that `permute` leaves.
-    images = stacked.permute(0, 3, 1, 2).contiguous()
-    return classes, (images.float() - 127) / 128
+    contiguous = stacked.permute(0, 3, 1, 2).contiguous()
+    return classes, (contiguous.float() - 127) / 128
 
 
 def _fetch(folder: Path) -> None:
