@@ -20,7 +20,8 @@ from resnoise.conversion.activation import activations, evaluating
 from resnoise.conversion.converter import convert
 from resnoise.errors import ConfigError
 from resnoise.methods.post_training import PostTraining
-from resnoise.simulation.network import SpikingLayer, SpikingNetwork
+from resnoise.simulation.layer import SpikingLayer
+from resnoise.simulation.network import SpikingNetwork
 from resnoise.simulation.neuron import IFState, initial_state
 from resnoise.simulation.simulator import FromRest, Simulation
 

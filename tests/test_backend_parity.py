@@ -15,7 +15,8 @@ from resnoise import backends
 from resnoise.backends import LeakyConfig
 from resnoise.conversion.converter import convert
 from resnoise.errors import BackendError, ConfigError
-from resnoise.simulation.network import SpikingLayer, compile_neurons_
+from resnoise.simulation.layer import SpikingLayer
+from resnoise.simulation.network import compile_neurons_
 from resnoise.simulation.neuron import IFState, if_step, initial_state
 
 OTHERS = [name for name in backends.names() if name != "reference"]

@@ -15,7 +15,9 @@ from resnoise.conversion.activation import QuantisedReLU, activations
 from resnoise.conversion.folding import folded
 from resnoise.conversion.operators import is_size
 from resnoise.errors import ConversionError
-from resnoise.simulation.network import RepeatOverTime, SpikingLayer, SpikingNetwork
+from resnoise.simulation.folded_time import RepeatOverTime
+from resnoise.simulation.layer import SpikingLayer
+from resnoise.simulation.network import SpikingNetwork
 from resnoise.utils.tensors import require_finite
 
 

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from resnoise.errors import ConversionError
-from resnoise.simulation.network import RepeatOverTime, SpikingLayer, SpikingNetwork
+from resnoise.simulation.folded_time import RepeatOverTime
+from resnoise.simulation.layer import SpikingLayer
+from resnoise.simulation.network import SpikingNetwork
 
 IMAGES = "images"
 NEURONS = "neurons"

@@ -33,7 +33,8 @@ from resnoise.errors import DataError
 from resnoise.methods.side_by_side import Measured, SideBySide
 from resnoise.noise.residual import HISTOGRAM_BINS, Finished, LayerError, Moments, joined
 from resnoise.simulation.batching import portion
-from resnoise.simulation.network import SpikingLayer, mean_over_time
+from resnoise.simulation.folded_time import mean_over_time
+from resnoise.simulation.layer import SpikingLayer
 from resnoise.simulation.simulator import predictions
 from resnoise.utils.ranks import gathered
 

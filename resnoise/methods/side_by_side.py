@@ -13,7 +13,7 @@ from torch import Tensor, fx, nn
 
 from resnoise.conversion.activation import QuantisedReLU, activations, quantise
 from resnoise.conversion.folding import folded
-from resnoise.simulation.network import mean_over_time
+from resnoise.simulation.folded_time import mean_over_time
 from resnoise.simulation.neuron import if_step, initial_state
 
 

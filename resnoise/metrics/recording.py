@@ -12,7 +12,8 @@ from torch.utils.hooks import RemovableHandle
 
 from resnoise.errors import ConfigError
 from resnoise.metrics.synapses import SYNAPTIC, Drive, Site
-from resnoise.simulation.network import SpikingLayer, SpikingNetwork
+from resnoise.simulation.layer import SpikingLayer
+from resnoise.simulation.network import SpikingNetwork
 from resnoise.simulation.neuron import IFState
 from resnoise.simulation.threads import any_thread
 

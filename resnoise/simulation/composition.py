@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from resnoise.simulation.network import SpikingLayer, SpikingNetwork
+from resnoise.simulation.layer import SpikingLayer
+from resnoise.simulation.network import SpikingNetwork
 
 
 class Composition:

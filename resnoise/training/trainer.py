@@ -13,7 +13,7 @@ from resnoise.config.execution import ExecutionConfig
 from resnoise.conversion.activation import activations
 from resnoise.errors import Stopped, TrainingError
 from resnoise.methods import Validation
-from resnoise.simulation.network import SpikingLayer
+from resnoise.simulation.layer import SpikingLayer
 from resnoise.training import saving
 from resnoise.training.course import Course
 from resnoise.training.data_parallel import loss_of_shares
