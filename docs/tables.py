@@ -43,6 +43,7 @@ PAGES = tuple(
     ROOT / name
     for name in (
         "README.md",
+        "docs/after-training.md",
         "docs/findings.md",
         "docs/further.md",
         "docs/pretrained.md",
