@@ -20,7 +20,7 @@ DIGITS = DataOptions("digits")
 def training(tmp_path_factory):
     """Directory of a training that kept its epochs."""
     runs = tmp_path_factory.mktemp("runs")
-    run("train", "--method", "nq", "--epochs", 3, "--keep-epochs", "--runs", runs)
+    run("train", "--method", "nq", "--epochs", 3, "--keep-epochs", 1, "--runs", runs)
     (best,) = runs.glob("**/best.json")
     return best.parent
 
@@ -81,12 +81,13 @@ def test_a_training_that_did_not_keep_its_best_epoch(training, tmp_path):
     for missing in {best, 3}:
         part = shutil.copytree(training, tmp_path / str(missing))
         (part / f"epoch-{missing:04}.json").unlink()
-        with pytest.raises(CheckpointError, match="`keep_epochs` from the start"):
+        with pytest.raises(CheckpointError, match="`keep_epochs=1` from the start"):
             examine(part, DIGITS, (1,), print)
 
 
 def test_trainings_of_several_architectures(training, tmp_path):
-    run("train", "--epochs", 1, "--keep-epochs", "--runs", tmp_path, "--architecture", "resnet20")
+    one = ("--epochs", 1, "--keep-epochs", 1)
+    run("train", *one, "--runs", tmp_path, "--architecture", "resnet20")
     (other,) = tmp_path.glob("**/best.json")
     with pytest.raises(CheckpointError, match="one data set and architecture"):
         compare_choices([training, other.parent], DIGITS, (1,), tmp_path, lambda name: print)
@@ -105,10 +106,10 @@ def test_trainings_that_a_table_could_not_tell_apart(training, tmp_path):
 def test_every_training_is_checked_before_the_first_is_simulated(training, tmp_path):
     part = shutil.copytree(training, tmp_path / "unfinished")
     (part / "epoch-0003.json").unlink()
-    with pytest.raises(CheckpointError, match="unfinished to hold epochs up to 3"):
+    with pytest.raises(CheckpointError, match="unfinished to hold epochs 1 to 3"):
         compare_choices([training, part], DIGITS, (1,), tmp_path, not_yet)
 
 
 def test_a_training_that_kept_no_epochs(tmp_path):
-    with pytest.raises(CheckpointError, match="`keep_epochs`"):
+    with pytest.raises(CheckpointError, match="`keep_epochs=1`"):
         examine(tmp_path, DIGITS, (1,), print)

@@ -106,6 +106,18 @@ def test_the_best_epoch_is_kept_until_it_is_written(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("accelerated")
+def test_epochs_that_are_to_be_kept_are_written_when_they_come(tmp_path, monkeypatch):
+    monkeypatch.setattr(saving, "SECONDS", math.inf)
+    job = tiny_job(epochs=5)
+    train(job, tmp_path, ExecutionConfig(keep_epochs=2))
+    assert sorted(path.stem for path in tmp_path.glob("epoch-*.json")) == [
+        "epoch-0002",
+        "epoch-0004",
+    ]
+    assert [read(tmp_path, name)[0].epoch for name in ("epoch-0004", "last")] == [4, 5]
+
+
+@pytest.mark.usefixtures("accelerated")
 def test_a_kill_between_last_and_best_loses_neither(tmp_path, monkeypatch):
     monkeypatch.setattr(saving, "SECONDS", math.inf)
     method = WATCHED["nq"](accuracies=[0.5, 0.75, 0.5, 0.25])

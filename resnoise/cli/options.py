@@ -169,11 +169,9 @@ class Running:
         ),
     ] = False
     keep_epochs: Annotated[
-        bool,
-        typer.Option(
-            "--keep-epochs", help="keep every epoch, for `selection`", rich_help_panel=_RUN
-        ),
-    ] = False
+        int,
+        typer.Option(help="keep every Nth epoch; `selection` needs all", rich_help_panel=_RUN),
+    ] = 0
     workers: Annotated[
         int, typer.Option(help="processes that load images", rich_help_panel=_RUN)
     ] = 0

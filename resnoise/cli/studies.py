@@ -69,7 +69,7 @@ def ablate(
 def selection(
     *,
     trainings: Annotated[
-        list[Path], typer.Argument(help="folders of trainings with --keep-epochs")
+        list[Path], typer.Argument(help="folders of trainings with --keep-epochs 1")
     ],
     out: Annotated[Path, typer.Option(help="folder for selection.md and selection.csv")],
     timesteps: options.Timesteps = "1,2,4",

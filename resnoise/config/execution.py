@@ -22,7 +22,8 @@ class ExecutionConfig:
         checkpoint_time: keep nothing of the neurons' loop over time for the backward pass of a
             direct training, and run it again instead: less memory, the same gradients, more time,
             but less of it on Norse with `compile`.
-        keep_epochs: keep the weights of every epoch, as `epoch-NNNN.json` next to `best.json`.
+        keep_epochs: keep the weights of every so manieth epoch, as `epoch-NNNN.json` next to
+            `best.json`; 0 keeps none.
         workers: processes that load data; 0 loads in the training process.
         deadline: when trainings and comparisons end in good order, to be resumed; None is never.
 
@@ -36,6 +37,6 @@ class ExecutionConfig:
     channels_last: Switch = True
     compile: Switch = False
     checkpoint_time: Switch = False
-    keep_epochs: Switch = False
+    keep_epochs: Annotated[int, integer("not negative", gt=-1)] = 0
     workers: Annotated[int, integer("not negative", gt=-1, le=1024)] = 0
     deadline: Annotated[Deadline | None, Field(description="a Deadline or None")] = None

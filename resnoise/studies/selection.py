@@ -33,7 +33,7 @@ def examine(
     """Validation and test accuracies of every epoch that a training kept.
 
     Args:
-        directory: of a training with `keep_epochs`.
+        directory: of a training that kept every epoch, see `ExecutionConfig.keep_epochs`.
         data: where the data set is.
         timesteps: every T to simulate.
         progress: called with every epoch.
@@ -78,17 +78,17 @@ def _kept_epochs(directory: Path) -> list[Path]:
     paths = sorted(directory.glob(EPOCH.format("*") + ".json"))
     if not paths:
         raise CheckpointError(
-            f"expected {directory} to hold the epochs of a training with `keep_epochs`, "
+            f"expected {directory} to hold the epochs of a training with `keep_epochs=1`, "
             "but found none"
         )
     infos = [checkpoint.read_info(path) for path in paths]
-    last, epochs = infos[-1], recipe_of(infos[-1], paths[-1]).epochs
-    # Without the epoch that training chose, the rules would be compared with another.
-    if last.epoch < epochs or last.best_epoch not in [info.epoch for info in infos]:
+    epochs = recipe_of(infos[-1], paths[-1]).epochs
+    # A rule chooses among all epochs.
+    if [info.epoch for info in infos] != list(range(1, epochs + 1)):
         raise CheckpointError(
-            f"expected {directory} to hold epochs up to {epochs}, and the best of them, but it "
-            f"holds {len(infos)} of {infos[0].epoch} to {last.epoch}; train with `keep_epochs` "
-            "from the start, to the end"
+            f"expected {directory} to hold epochs 1 to {epochs}, but it holds {len(infos)} of "
+            f"{infos[0].epoch} to {infos[-1].epoch}; train with `keep_epochs=1` from the start, "
+            "to the end"
         )
     return paths
 
@@ -131,8 +131,8 @@ def compare_choices(
     """Write `selection.md`, and `selection.csv` with a line for each epoch.
 
     Args:
-        directories: of trainings with `keep_epochs`, of one data set and architecture, at most one
-            of each method and seed.
+        directories: of trainings that kept every epoch, of one data set and architecture, at most
+            one of each method and seed.
         data: where the data set is.
         timesteps: every T to simulate.
         out: folder of the tables.

@@ -132,8 +132,7 @@ class Trainer:
         self.device = training_device(self.execution, job.method.levels(job.recipe))
         self.layout = memory_format(self.execution)
         accelerated = devices.is_accelerator(self.device)
-        every = saving.SECONDS if accelerated and not self.execution.keep_epochs else 0.0
-        self.course = Course(job, directory, every)
+        self.course = Course(job, directory, saving.SECONDS if accelerated else 0.0)
         # Before the first epoch, not after it, is the time to find that nothing can be saved.
         ensure_directory(directory)
 
@@ -182,7 +181,13 @@ class Trainer:
     @property
     def is_due(self) -> bool:
         """Whether what is done is to be saved now."""
-        return self.course.saver.is_due() or self.epochs_done == self.job.recipe.epochs
+        done = self.epochs_done == self.job.recipe.epochs
+        return self.course.saver.is_due() or self._is_kept or done
+
+    @property
+    def _is_kept(self) -> bool:
+        every = self.execution.keep_epochs
+        return every > 0 and self.epochs_done % every == 0
 
     def end_if_late(self) -> None:
         """Save and raise `Stopped` if the deadline leaves no time for another epoch.
@@ -226,7 +231,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write `last.json`, and `best.json` if the best epoch so far is not written yet."""
-        self.course.save(self.network, self.optimiser, keep_epoch=self.execution.keep_epochs)
+        self.course.save(self.network, self.optimiser, keep_epoch=self._is_kept)
 
     def _validate_(self) -> Validation:
         # The best epoch is chosen by it, and the noise is measured.
