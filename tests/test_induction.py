@@ -14,7 +14,9 @@ from resnoise.conversion.activation import activations
 from resnoise.conversion.converter import convert
 from resnoise.conversion.preparation import prepare
 from resnoise.errors import DataError
+from resnoise.methods import side_by_side
 from resnoise.methods.induction import induce, set_noise_
+from resnoise.methods.side_by_side import SideBySide
 from resnoise.noise.residual import HISTOGRAM_BINS, HISTOGRAM_EDGES, Moments
 from resnoise.simulation.simulator import predictions, simulate
 
@@ -234,6 +236,22 @@ def test_side_by_side_is_exactly_the_same_where_nothing_rounds(network, held_out
     for name, error in two.layers.items():
         assert one.layers[name].level_counts == error.level_counts
         assert one.layers[name].sigma == pytest.approx(error.sigma, rel=1e-9)
+
+
+def test_side_by_side_takes_as_many_batches_at_once_as_are_small(network, held_out, monkeypatch):
+    together = induce(network, held_out, TIMESTEPS, side_by_side=True)
+    ran = []
+    run = SideBySide.__call__
+    monkeypatch.setattr(SideBySide, "__call__", lambda s, x: (ran.append(len(x)), run(s, x))[1])
+    both = sum(x.nbytes for x, _ in held_out)
+    for most, expected in ((both, [11]), (both - 1, [8, 3])):
+        monkeypatch.setattr(side_by_side, "PIECE_BYTES", most)
+        one = induce(network, held_out, TIMESTEPS, side_by_side=True)
+        assert ran == expected
+        assert one.accuracy == together.accuracy
+        for name, error in together.layers.items():
+            assert one.layers[name].sigma == pytest.approx(error.sigma, rel=1e-5, abs=1e-7)
+        ran.clear()
 
 
 def test_side_by_side_leaves_the_network_as_it_was(network, held_out):

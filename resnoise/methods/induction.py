@@ -30,7 +30,7 @@ from resnoise.config.recipe import Extensions
 from resnoise.conversion.activation import QuantisedReLU, activations, evaluating, quantise
 from resnoise.conversion.converter import convert
 from resnoise.errors import DataError
-from resnoise.methods.side_by_side import Measured, SideBySide
+from resnoise.methods.side_by_side import Measured, Piece, SideBySide
 from resnoise.noise.residual import HISTOGRAM_BINS, Finished, LayerError, Moments, joined
 from resnoise.simulation.batching import portion
 from resnoise.simulation.folded_time import mean_over_time
@@ -100,20 +100,21 @@ def induce(
     moments = {name: Moments(layer.levels) for name, layer in activations(network).items()}
     correct: Tensor | int = 0
     seen = 0
-    for images, labels in batches:
-        logits = []
-        for part in both.parts(images):
-            logits.append(both(part))
-            for name, (quantised, rate) in both.measured.items():
-                error = quantised - rate
-                moments[name].add(error)
-                if histograms:
-                    moments[name].count(error, quantised, both.thresholds[name])
-        for layer_moments in moments.values():
-            layer_moments.end_batch()
-        logits = torch.cat(logits, dim=1)
-        correct = correct + (predictions(logits) == labels).sum(1)
-        seen += len(labels)
+    for piece in both.pieces(batches):
+        logits = both(piece.images)
+        for name, (quantised, rate) in both.measured.items():
+            error = quantised - rate
+            for index, of_batch in enumerate(error.split(piece.sizes)):
+                if index > 0:
+                    moments[name].end_batch()
+                moments[name].add(of_batch)
+            if histograms:
+                moments[name].count(error, quantised, both.thresholds[name])
+        if piece.is_end:
+            for layer_moments in moments.values():
+                layer_moments.end_batch()
+        correct = correct + (predictions(logits) == piece.labels).sum(1)
+        seen += len(piece.labels)
     # Only now is the device waited for.
     finished = {name: layer_moments.finished() for name, layer_moments in moments.items()}
     right = correct.tolist() if seen else []
@@ -151,8 +152,12 @@ class _OneAfterTheOther:
         neurons = self.spiking.spiking_layers
         self.thresholds = {name: layer.threshold for name, layer in neurons.items()}
 
-    def parts(self, images: Tensor) -> Iterable[Tensor]:
-        return images.split(portion(self.spiking, images, self.timesteps).images)
+    def pieces(self, batches: Iterable[tuple[Tensor, Tensor]]) -> Iterator[Piece]:
+        for images, labels in batches:
+            most = portion(self.spiking, images, self.timesteps).images
+            parts = list(zip(images.split(most), labels.split(most), strict=True))
+            for index, (some, theirs) in enumerate(parts, 1):
+                yield Piece(some, theirs, [len(theirs)], is_end=index == len(parts))
 
     def __call__(self, images: Tensor) -> Tensor:
         neurons, sources = self.spiking.spiking_layers, activations(self.network)
