@@ -118,3 +118,21 @@ def neurons_by_hand(network: fx.GraphModule) -> dict[str, NeuronsByHand]:
         name: NeuronsByHand(layer.threshold.detach().numpy())
         for name, layer in activations(network).items()
     }
+
+
+class Around(nn.Module):
+    """A convolution, then `body(self, h)`, given as a function, then a classifier."""
+
+    def __init__(self, body, **modules):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(1, 4, 3, padding=1)
+        self.fc = nn.LazyLinear(3)
+        for name, module in modules.items():
+            setattr(self, name, module)
+        self.body = body
+        with torch.no_grad():
+            self(torch.zeros(2, 1, 4, 4))
+
+    def forward(self, x):
+        return self.fc(torch.flatten(self.body(self, self.conv(x)), 1))
