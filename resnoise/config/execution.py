@@ -22,8 +22,8 @@ class ExecutionConfig:
         checkpoint_time: keep nothing of the neurons' loop over time for the backward pass of a
             direct training, and run it again instead: less memory, the same gradients, more time,
             but less of it on Norse with `compile`.
-        keep_epochs: keep the weights of every so manieth epoch, as `epoch-NNNN.json` next to
-            `best.json`; 0 keeps none.
+        keep_epochs: keep the weights of one epoch in this many, as `epoch-NNNN.json` next to
+            `best.json`; 1 keeps all, 0 none.
         workers: processes that load data; 0 loads in the training process.
         deadline: when trainings and comparisons end in good order, to be resumed; None is never.
 
