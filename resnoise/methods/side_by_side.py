@@ -18,8 +18,8 @@ from resnoise.conversion.folding import folded
 from resnoise.simulation.folded_time import mean_over_time
 from resnoise.simulation.neuron import if_step, initial_state
 
-# Four batches of 256 images of 32 x 32 pixels. One batch at a time, an H200 computed for 0.28 s and
-# waited for launches for as long again.
+# Four batches of 256 images of 32 x 32 pixels. One batch at a time, 0.28 s of work took an H200
+# twice as long, beside other trainings.
 PIECE_BYTES = 12 * 2**20
 
 
