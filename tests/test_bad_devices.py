@@ -44,13 +44,25 @@ def test_a_card_without_bfloat16(monkeypatch):
     require_bfloat16(CUDA)
 
 
-def test_memory_that_is_too_small_says_what_fits(monkeypatch):
+@pytest.mark.parametrize(
+    ("an_image", "free", "advice"),
+    [
+        (10 * 2**30, 100 * 2**30, "one of 8 would fit"),
+        (2**30, 20 * 2**30, "other programs hold 78 of its 100 GiB: run fewer at once"),
+        (2**30, 95 * 2**30, "one of 15 would fit"),  # alone, so the estimate is wrong
+    ],
+)
+def test_memory_that_is_too_small_says_what_to_do(monkeypatch, an_image, free, advice):
     step = SimpleNamespace(device=CUDA)
-    properties = SimpleNamespace(total_memory=1_000_000)
+    properties = SimpleNamespace(total_memory=100 * 2**30)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
-    monkeypatch.setattr(memory, "_peak_bytes", lambda step, job, images: 100_000 + 100_000 * images)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 2 * 2**30)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: free)
+    monkeypatch.setattr(
+        memory, "_peak_bytes", lambda step, job, images: 10 * 2**30 + an_image * images
+    )
     with (
-        pytest.raises(TrainingError, match="cuda is too small for a batch of 16 images; one of 8"),
+        pytest.raises(TrainingError, match=f"cuda is too small for a batch of 16 images; {advice}"),
         explaining_short_memory(step, tiny_job()),
     ):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nand so on")

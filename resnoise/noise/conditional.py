@@ -15,6 +15,7 @@ from torch import Tensor
 
 from resnoise.noise.bits import CHUNK, VALUES, Bits, generator_on, in_memory_order, slices
 from resnoise.noise.residual import BINS_PER_THRESHOLD, HISTOGRAM_BINS
+from resnoise.noise.search import search
 
 _TABLES = 64
 
@@ -88,7 +89,7 @@ def _sent(level_counts: tuple[tuple[int, ...], ...], device: torch.device) -> Te
     for counts in torch.tensor(level_counts):
         if counts.any():
             cumulative = counts.double().cumsum(0) / counts.sum()
-            levels.append(sent[torch.searchsorted(cumulative, slices(), right=True)])
+            levels.append(sent[search(cumulative, slices())])
         else:
             levels.append(torch.zeros(VALUES, dtype=torch.int8))
     return torch.cat(levels).to(device)

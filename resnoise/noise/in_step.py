@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from resnoise.noise.residual import BINS_PER_THRESHOLD, HISTOGRAM_BINS
+from resnoise.noise.search import search
 from resnoise.noise.standardisation import standardise
 
 
@@ -71,7 +72,7 @@ def add_conditional_noise(
     cumulative = counts.cumsum(1) / counts.sum(1, keepdim=True) + levels.unsqueeze(1)
     level = (q.detach().float() * ((len(counts) - 1) / threshold)).round().contiguous()
     drawn = torch.rand_like(level)
-    place = torch.searchsorted(cumulative.flatten(), level.double() + drawn, right=True)
+    place = search(cumulative.flatten(), level.double() + drawn)
     bins = place - level.long() * HISTOGRAM_BINS
     error = (bins - HISTOGRAM_BINS // 2).float() * (threshold / BINS_PER_THRESHOLD)
     return q - (ramp * error).to(q.dtype)

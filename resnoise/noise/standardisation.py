@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from resnoise.noise.search import search
+
 
 class Standardised(NamedTuple):
     """A distribution on the bins of a histogram.
@@ -21,8 +23,7 @@ class Standardised(NamedTuple):
 
     def at(self, probabilities: Tensor) -> Tensor:
         """The values at `probabilities` in [0, 1), in the order of the bins; of their shape."""
-        bins = torch.searchsorted(self.cumulative, probabilities, right=True)
-        return self.values[bins]
+        return self.values[search(self.cumulative, probabilities)]
 
 
 def standardise(counts: Tensor) -> Standardised:

@@ -10,9 +10,11 @@ import torch
 from resnoise.errors import TrainingError
 from resnoise.training.job import Job
 from resnoise.training.step import Step
+from resnoise.utils.device import free_bytes
 
 SHARE = 0.9
-"""Of a device's memory that a training may be told to use; the rest is lost between its pieces."""
+"""Of a device's memory that a training may be told to use; the rest is lost between its pieces, and
+what every program takes for itself."""
 
 
 @contextmanager
@@ -25,19 +27,27 @@ def explaining_short_memory(step: Step, job: Job) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
-        size, fits = job.recipe.batch_size, 0
+        size, advice = job.recipe.batch_size, "a smaller one may fit: set `batch_size`"
         if step.device.type == "cuda":
             total = torch.cuda.get_device_properties(step.device).total_memory
+            others = total - free_bytes(step.device) - torch.cuda.memory_reserved(step.device)
             fits = largest_batch(lambda images: _peak_bytes(step, job, images), size, total)
-        advice = f"one of {fits} would fit" if fits else "a smaller one may fit"
+            if fits == size and others > (1 - SHARE) * total:
+                advice = (
+                    f"other programs hold {others / 2**30:.0f} of its {total / 2**30:.0f} GiB: run "
+                    "fewer at once, and give the command again, which resumes"
+                )
+            elif fits:
+                advice = f"one of {min(fits, size - 1)} would fit: set `batch_size`"
         raise TrainingError(
-            f"the memory of {step.device} is too small for a batch of {size} images; {advice}: set "
-            "`batch_size`"
+            f"the memory of {step.device} is too small for a batch of {size} images; {advice}"
         ) from error
 
 
 def largest_batch(peak_bytes: Callable[[int], int], size: int, total: int) -> int:
-    """The largest batch that fits, from what two small ones take; 0 if even those do not.
+    """The largest batch up to `size` that fits a device which does nothing else.
+
+    It is told from what two small ones take, and 0 if even those do not fit.
 
     Args:
         peak_bytes: from a number of images to the bytes that training on them takes at most.
@@ -55,7 +65,7 @@ def largest_batch(peak_bytes: Callable[[int], int], size: int, total: int) -> in
         return 0
     an_image = max(1.0, (second - first) / (large - small))
     fixed = first - small * an_image
-    return max(0, min(size - 1, int((SHARE * total - fixed) / an_image)))
+    return max(0, min(size, int((SHARE * total - fixed) / an_image)))
 
 
 def _peak_bytes(step: Step, job: Job, images: int) -> int:
