@@ -130,8 +130,12 @@ def test_costs_are_those_of_all_steps_calibration_too(evaluated, tmp_path, monke
     assert record.overhead_ratio == pytest.approx(0.2 / (8 * 0.01))
 
 
-@pytest.mark.parametrize("name", ["cos", "snm", "signed-if", "ftbc", "ftbc-snm"])
-def test_a_network_is_evaluated_as_a_method_that_trains_nothing(evaluated, name):
+# In bytes a neuron: COS keeps the potential, the two extremes that it looks for and its calibration
+# spikes; a signed neuron the potential and how many spikes it has sent.
+@pytest.mark.parametrize(
+    ("name", "state"), [("cos", 16), ("snm", 8), ("signed-if", 8), ("ftbc", 4), ("ftbc-snm", 8)]
+)
+def test_a_network_is_evaluated_as_a_method_that_trains_nothing(evaluated, name, state):
     nq, path, (plain, *_) = evaluated
     method = get(name).applied_to(nq.method)
     job = dataclasses.replace(nq, method=method)
@@ -148,7 +152,7 @@ def test_a_network_is_evaluated_as_a_method_that_trains_nothing(evaluated, name)
         biases = steps * channels if method.requirements.calibration_images else 0
         assert record.parameters == plain.parameters + biases
     neurons = 4 * 36 + 6 * 16
-    assert one.state_bytes == 4 * method.requirements.state_values * neurons
+    assert one.state_bytes == state * neurons
     # Every step from the second on costs the same densely; so do those of a calibration, but for
     # the classifier, which has no neurons to calibrate.
     classifier = 6 * 16 * 10

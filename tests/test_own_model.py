@@ -1,5 +1,7 @@
 """Plain models of one's own on the command line: found, calibrated, converted, never unpickled."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,8 @@ from resnoise.conversion.activation import activations
 from resnoise.conversion.calibration import calibrate_thresholds_
 from resnoise.conversion.preparation import prepare
 from resnoise.datasets import batches, load
-from resnoise.errors import CheckpointError, ConfigError
+from resnoise.errors import CheckpointError, ConfigError, DataError
+from resnoise.evaluation.calibration import calibrated_simulation
 from resnoise.methods import get
 from resnoise.training.own_model import Calibration, calibrated_job, own_model
 from resnoise.utils.seeding import generator_for
@@ -86,18 +89,30 @@ def test_export_has_the_thresholds_folded_in(here):
     assert not np.array_equal(channel["0.weight"], model[0].weight.detach())
 
 
-def test_another_method_simulates_it(here):
+@pytest.mark.parametrize("name", ["srp", "cos", "snm", "signed-if", "ftbc", "ftbc-snm"])
+def test_another_method_simulates_it(here, name):
     model, data = own_model("ownnet:build", here / "own.safetensors"), load("digits")
-    job, network = calibrated_job(model, "own", data, get("srp"), Calibration(images=32, levels=4))
+    job, network = calibrated_job(model, "own", data, get(name), Calibration(images=32, levels=4))
     assert [layer.levels for layer in activations(network).values()] == [4, 4]
-    logits = job.method.simulation(network, "snntorch")(data.test.batch([0, 1, 2])[0], 4)
-    assert logits.shape == (4, 3, 10)
+    images, _ = data.test.batch([0, 1, 2])
+    expected = calibrated_simulation(job, network, "reference", 4)(images, 4)
+    assert expected.shape == (4, 3, 10)
+    for backend in ("norse", "snntorch"):
+        logits = calibrated_simulation(job, network, backend, 4)(images, 4)
+        assert torch.equal(logits, expected)
 
 
 def test_one_that_trains_spiking_networks_does_not(here):
     model, data = own_model("ownnet:build"), load("digits")
     with pytest.raises(ConfigError, match="converts a network, but got direct, which trains"):
         calibrated_job(model, "own", data, get("direct"), Calibration())
+
+
+def test_test_images_set_no_thresholds(here):
+    model, data = own_model("ownnet:build"), load("digits")
+    same = dataclasses.replace(data, test=data.train)
+    with pytest.raises(DataError, match="no test images, but 1293 images of digits are in both"):
+        calibrated_job(model, "own", same, get("qcfs"), Calibration())
 
 
 @pytest.mark.parametrize(

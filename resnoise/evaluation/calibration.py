@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import nn
 
-from resnoise.datasets import ImageData
-from resnoise.errors import DataError
 from resnoise.simulation.simulator import Simulation
 from resnoise.training.job import Job
 from resnoise.utils.seeding import generator_for
@@ -35,20 +32,7 @@ def calibrated_simulation(
     simulation = job.method.simulation(network, backend)
     count = job.method.requirements.calibration_images
     if count:
-        require_no_test_images(job.data)
         images = job.data.calibration(count, generator_for(job.seed, "calibration images"))
         device = next(network.parameters()).device
         simulation.calibrate_(images.to(device, memory_format=layout), timesteps)
     return simulation
-
-
-def require_no_test_images(data: ImageData) -> None:
-    """Raise `DataError` if images that calibrate could be among those that test."""
-    if not data.train.shares_images_with(data.test):
-        return
-    shared = np.intersect1d(data.train.positions, data.test.positions)
-    if len(shared):
-        raise DataError(
-            f"expected calibration images that are no test images, but {len(shared)} images of "
-            f"{data.name} are in both splits; deal them out to one of them"
-        )
