@@ -16,6 +16,7 @@ from resnoise_baselines.published import ARCHITECTURES, DATASETS, load_published
 
 from docs.sources import ROOT, TABLES, read
 from resnoise import methods
+from resnoise.report.published_tables import settings
 from resnoise.report.table import points
 
 PAGE = ROOT / "docs" / "published.md"
@@ -91,8 +92,7 @@ def _row(
     ]
     levels = "" if pd.isna(key["levels"]) else f"{key['levels']:.0f}"
     ours = {int(t): 100 * a for t, a in zip(row.timesteps, row.accuracy, strict=True)}
-    steps = row.presimulation_steps.iloc[0]
-    settings = {levels, f"tau={steps}", f"rho={steps}"}
+    stated_of = settings(levels, row.presimulation_steps.iloc[0])
     for (name, theirs_levels, source), figures in theirs.groupby(
         ["method", "levels", "source"], sort=False, dropna=False
     ):
@@ -104,7 +104,7 @@ def _row(
         if not any(differences):  # at no T
             continue
         stated = "" if pd.isna(theirs_levels) else str(theirs_levels)
-        same = key["method"] == reported and (not stated or stated in settings)
+        same = key["method"] == reported and (not stated or stated in stated_of)
         yield Measured(
             key["dataset"], key["architecture"], name, stated, source, key["label"], levels, table, same, differences,
         )  # fmt: skip

@@ -69,7 +69,10 @@ def _beside(
         reported = reported_as(line["method"])
         same = chosen[
             chosen["method"].str.lower().isin({line["method"], reported})
-            & (chosen["levels"].isin(_settings(line)) | chosen["levels"].isna())
+            & (
+                chosen["levels"].isin(settings(str(line["levels"]), line["presimulation_steps"]))
+                | chosen["levels"].isna()
+            )
             & (chosen["metric"] == "snn")
         ]
         accuracies = group.set_index("timesteps")["accuracy"]
@@ -99,10 +102,18 @@ def _beside(
     )
 
 
-def _settings(line: pd.Series) -> set[str]:
-    """What a source writes in its column L: L, or calibration steps, and L is then not known."""
-    steps = line["presimulation_steps"]
-    return {f"tau={steps}", f"rho={steps}"} if steps else {str(line["levels"])}
+def settings(levels: str, steps: int) -> set[str]:
+    """What `levels` of a published figure may be where it is of the same setting.
+
+    Args:
+        levels: L.
+        steps: calibration steps; papers that have these do not state L.
+
+    Examples:
+        >>> settings("4", 0), sorted(settings("4", 8))
+        ({'4'}, ['rho=8', 'tau=8'])
+    """
+    return {f"tau={steps}", f"rho={steps}"} if steps else {levels}
 
 
 def _difference(measured: float | None, published: float | None) -> Cell | None:
