@@ -30,7 +30,8 @@ def sweep(values: list) -> list:
     return values[1:2] if SMOKE else values
 
 
-CONVERTED = ["nq", "qcfs", "srp", "cos", "snm", "signed-if", "ftbc", "ftbc-snm"]
+AFTER_TRAINING = ["srp", "cos", "snm", "signed-if", "ftbc", "ftbc-snm"]
+CONVERTED = ["nq", "qcfs", "noise-adaptor", *AFTER_TRAINING]
 PLUS = ["nq-plus", "qcfs-plus", "srp-plus", "srp-nq-plus"]
 METHODS = [*CONVERTED, "direct"]
 BACKENDS = ["reference", "norse", "snntorch"]

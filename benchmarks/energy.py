@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import tempfile
@@ -10,7 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from .common import BACKENDS_THAT_AGREE, FIXED_WEIGHTS, OLDER, SMOKE, called, public, sweep
+from .common import (
+    AFTER_TRAINING,
+    BACKENDS_THAT_AGREE,
+    FIXED_WEIGHTS,
+    OLDER,
+    SMOKE,
+    called,
+    public,
+    sweep,
+)
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule
@@ -21,17 +31,49 @@ TIMESTEPS = sweep([1, 2, 4, 8])
 
 
 class Activities(NamedTuple):
-    """What the benchmarks hand out: fields of `resnoise.metrics.Activity` by backend and T."""
+    """What the benchmarks hand out: fields of `resnoise.metrics.Activity` by their parameters."""
 
-    cells: dict[tuple[str, int], dict[str, float]]
+    cells: dict[tuple[str | int, ...], dict[str, float]]
     why_none: str = ""
 
 
-class Energy:
+class _Energy:
     """On the test images of digits, fold 0. Every backend must give the same."""
 
     version = "1"
     timeout = 120
+
+    def setup(self, activities, *cell) -> None:
+        if cell not in activities.cells:
+            raise SkipNotImplemented(activities.why_none or f"no {', '.join(map(str, cell))} here")
+        self.activity = activities.cells[cell]
+
+    @called("Effective SynOps of fixed weights")
+    def track_synops_effective(self, activities, *cell) -> float:
+        return self.activity["synops_effective"]
+
+    @called("Accumulates of fixed weights")
+    def track_accumulates(self, activities, *cell) -> float:
+        return self.activity["acs"]
+
+    @called("Firing rate of fixed weights")
+    def track_firing_rate(self, activities, *cell) -> float:
+        return self.activity["firing_rate"]
+
+    @called("Energy of fixed weights")
+    def track_energy(self, activities, *cell) -> float:
+        return self.activity["energy_nj"]
+
+
+_Energy.track_synops_effective.unit = "operations"
+_Energy.track_accumulates.unit = "operations"
+_Energy.track_firing_rate.unit = "spikes a neuron and step"
+_Energy.track_energy.unit = "nJ"
+
+
+class Energy(_Energy):
+    """Of the method that trained the network."""
+
     params = (BACKENDS_THAT_AGREE, TIMESTEPS)
     param_names = ("backend", "timesteps")
 
@@ -41,32 +83,24 @@ class Energy:
         except OLDER as error:
             return Activities({}, str(error))
 
-    def setup(self, activities, backend, timesteps) -> None:
-        if (backend, timesteps) not in activities.cells:
-            raise SkipNotImplemented(activities.why_none or f"{backend} is not installed")
-        self.activity = activities.cells[backend, timesteps]
 
-    @called("Effective SynOps of fixed weights")
-    def track_synops_effective(self, activities, backend, timesteps) -> float:
-        return self.activity["synops_effective"]
+class EnergyAfterTraining(_Energy):
+    """Of methods that train nothing, with what their calibration on each image costs."""
 
-    @called("Accumulates of fixed weights")
-    def track_accumulates(self, activities, backend, timesteps) -> float:
-        return self.activity["acs"]
+    params = (AFTER_TRAINING, BACKENDS_THAT_AGREE, TIMESTEPS)
+    param_names = ("method", "backend", "timesteps")
 
-    @called("Firing rate of fixed weights")
-    def track_firing_rate(self, activities, backend, timesteps) -> float:
-        return self.activity["firing_rate"]
-
-    @called("Energy of fixed weights")
-    def track_energy(self, activities, backend, timesteps) -> float:
-        return self.activity["energy_nj"]
-
-
-Energy.track_synops_effective.unit = "operations"
-Energy.track_accumulates.unit = "operations"
-Energy.track_firing_rate.unit = "spikes a neuron and step"
-Energy.track_energy.unit = "nJ"
+    def setup_cache(self) -> Activities:
+        cells = {}
+        for method in AFTER_TRAINING:
+            try:
+                cells |= _simulate_after_training(method)
+            # An older commit may not know the method.
+            except (*OLDER, public("ResnoiseError")) as error:
+                if SMOKE:
+                    raise
+                return Activities(cells, str(error))
+        return Activities(cells)
 
 
 def _fixed_network() -> tuple[Job, GraphModule]:
@@ -102,3 +136,20 @@ def _simulate() -> Activities:
         for timesteps in TIMESTEPS:
             cells[backend, timesteps] = meter.activity(timesteps)._asdict()
     return Activities(cells)
+
+
+def _simulate_after_training(method: str) -> dict[tuple[str | int, ...], dict[str, float]]:
+    job, network = _fixed_network()
+    job = dataclasses.replace(job, method=public("methods").get(method).applied_to(job.method))
+    images, _ = job.data.test.batch(range(len(job.data.test)))
+    calibrated = public("evaluation.calibration.calibrated_simulation")
+    cells = {}
+    for backend in public("backends").available():
+        simulation = calibrated(job, network, backend, max(TIMESTEPS))
+        meter = public("metrics.ActivityMeter")(simulation.network)
+        with meter.counting():
+            simulation(images, max(TIMESTEPS))
+        for timesteps in TIMESTEPS:
+            spent = simulation.spent(timesteps)
+            cells[method, backend, timesteps] = meter.activity(*spent)._asdict()
+    return cells

@@ -137,6 +137,24 @@ def test_energy_is_skipped_on_a_commit_whose_meter_has_another_interface(monkeyp
         suite.setup(suite.setup_cache(), "reference", 2)
 
 
+def test_energy_after_training_counts_the_calibration():
+    suite = energy.EnergyAfterTraining()
+    activities = suite.setup_cache()
+    of_nq = energy.Energy().setup_cache()
+    assert not activities.why_none
+    for backend in common.BACKENDS:
+        spikes = {}
+        for method in common.AFTER_TRAINING:
+            suite.setup(activities, method, backend, 2)
+            spikes[method] = suite.track_accumulates(activities, method, backend, 2)
+            assert activities.cells[method, backend, 2] == activities.cells[method, "norse", 2]
+        plain = of_nq.cells[backend, 2]["acs"]
+        assert min(spikes["srp"], spikes["cos"]) > 2 * plain  # four steps more than two
+        assert abs(spikes["snm"] - plain) < plain / 2
+    with pytest.raises(SkipNotImplemented, match="no toy, norse, 2 here"):
+        suite.setup(activities, "toy", "norse", 2)
+
+
 def test_cells_that_are_not_there_are_skipped():
     with pytest.raises(SkipNotImplemented, match="nq"):
         accuracy.look_up({}, "", "nq", "norse", 1)

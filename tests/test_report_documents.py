@@ -74,6 +74,19 @@ def test_energy_is_told_over_that_of_the_ann(tmp_path):
     assert found == {"| ANN of nq": ("120", "1"), "| ANN of direct": ("–", "–")}
 
 
+def test_state_is_told_where_a_record_says_it(folds, tmp_path):
+    write_report(store(tmp_path / "old", folds), reference=NQ)
+    assert "state" not in (tmp_path / "old" / "comparison.md").read_text()
+    records = [record("nq", 270, state_bytes=2560), record("worse", 240)]
+    write_report(store(tmp_path / "new", records), reference=NQ)
+    text = (tmp_path / "new" / "comparison.md").read_text()
+    lines = [line.split(" | ") for line in text.splitlines() if line.startswith(("| nq", "| meth"))]
+    costs = next(line for line in lines if "ACs" in line)
+    rows = [line for line in lines if len(line) == len(costs) and line is not costs]
+    assert [line[-1] for line in (costs, *rows)] == ["state (KiB) |", "2.500 |"]
+    assert "state (KiB): what all neurons keep between steps." in text
+
+
 def test_summary_for_the_terminal(folds):
     table = summary_table(folds, reference=NQ)
     line = table[(table["method"] == "pre") & (table["backend"] == "norse = snntorch")].iloc[0]

@@ -30,6 +30,7 @@ COSTS = (
     "energy_nj",
     "parameters",
     "parameter_bytes",
+    "state_bytes",
 )
 
 REQUIREMENTS = ("neuron", "calibration_images", "spike_levels", "looks_at_test_image")

@@ -11,10 +11,15 @@ from resnoise.report.divisions import NO_SPIKES
 from resnoise.report.table import MISSING, Cell, Table, cells, number, scaled, share, significant
 from resnoise.utils.text import spoken
 
+_STATE = "state (KiB)"
+
 
 def cost_table(frame: pd.DataFrame, sources: pd.DataFrame) -> Table:
     """Energy, latency, activity, memory, operations and footprint at every T."""
     lines = [_cost(line) for _, line in frame.iterrows()]
+    if frame["state_bytes"].isna().all():  # older records do not say it
+        for line in lines:
+            del line[_STATE]
     columns = tuple(lines[0])
     passes = [
         tuple(_source_cost(source).get(name, Cell(MISSING)) for name in columns)
@@ -37,7 +42,8 @@ def cost_table(frame: pd.DataFrame, sources: pd.DataFrame) -> Table:
             "interquartile range; R(T): time of the SNN's τ + T steps over τ + T times one pass of "
             "the ANN; firing rate: spikes per neuron and step; as its ANN: test images on which "
             "SNN and source network predict the same; memory: peak of one simulation at batch "
-            f"{batches}.",
+            f"{batches}"
+            + (f"; {_STATE}: what all neurons keep between steps." if _STATE in columns else "."),
             "Pre-simulation steps τ are in every latency, count and energy.",
             *_timed_compiled(frame),
         ],
@@ -70,6 +76,7 @@ def _cost(line: pd.Series) -> dict[str, Cell]:
         "MACs": number(line.macs, scaled),
         "parameters": number(line.parameters, scaled),
         "bytes": number(line.parameter_bytes, scaled),
+        _STATE: number(line.state_bytes / 1024, four),
     }
 
 
