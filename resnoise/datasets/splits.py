@@ -220,16 +220,17 @@ class ImageData:
         """`count` different training images (all, if there are fewer), not augmented.
 
         Returns a float32 tensor [count, C, H, W].
-
-        Raises:
-            DataError: training images are among the test images.
         """
-        if self.train.shares_images_with(self.test):
-            shared = np.intersect1d(self.train.positions, self.test.positions)
-            if len(shared):
-                raise DataError(
-                    f"expected calibration images that are no test images, but {len(shared)} "
-                    f"images of {self.name} are in both splits; deal them out to one of them"
-                )
         indices = torch.randperm(len(self.train), generator=generator)[:count]
         return self.train.batch(indices.tolist())[0]
+
+    def require_training_apart(self) -> None:
+        """Raise `DataError` if training images, which may calibrate, are among the test images."""
+        if not self.train.shares_images_with(self.test):
+            return
+        shared = np.intersect1d(self.train.positions, self.test.positions)
+        if len(shared):
+            raise DataError(
+                f"expected calibration images that are no test images, but {len(shared)} images of "
+                f"{self.name} are in both splits; deal them out to one of them"
+            )

@@ -32,6 +32,7 @@ def calibrated_simulation(
     simulation = job.method.simulation(network, backend)
     count = job.method.requirements.calibration_images
     if count:
+        job.data.require_training_apart()
         images = job.data.calibration(count, generator_for(job.seed, "calibration images"))
         device = next(network.parameters()).device
         simulation.calibrate_(images.to(device, memory_format=layout), timesteps)

@@ -115,13 +115,15 @@ def calibrated_job(
     Raises:
         ConfigError: the method trains spiking networks directly, or a setting is not allowed.
         PreparationError: the model cannot be prepared.
-        DataError: the model does not take the images, or has other classes.
+        DataError: the model does not take the images, or has other classes, or training images are
+            among the test images.
     """
     if not isinstance(method, ConversionMethod):
         raise ConfigError(
             f"expected a method that converts a network, but got {method.name}, which trains a "
             "spiking one"
         )
+    data.require_training_apart()
     recipe = Recipe(activation=ActivationConfig(levels=calibration.levels))
     job = Job(method, method.name, name, data, recipe, data.seed or 0, own_model=model)
     network = prepare(copy.deepcopy(job.model()), recipe.activation).eval()
