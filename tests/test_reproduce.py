@@ -19,12 +19,28 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "reproduce.md").read_text().replace("\\\n", "")
 TABLES = ROOT / "results" / "tables"
 ABLATIONS = sorted(TABLES.glob("cifar*/ablation.csv"))
-COMPARISONS = re.findall(r"tables/([\w-]+)/comparison\.md[^\0]*?\n\n((?:    .*\n)+)", PAGE)
+# Of a training that was not at its end, the name says after which epoch.
+UNFINISHED = re.compile(r"(.*)-epoch-(\d+)")
+COMPARISONS = re.findall(
+    r"tables/(?![\w-]*-epoch-)([\w-]+)/comparison\.md[^\0]*?\n\n((?:    .*\n)+)", PAGE
+)
 
 
 def test_every_comparison_has_a_command():
     tables = {path.parent.name for path in TABLES.glob("*/comparison.md")}
-    assert {name for name, _ in COMPARISONS} == tables - {"digits", "first-run"}
+    finished = {name for name in tables if not UNFINISHED.fullmatch(name)}
+    assert {name for name, _ in COMPARISONS} == finished - {"digits", "first-run"}
+
+
+@pytest.mark.parametrize("path", TABLES.glob("*-epoch-*"), ids=lambda path: path.name)
+def test_unfinished_trainings_are_those_of_a_finished_table(path):
+    finished, epoch = UNFINISHED.fullmatch(path.name).groups()
+    recipes = {record.key: record.recipe for record in RecordStore(TABLES / finished).load()}
+    records = RecordStore(path).load()
+    assert records
+    assert all(record.recipe == recipes[record.key] for record in records)
+    assert {record.best_epoch for record in records} == {int(epoch)}
+    assert f"tables/{path.name}/comparison.md" in PAGE
 
 
 @pytest.mark.parametrize(("name", "commands"), COMPARISONS, ids=[name for name, _ in COMPARISONS])

@@ -92,7 +92,7 @@ def simulate_test_images(
                 checkpoint_sha256=info.sha256,
                 recipe=job.recipe.to_json(),
                 epochs=len(info.history),
-                best_epoch=info.best_epoch,
+                best_epoch=info.epoch,
                 validation_accuracy=info.validation_accuracy,
                 train_seconds=sum(row["seconds"] for row in info.history),
                 train_segments=info.segments,

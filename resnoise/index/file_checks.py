@@ -172,7 +172,7 @@ def _checkpoint(path: Path, records: Sequence[Record]) -> Iterator[str]:
         "data set": (record.dataset, info.job.dataset),
         "architecture": (record.architecture, info.job.architecture),
         "seed": (record.seed, info.job.seed),
-        "best epoch": (record.best_epoch, info.best_epoch),
+        "best epoch": (record.best_epoch, info.epoch),
         "epochs": (record.epochs, len(info.history)),
         "validation accuracy": (record.validation_accuracy, info.validation_accuracy),
     }
