@@ -43,8 +43,7 @@ def test_the_index_of_the_results_names_every_table():
 
 
 def test_a_newcomer_can_read_it_in_five_minutes():
-    page = re.sub(r"<!--.*?-->", "", README, flags=re.DOTALL)
-    assert len(page.split()) <= 1250
+    assert len(README.split()) <= 1300
 
 
 def test_the_findings_are_read_in_a_quarter_of_an_hour():
