@@ -105,6 +105,19 @@ def test_a_training_without_its_best_epoch_is_told_before_the_next(tmp_path, lef
         train(job, tmp_path)
 
 
+def test_of_a_finished_training_the_best_epoch_is_enough(uninterrupted, tmp_path):
+    directory = shutil.copytree(uninterrupted, tmp_path / "run")
+    last = directory / "last.json"
+    (directory / checkpoint.read_info(last).weights).unlink()
+    before = files(directory)
+    assert train(tiny_job(epochs=4), directory) == directory / "best.json"
+    assert files(directory) == before
+    with pytest.raises(CheckpointError, match="another training"):
+        train(tiny_job(epochs=4, seed=1), directory)
+    with pytest.raises(CheckpointError, match=r"cannot read .*last"):
+        train(tiny_job(epochs=5), directory)
+
+
 def test_a_best_epoch_that_is_the_last_is_made_again_from_it(uninterrupted, tmp_path):
     shutil.copytree(uninterrupted, tmp_path / "run")
     for path in (tmp_path / "run").glob("best*"):

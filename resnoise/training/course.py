@@ -35,7 +35,7 @@ class Course:
         start_sha256: of the weights of another training that it started from; empty if of none.
     """
 
-    def __init__(self, job: Job, directory: Path, every: float) -> None:
+    def __init__(self, job: Job, directory: Path, every: float = 0.0) -> None:
         self.job = job
         self.saver = Saver(directory, every)
         self.history: list[dict[str, Any]] = []
@@ -54,6 +54,19 @@ class Course:
     def is_on_disk(self) -> bool:
         """Whether there is a training in the directory, to be resumed."""
         return self.saver.last.exists()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all its epochs are done, and the directory has what follows of them alone.
+
+        Raises:
+            CheckpointError: it is another training, or damaged.
+        """
+        settled = self.saver.has_only_best(self.job.recipe.epochs)
+        if settled:
+            best = self.saver.best
+            checkpoint.require_job(checkpoint.read_info(best), self.job.info(), best)
+        return settled
 
     @property
     def seconds_of_last_epoch(self) -> float:

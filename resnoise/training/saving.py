@@ -105,6 +105,22 @@ class Saver:
                 return
         self.settle(last, weights)
 
+    def has_only_best(self, epochs: int) -> bool:
+        """Whether a training of so many epochs is done, and of its weights only the best are here.
+
+        A pack that had no room for more leaves it so.
+
+        Raises:
+            CheckpointError: a file is missing or damaged.
+        """
+        if not self.last.exists():
+            return False
+        last = checkpoint.read_info(self.last)
+        if last.epoch < epochs or (self.last.parent / last.weights).exists():
+            return False
+        best, _ = checkpoint.read(self.best)
+        return (best.epoch, len(best.history)) == (last.best_epoch, last.epoch)
+
     def _waiting(self, last: CheckpointInfo) -> dict[str, Tensor] | None:
         """The weights of the best epoch, where a kill left them out of their place."""
         if not self._next_best.exists():

@@ -85,6 +85,9 @@ def train(
         ...     train(job, directory).name
         'best.json'
     """
+    course = Course(job, Path(directory))
+    if course.is_settled:
+        return course.saver.best
     trainer = Trainer(job, Path(directory), execution, progress, start)
     while trainer.epochs_done < job.recipe.epochs:
         trainer.end_if_late()
