@@ -5,10 +5,12 @@ import subprocess
 import tarfile
 
 import pytest
+from tiny_job import tiny_job
 
 from resnoise.errors import ConfigError, StorageError
 from resnoise.records import pack as packs
 from resnoise.records.pack import pack, size_in_bytes, unpack
+from resnoise.training.trainer import Trainer, train
 from tests.command_line import resnoise
 
 
@@ -38,7 +40,7 @@ def test_a_pack_is_unpacked_to_the_same_files(runs, tmp_path):
     names = unpack(tmp_path / "p.tar.gz", tmp_path / "new")
     assert names == packed.kept
     assert [name.split("-")[0] for name in names] == [
-        "records.json", "a/best.json", "a/best", "train.log", "a/last.json", "a/last",
+        "records.json", "a/best.json", "a/best", "a/last.json", "train.log", "a/last",
     ]  # fmt: skip
     assert contents(tmp_path / "new") == {name: (runs / name).read_bytes() for name in names}
     assert unpack(tmp_path / "p.tar.gz", tmp_path / "new") == names  # the same files stay
@@ -51,10 +53,31 @@ def test_what_is_worth_most_comes_first_and_a_checkpoint_is_whole(runs, tmp_path
     whole = pack(runs, tmp_path / "p.tar.gz", 10**7)
     packed = pack(runs, tmp_path / "p.tar.gz", whole.size - 1)
     assert packed.size < whole.size
-    assert [name.split("-")[0] for name in packed.left_out] == ["a/last.json", "a/last"]
+    assert [name.split("-")[0] for name in packed.left_out] == ["a/last"]
     assert "train.log" in packed.kept
     with pytest.raises(ConfigError, match="none of 6 files fits"):
         pack(runs, tmp_path / "p.tar.gz", 10)
+
+
+def test_a_finished_training_is_not_trained_again_where_its_last_weights_did_not_fit(
+    runs, tmp_path
+):
+    whole = pack(runs, tmp_path / "p.tar.gz", 10**7)
+    pack(runs, tmp_path / "p.tar.gz", whole.size - 1)
+    unpack(tmp_path / "p.tar.gz", tmp_path / "new")
+    before = contents(tmp_path / "new")
+    assert not list((tmp_path / "new" / "a").glob("last-*"))
+    train(tiny_job(), tmp_path / "new" / "a")
+    assert contents(tmp_path / "new") == before
+
+
+def test_what_a_training_resumes_from_is_whole(tmp_path):
+    trainer = Trainer(tiny_job(), tmp_path / "runs")
+    trainer.run_epoch()
+    trainer.save()
+    whole = pack(tmp_path / "runs", tmp_path / "p.tar.gz", 10**7)
+    packed = pack(tmp_path / "runs", tmp_path / "p.tar.gz", whole.size - 1)
+    assert [name.split("-")[0] for name in packed.left_out] == ["last.json", "last"]
 
 
 def test_commands(runs, tmp_path):

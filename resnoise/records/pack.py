@@ -2,7 +2,8 @@
 
 A pack is a `.tar.gz` that `tar` reads as well. Each file in it is compressed alone, so its size is
 known before it is added; what is worth most comes first: records, then the best weights of each
-training, the smallest first, then logs, then what a training resumes from.
+training, the smallest first, then logs, then what a training resumes from. Of a finished training
+the best weights are enough, and that it is finished is told with them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from resnoise.errors import ConfigError, StorageError
 from resnoise.utils.files import ensure_directory, exclusive, write_bytes
@@ -110,24 +111,47 @@ def _pieces(folder: Path, target: Path) -> Iterator[_Piece]:
         if path.suffix == ".safetensors":
             continue
         paths = [path, *_weights_of(path)]
+        last = path.with_name("last.json")
+        if _is_finished(last):
+            if path.name == "best.json":
+                paths.append(last)
+            elif path == last:
+                paths.remove(last)
+        if not paths:
+            continue
         worth = next((index for index, kind in enumerate(_WORTH) if path.match(kind)), len(_WORTH))
         size = sum(one.stat().st_size for one in paths)
         names = [one.relative_to(folder).as_posix() for one in paths]
         yield _Piece((worth, size, names[0]), names)
 
 
-def _weights_of(path: Path) -> Sequence[Path]:
-    if path.suffix != ".json":
-        return ()
+def _is_finished(last: Path) -> bool:
+    """Whether a `last.json` is of the last epoch of a training whose best is beside it."""
+    said = _said(last)
     try:
-        said = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return ()
-    name = said.get("weights") if isinstance(said, dict) else None
+        finished = said["epoch"] >= said["job"]["recipe"]["epochs"]
+    except (KeyError, TypeError):
+        return False
+    return finished and last.with_name("best.json").is_file()
+
+
+def _weights_of(path: Path) -> Sequence[Path]:
+    name = _said(path).get("weights")
     if not isinstance(name, str) or PurePosixPath(name).name != name:
         return ()
     weights = path.with_name(name)
     return (weights,) if weights.is_file() and not weights.is_symlink() else ()
+
+
+def _said(path: Path) -> dict[str, Any]:
+    """What a JSON file says; nothing if it is none, or no object."""
+    if path.suffix != ".json" or path.is_symlink():
+        return {}
+    try:
+        said = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _member(folder: Path, name: str) -> bytes:
