@@ -25,6 +25,8 @@ CLOSE = 0.5
 _NAMES = {ours: theirs for theirs, ours in (DATASETS | ARCHITECTURES).items()}
 _UNFINISHED = "-epoch-"
 """In the names of tables whose trainings were not at their end."""
+_QUALIFIER = r" \(.*\)$"
+"""After the name of a method: whose figures these are, such as a later run by others."""
 _GREEK = {"tau=": "τ = ", "rho=": "ρ = "}
 _PAGE = """# Measured beside published, cell by cell
 
@@ -34,9 +36,9 @@ network; tuned variants (`-plus`) and other L stand beside the method that they 
 trained for 300 epochs or more, most of these for 60; [the protocol](protocol.md) differs, too. The ANN of NQ has its
 noise on, as its authors evaluate it.
 
-Of {cells} published accuracies of spiking networks, {own} are reached by the same method at the same L (or at any,
-where the paper states none), and {any} if tuned variants and other L count. One row that reaches a figure is enough,
-and no validation image chose that row, so both numbers flatter.
+Of {cells} published accuracies of spiking networks at a T measured here, {own} are reached by the same method at the
+same L (or at any, where the paper states none), and {any} if tuned variants and other L count. A figure counts as
+reached if any row here reaches it, so both numbers are optimistic.
 
 `make docs-tables` writes this page.
 
@@ -92,7 +94,7 @@ def _row(
     theirs = published[
         (published.dataset == key["dataset"])
         & (published.architecture == key["architecture"])
-        & (published.method.str.lower() == reported)
+        & (published.method.str.replace(_QUALIFIER, "", regex=True).str.lower() == reported)
     ]
     levels = "" if pd.isna(key["levels"]) else f"{key['levels']:.0f}"
     ours = {int(t): 100 * a for t, a in zip(row.timesteps, row.accuracy, strict=True)}
@@ -108,7 +110,8 @@ def _row(
         if not any(differences):  # at no T
             continue
         stated = "" if pd.isna(theirs_levels) else str(theirs_levels)
-        same = key["method"] == reported and (not stated or stated in stated_of)
+        # A question mark is of a source that leaves it to be guessed.
+        same = key["method"] == reported and (not stated or stated.rstrip("?") in stated_of)
         yield Measured(
             key["dataset"], key["architecture"], name, stated, source, key["label"], levels, table, same, differences,
         )  # fmt: skip
