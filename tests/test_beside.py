@@ -46,7 +46,7 @@ def test_the_plan_is_that_of_the_reference():
     assert set(plan.backends) <= {"norse", "snntorch"}
     recipe = plan.recipes["cos-plus"]
     assert (recipe.activation.levels, recipe.epochs, recipe.learning_rate) == (2, 10, 0.5)
-    of_four = example_of(plus, Reference("qcfs-plus", 4)).plan(["cos-plus"], data, {})
+    of_four = example_of(plus, Reference("srp-plus", 4)).plan(["cos-plus"], data, {})
     assert (of_four.seeds, of_four.recipes["cos-plus"].activation.levels) == ((0,), 4)
 
 
