@@ -112,11 +112,10 @@ def _pieces(folder: Path, target: Path) -> Iterator[_Piece]:
             continue
         paths = [path, *_weights_of(path)]
         last = path.with_name("last.json")
-        if _is_finished(last):
-            if path.name == "best.json":
-                paths.append(last)
-            elif path == last:
-                paths.remove(last)
+        if path.name == "best.json" and _is_finished(last):
+            paths.append(last)
+        elif path == last and _is_finished(last):
+            paths.remove(last)
         if not paths:
             continue
         worth = next((index for index, kind in enumerate(_WORTH) if path.match(kind)), len(_WORTH))
