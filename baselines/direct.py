@@ -22,10 +22,11 @@ from resnoise.conversion.activation import activations
 from resnoise.conversion.converter import spiking_graph
 from resnoise.conversion.folding import folded
 from resnoise.conversion.preparation import prepare
-from resnoise.errors import ConfigError
+from resnoise.errors import ConfigError, DataError
 from resnoise.methods import Method, Training, Validation
 from resnoise.simulation.network import SpikingNetwork
 from resnoise.simulation.simulator import FromRest, Simulation, predictions
+from resnoise.utils.ranks import gathered
 
 # One for all backends. At T = 2, β from 0.25 to 0.75 and α = 1 or 2 gave the same accuracy on the
 # validation images of digits, within 2 images of 720; α = 4 gave less.
@@ -141,6 +142,9 @@ class Direct(Method):
             predicted = predictions(simulation(images, network.timesteps))[-1]
             correct += (predicted == labels).sum().item()
             seen += len(labels)
+        correct, seen = map(sum, zip(*gathered((correct, seen)), strict=True))
+        if not seen:
+            raise DataError("expected held-out images to choose the best epoch by, but got none")
         return Validation(correct / seen, {})
 
     def simulation(self, network: DirectNetwork, backend: str) -> Simulation:

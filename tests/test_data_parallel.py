@@ -50,6 +50,13 @@ def ranks(script, *, count=2):
     ]
 
 
+def finished(processes):
+    """What each said, now that all are done without an error."""
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    assert not any(process.returncode for process in processes), said
+    return said
+
+
 def quiet(method, **recipe):
     """A job without dropout, whose draws are each process's own."""
     job = tiny_job(method, **recipe)
@@ -67,9 +74,7 @@ TRAIN = """
 
 @pytest.mark.parametrize("method", ["qcfs", "nq"])
 def test_two_processes_train_the_network_of_one(method, tmp_path):
-    processes = ranks(TRAIN.format(method=method, runs=str(tmp_path / "runs")))
-    said = [process.communicate(timeout=120)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
+    said = finished(ranks(TRAIN.format(method=method, runs=str(tmp_path / "runs"))))
     assert not any("deprecated" in text for text in said)
     (path,) = (tmp_path / "runs").rglob("last.json")
     info, tensors = checkpoint.read(path)
@@ -83,6 +88,32 @@ def test_two_processes_train_the_network_of_one(method, tmp_path):
         assert first["layers"][name] == pytest.approx(layer, rel=1e-3, abs=1e-6)
     close = all(torch.allclose(tensors[n], x, rtol=1e-3, atol=1e-5) for n, x in expected.items())
     assert close is (method == "qcfs")  # and the noise of each is its own
+
+
+DIRECT = """
+    import dataclasses
+    from resnoise_baselines.direct import Direct, Spec
+    job = tiny_job("qcfs", epochs=1, batch_size=24)  # and one batch of 22 to validate on
+    job.own_model[4] = nn.Identity()
+    job = dataclasses.replace(job, method=Direct(), training=Spec("reference", 2).name)
+    with group(torch.device("cpu")):
+        train_in(Path({runs!r}), job)
+"""
+
+
+def test_two_processes_train_a_spiking_network_and_one_has_none_to_validate(tmp_path):
+    found = []
+    for count in (2, 1):
+        runs = tmp_path / str(count)
+        said = finished(ranks(DIRECT.format(runs=str(runs)), count=count))
+        assert not any(said), said
+        (path,) = runs.rglob("last.json")
+        found.append(checkpoint.read(path))
+    (info, tensors), (expected_info, expected) = found
+    (row,), (wanted,) = info.history, expected_info.history
+    assert row["train_loss"] == pytest.approx(wanted["train_loss"], rel=1e-4)
+    assert row["validation_accuracy"] == wanted["validation_accuracy"]
+    assert all(torch.allclose(tensors[n], x, rtol=1e-3, atol=1e-5) for n, x in expected.items())
 
 
 def test_one_that_dies_ends_the_other_with_one_line(tmp_path):

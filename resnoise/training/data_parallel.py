@@ -41,13 +41,23 @@ def loss_of_shares(network: nn.Module, loss: Loss) -> Loss:
     # Of BatchNorm's statistics each process computes those of all. torch 2.13 renamed the switch.
     accepted = signature(DistributedDataParallel).parameters
     switch = next(n for n in ("forward_sync_buffers", "broadcast_buffers") if n in accepted)
-    shared = DistributedDataParallel(network, **{switch: False})
+    shared = _Shared(network, **{switch: False})
 
     def weighted(network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         mean, logits = loss(shared, images, labels)
         return _Weighted.apply(mean, len(labels) * world() / _all(len(labels), labels)), logits
 
     return weighted
+
+
+class _Shared(DistributedDataParallel):
+    """With the attributes of the network in it, which a method may ask for in its loss."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("module"), name)
 
 
 class _Weighted(torch.autograd.Function):
