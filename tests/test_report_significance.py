@@ -100,6 +100,22 @@ def test_seeds_on_one_test_set_are_one_observation_an_image_and_have_an_interval
     assert "over seeds |" not in (tmp_path / "one" / "comparison.md").read_text()
 
 
+def test_a_significant_difference_that_seeds_do_not_agree_on_gets_no_verdict():
+    def verdict(*differences):
+        records = [record("qcfs", 200, seed=seed) for seed in range(len(differences))]
+        records += [record("nq", 200 + more, seed=seed) for seed, more in enumerate(differences)]
+        groups, (row_test,), _ = row_tests_of(records)
+        assert row_test.p_holm < 0.05
+        reference = next(row for row in groups if row.method == "nq")
+        assert verdict_of([row_test], reference, row_test.timesteps) == row_test.verdict
+        return row_test.verdict
+
+    assert verdict(40, 40, 40) == "better"
+    assert verdict(40, 40, 0) == "better"
+    assert verdict(40, 40, -1) == "mixed"
+    assert verdict(-40, -40, 1) == "mixed"
+
+
 def test_backends_that_disagree_are_tested_apart():
     records = [
         record(method, right, backend=backend)
@@ -166,7 +182,7 @@ def test_what_differs_between_rows_of_the_reference_is_no_tie(tmp_path):
     write_report(store(tmp_path, [*records, record("direct", 250, levels=None)]), reference=NQ)
     table = (tmp_path / "comparison.md").read_text().split("### ")[1]
     assert "83.3 ±4.2 ≷" in table
-    assert "≷ differs between rows of nq; see the paired tests." in table
+    assert "≷ significant, but rows of nq, or seeds, do not agree on which is ahead" in table
     line = pd.read_csv(tmp_path / "comparison.csv").set_index("method").loc["direct"]
     assert line.reference_is_equal_timesteps == "mixed"
     assert pd.isna(line.difference_equal_timesteps)

@@ -30,6 +30,7 @@ class RowTest:
         equal_steps: whether both have the same τ + T.
         result: McNemar's test, the reference first.
         over_seeds: interval of the difference over trainings with other seeds; None for one seed.
+        seeds_agree: whether no seed has the other one ahead.
         p_holm: p-value after Holm's correction over the section's row_tests.
     """
 
@@ -42,13 +43,19 @@ class RowTest:
     equal_steps: bool
     result: PairedTest
     over_seeds: Interval | None
+    seeds_agree: bool
     p_holm: float = 1.0
 
     @property
     def verdict(self) -> str:
-        """What this says of the reference: `better`, `worse` or `n.s.`."""
+        """What this says of the reference: `better`, `worse`, `n.s.`, or `mixed`.
+
+        It is `mixed` where the difference is significant, but seeds do not agree on its sign.
+        """
         if self.p_holm >= ALPHA:
             return "n.s."
+        if not self.seeds_agree:
+            return "mixed"
         return "better" if self.result.difference > 0 else "worse"
 
 
@@ -88,6 +95,8 @@ def hold_row_tests(pairings: Iterable[Pairing]) -> tuple[list[RowTest], list[str
             same = row_tests[key]
             row_tests[key] = replace(same, backends=(*same.backends, pairing.other.backend))
             continue
+        result = mcnemar(pairs.first, pairs.second, pairs.images)
+        by_seed = pairs.by_seed()
         row_tests[key] = RowTest(
             pairing.reference,
             pairing.other,
@@ -96,8 +105,9 @@ def hold_row_tests(pairings: Iterable[Pairing]) -> tuple[list[RowTest], list[str
             theirs.timesteps,
             equal_timesteps=ours.timesteps == theirs.timesteps,
             equal_steps=ours.total_steps == theirs.total_steps,
-            result=mcnemar(pairs.first, pairs.second, pairs.images),
-            over_seeds=student_interval(pairs.by_seed(), pairs.test_to_train()),
+            result=result,
+            over_seeds=student_interval(by_seed, pairs.test_to_train()),
+            seeds_agree=bool((by_seed * result.difference >= 0).all()),
         )
     corrected = holm([row_test.result.p for row_test in row_tests.values()])
     return [
@@ -126,7 +136,7 @@ def pairings(groups: Groups, reference: Reference) -> Iterator[Pairing]:
 def verdict_of(row_tests: Sequence[RowTest], row: Row, timesteps: int) -> str:
     """What the row_tests of a cell say of `row`: `better`, `worse`, `n.s.`, or empty if untested.
 
-    It is `mixed` where they do not all say the same: a row of the reference is better only if it
+    It is `mixed` where one is, or they do not all say the same: a row of the reference is better only if it
     beats every row it was tested against there, and another row only if it beats each row of the
     reference that it was tested against.
     """
@@ -146,7 +156,7 @@ def verdict_of(row_tests: Sequence[RowTest], row: Row, timesteps: int) -> str:
     return verdicts.pop() if verdicts else ""
 
 
-_OPPOSITE = {"better": "worse", "worse": "better", "n.s.": "n.s."}
+_OPPOSITE = {"better": "worse", "worse": "better", "n.s.": "n.s.", "mixed": "mixed"}
 
 
 def several_levels(row_tests: Sequence[RowTest]) -> bool:

@@ -28,7 +28,7 @@ _TESTED = {
     "better": ("▲", "better", "significantly better than"),
     "worse": ("▼", "worse", "significantly worse than"),
     "n.s.": ("≈", "even", "no significant difference to"),
-    "mixed": ("≷", "even", "the tests do not agree with rows of"),
+    "mixed": ("≷", "even", "tests or seeds do not agree which is ahead, against"),
 }
 
 

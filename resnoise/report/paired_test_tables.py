@@ -89,8 +89,9 @@ def outcome_notes(row_tests: Sequence[RowTest]) -> list[str]:
 
 _SEEDS_NOTE = (
     "A small p is about these trained networks. Over seeds: 95 % interval of the difference over "
-    "trainings with other seeds, Student's t on the differences seed by seed; where it holds 0, "
-    "another seed may turn the order round. Where seeds are folds, whose training images overlap, "
+    "trainings with other seeds, Student's t on the differences seed by seed; where it includes 0, "
+    "another seed may turn the order round. `mixed`: significant, but seeds do not agree on which "
+    "is ahead. Where seeds are folds, whose training images overlap, "
     "with the correction of Nadeau and Bengio."
 )
 

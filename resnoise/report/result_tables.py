@@ -192,4 +192,7 @@ def _marks_note(row_tests: Sequence[RowTest], reference: Reference) -> list[str]
 def _mixed_note(rows: Sequence[tuple[Cell, ...]], reference: Reference) -> list[str]:
     if not any(cell.mark == MARKS["mixed"] for row in rows for cell in row):
         return []
-    return [f"≷ differs between rows of {reference}; see the paired tests."]
+    return [
+        f"≷ significant, but rows of {reference}, or seeds, do not agree on which is ahead; see the "
+        "paired tests."
+    ]
