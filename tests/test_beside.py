@@ -11,12 +11,14 @@ import pytest
 
 from resnoise.analysis.significance import Reference
 from resnoise.compare import beside, runner, trainings
-from resnoise.compare.beside import example_of, set_beside
+from resnoise.compare.beside import Example, example_of, set_beside
 from resnoise.compare.plan import RunOptions
+from resnoise.config.recipe import Extensions
 from resnoise.datasets import DataOptions
 from resnoise.errors import BackendError, ConfigError, RecordError
 from resnoise.records.store import RecordStore
 from resnoise.report.comparisons import comparison_of, comparisons_in
+from resnoise.training.defaults import recipe_for
 from tests.command_line import resnoise
 from tests.comparisons import record, store
 
@@ -48,6 +50,21 @@ def test_the_plan_is_that_of_the_reference():
     assert (recipe.activation.levels, recipe.epochs, recipe.learning_rate) == (2, 10, 0.5)
     of_four = example_of(plus, Reference("srp-plus", 4)).plan(["cos-plus"], data, {})
     assert (of_four.seeds, of_four.recipes["cos-plus"].activation.levels) == ((0,), 4)
+
+
+def test_what_was_switched_off_stays_off():
+    off = {"ramp": 0.0, "residual": "end-to-end", "distribution": "gaussian",
+           "start_learning_rate": 0.0}  # fmt: skip
+    own = recipe_for("nq-plus", "digits", ["digits-cnn"])
+    recipe = replace(own, extensions=replace(own.extensions, **off))
+    made = record("nq-plus", 9, architecture="digits-cnn", recipe=recipe.to_json())
+    example = Example(Reference("nq-plus"), (made,))
+    assert example.recipe("srp-nq-plus") == recipe
+    assert example.recipe("nq").extensions == Extensions()
+    scratch = replace(own, extensions=replace(own.extensions, start_from="", start_epochs=0,
+                                              start_learning_rate=0.0))  # fmt: skip
+    made = record("nq-plus", 9, architecture="digits-cnn", recipe=scratch.to_json())
+    assert Example(Reference("nq-plus"), (made,)).recipe("cos-plus").extensions.start_from == "qcfs"
 
 
 def test_comparisons_without_a_recipe_to_follow_are_refused(tmp_path):

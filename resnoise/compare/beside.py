@@ -11,7 +11,7 @@ from typing import Any
 from resnoise import backends
 from resnoise.analysis.significance import Reference
 from resnoise.compare.plan import Cell, Plan, RunOptions
-from resnoise.config.changes import changed
+from resnoise.config.changes import changed, settings_of
 from resnoise.config.nested import ABSENT, differences
 from resnoise.config.recipe import Recipe
 from resnoise.datasets import DataOptions
@@ -76,18 +76,20 @@ class Example:
         itself. What a method is fine-tuned from is its own; how long that is trained is not.
         """
         recorded = self.records[0].recipe
-        epochs = recorded.get("extensions", {}).get("start_epochs") or recorded["epochs"]
+        switched_on = recorded.get("extensions", {})
+        epochs = switched_on.get("start_epochs") or recorded["epochs"]
         own, base = (
             recipe_for(name, self.dataset, self._every("architecture"), epochs=epochs)
             for name in (self.reference.method, method)
         )
-        was_set = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, (_, value) in differences(own.to_json(), recorded).items()
-            if value != ABSENT
-        }
-        if not base.extensions.start_from:
-            was_set = {n: v for n, v in was_set.items() if not n.startswith("extensions.start_")}
+        fine_tuned = "start_from" in switched_on and base.extensions.start_from
+        was_set = {}
+        for name, (_, value) in differences(own.to_json(), recorded).items():
+            if name.startswith("extensions.start_") and not fine_tuned:
+                continue
+            if value == ABSENT:  # as extensions are that were switched off
+                value = settings_of(Recipe())[name]
+            was_set[name] = tuple(value) if isinstance(value, list) else value
         return changed(base, was_set)
 
     def _every(self, name: str) -> tuple[Any, ...]:
