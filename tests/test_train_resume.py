@@ -15,7 +15,7 @@ from watched import WATCHED, with_method
 
 from resnoise.errors import CheckpointError
 from resnoise.training import checkpoint
-from resnoise.training.trainer import train
+from resnoise.training.trainer import Trainer, train
 
 HERE = Path(__file__).parent
 
@@ -136,6 +136,40 @@ def test_the_best_epoch_tells_of_the_last_one_after_a_kill_in_between(monkeypatc
     train(job, tmp_path)
     best = checkpoint.read_info(tmp_path / "best.json")
     assert (best.epoch, len(best.history)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "saved_after"), [([0.6, 0.5], {2}), ([0.5, 0.6, 0.4], {1, 3})]
+)
+def test_the_best_epoch_is_kept_until_the_caller_saves(accuracies, saved_after, tmp_path):
+    method = WATCHED["nq"](accuracies=accuracies)
+    job = with_method(tiny_job(epochs=4), method)
+    trainer = Trainer(job, tmp_path)
+    for epoch in range(1, len(accuracies) + 1):
+        trainer.run_epoch()
+        if epoch in saved_after:
+            trainer.save()
+    best = accuracies.index(0.6)
+    info, tensors = checkpoint.read(tmp_path / "best.json")
+    assert (info.epoch, len(info.history)) == (best + 1, len(accuracies))
+    assert all(torch.equal(tensors[n], value) for n, value in method.states[best].items())
+    assert Trainer(job, tmp_path).best_epoch == best + 1
+
+
+def test_an_older_best_epoch_put_back_is_refused_and_left_as_it_is(tmp_path):
+    job = with_method(tiny_job(epochs=4), WATCHED["nq"](accuracies=[0.5, 0.6, 0.4]))
+    trainer = Trainer(job, tmp_path / "run")
+    for epoch in (1, 2, 3):
+        trainer.run_epoch()
+        trainer.save()
+        if epoch == 1:
+            shutil.copytree(tmp_path / "run", tmp_path / "backup")
+    for path in (tmp_path / "backup").glob("best*"):
+        shutil.copy(path, tmp_path / "run")
+    before = files(tmp_path / "run")
+    with pytest.raises(CheckpointError, match=r"best.json to be of epoch 2, .* but got epoch 1"):
+        Trainer(job, tmp_path / "run")
+    assert files(tmp_path / "run") == before
 
 
 @pytest.mark.parametrize(

@@ -113,10 +113,22 @@ def write(path: Path, info: CheckpointInfo, tensors: Mapping[str, Tensor]) -> Ch
 
 
 def amend(path: Path, latest: CheckpointInfo) -> None:
-    """Bring the course of the training in a checkpoint up to date; its weights stay."""
+    """Bring the course of the training in a checkpoint of its best epoch up to date.
+
+    Its weights stay.
+
+    Raises:
+        CheckpointError: it is missing or damaged, or of another epoch.
+    """
     course = {"history": latest.history, "segments": latest.segments}
     with exclusive(path.parent):
-        write_text(path, _encode(_sealed(read_info(path).model_copy(update=course))))
+        info = read_info(path)
+        if info.epoch != latest.best_epoch:
+            raise CheckpointError(
+                f"expected {path} to be of epoch {latest.best_epoch}, the best one, but got epoch "
+                f"{info.epoch}; restore it, or remove the checkpoints next to it to train anew"
+            )
+        write_text(path, _encode(_sealed(info.model_copy(update=course))))
 
 
 def read_info(path: Path) -> CheckpointInfo:

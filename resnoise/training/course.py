@@ -42,7 +42,7 @@ class Course:
         self.segments: list[Session] = []
         self.best_epoch = 0
         self.start_sha256 = ""
-        # The weights of the best epoch, if they are on no disk and no longer in the network.
+        # The weights of the best epoch, if they are on no disk.
         self._best_weights: dict[str, Tensor] | None = None
         self._unsaved = 0
 
@@ -62,11 +62,10 @@ class Course:
         Raises:
             CheckpointError: it is another training, or damaged.
         """
-        settled = self.saver.has_only_best(self.job.recipe.epochs)
-        if settled:
-            best = self.saver.best
-            checkpoint.require_job(checkpoint.read_info(best), self.job.info(), best)
-        return settled
+        best = self.saver.only_best(self.job.recipe.epochs)
+        if best is not None:
+            checkpoint.require_job(best, self.job.info(), self.saver.best)
+        return best is not None
 
     @property
     def seconds_of_last_epoch(self) -> float:
@@ -134,9 +133,10 @@ class Course:
         # Of equal epochs the later one, which has trained for longer.
         if accuracies[-1] == max(accuracies):
             self.best_epoch = self.epochs_done
-            if not self.saver.is_due():
-                state = network.state_dict()
-                self._best_weights = {name: tensor.clone() for name, tensor in state.items()}
+            # Even if a write is due: whether one comes before the next epoch is the caller's to
+            # say. A copy is small beside what a step needs, and goes with the write.
+            state = network.state_dict()
+            self._best_weights = {name: tensor.clone() for name, tensor in state.items()}
 
     def save(self, network: nn.Module, optimiser: Optimizer, *, keep_epoch: bool) -> None:
         """Write `last.json`, and `best.json` if the best epoch so far is not written yet.

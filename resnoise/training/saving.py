@@ -76,7 +76,11 @@ class Saver:
         self._written = time.monotonic()
 
     def settle(self, last: CheckpointInfo, weights: Mapping[str, Tensor]) -> None:
-        """Bring `best.json` up to `last.json`, whose weights are given."""
+        """Bring `best.json` up to `last.json`, whose weights are given.
+
+        Raises:
+            CheckpointError: the best epoch is neither the last, nor waiting, nor in `best.json`.
+        """
         if last.best_epoch == last.epoch:
             checkpoint.write(self.best, last, weights)
         elif (next_best := self._waiting(last)) is not None:
@@ -89,7 +93,8 @@ class Saver:
         """See to it that `best.json` is the best epoch of `last.json`, and tells of all epochs.
 
         Raises:
-            CheckpointError: it is missing or damaged, and nothing that is there can replace it.
+            CheckpointError: it is missing, damaged or of another epoch, and nothing that is there
+                can replace it.
         """
         try:
             best, _ = checkpoint.read(self.best)
@@ -105,8 +110,8 @@ class Saver:
                 return
         self.settle(last, weights)
 
-    def has_only_best(self, epochs: int) -> bool:
-        """Whether a training of so many epochs is done, and of its weights only the best are here.
+    def only_best(self, epochs: int) -> CheckpointInfo | None:
+        """The best epoch, if a training of so many is done and of its weights only these are here.
 
         A pack that had no room for more leaves it so.
 
@@ -114,12 +119,13 @@ class Saver:
             CheckpointError: a file is missing or damaged.
         """
         if not self.last.exists():
-            return False
+            return None
         last = checkpoint.read_info(self.last)
         if last.epoch < epochs or (self.last.parent / last.weights).exists():
-            return False
+            return None
         best, _ = checkpoint.read(self.best)
-        return (best.epoch, len(best.history)) == (last.best_epoch, last.epoch)
+        is_whole = (best.epoch, len(best.history)) == (last.best_epoch, last.epoch)
+        return best if is_whole else None
 
     def _waiting(self, last: CheckpointInfo) -> dict[str, Tensor] | None:
         """The weights of the best epoch, where a kill left them out of their place."""
