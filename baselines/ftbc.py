@@ -24,6 +24,7 @@ from resnoise.simulation.layer import SpikingLayer
 from resnoise.simulation.network import SpikingNetwork
 from resnoise.simulation.neuron import IFState, initial_state
 from resnoise.simulation.simulator import FromRest, Simulation
+from resnoise.utils.calls import recorded_calls
 
 STEP_SIZE = 0.5
 """α of the paper's experiments on CIFAR."""
@@ -123,7 +124,9 @@ def temporal_biases_(
     Source: Wu et al., ECCV 2024, arXiv 2403.18388, algorithm 1, as in the authors' code for QCFS.
     """
     require_positive_int("timesteps", timesteps)
-    activation = _activations_of(source, images)
+    with recorded_calls(activations(source)) as of_source, evaluating(source):
+        source(images)
+    activation = {name: call.output for name, call in of_source.items()}
     network.set_bias_({name: a.new_zeros(timesteps, a.shape[1]) for name, a in activation.items()})
     corrected: dict[str, IFState] = {}
 
@@ -152,22 +155,3 @@ def temporal_biases_(
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _activations_of(source: fx.GraphModule, images: Tensor) -> dict[str, Tensor]:
-    """What each activation of the source network gives, by name, tensors `[N, C, ...]`."""
-    found: dict[str, Tensor] = {}
-
-    def keep(name: str) -> Callable[[object, tuple, Tensor], None]:
-        return lambda module, given, output: found.__setitem__(name, output)
-
-    handles = [
-        layer.register_forward_hook(keep(name)) for name, layer in activations(source).items()
-    ]
-    try:
-        with evaluating(source):
-            source(images)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return found

@@ -33,6 +33,7 @@ def test_tables_are_made_of_the_records_to_the_last_digit(table, tmp_path, monke
         published=published_figures(methods.reported_as),
         out=tmp_path,
     )
+    assert (tmp_path / "comparison.tex").read_text().isascii()
     for name in ("comparison.md", "comparison.tex"):
         assert (tmp_path / name).read_text() == (TABLES / table / name).read_text()
     made, committed = (

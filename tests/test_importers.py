@@ -112,4 +112,6 @@ def test_pages_have_what_refuses_in_one_line(tmp_path):
         *("neurons.csv", "nodes.csv", "networks.csv", "importers.md")
     ]
     assert "| a | 50.0 (25.0) | 75.00 | – |" in written[-1].read_text()
+    none_refuses = {"neurons": asked, "nodes": asked, "networks": table.drop(columns="refuses")}
+    assert "| a | 50.0 (25.0) | 75.00 |\n" in page.write(tmp_path, none_refuses)[-1].read_text()
     assert page._why(ValueError("two\nlines")) == "ValueError: two lines"

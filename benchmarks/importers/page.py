@@ -132,8 +132,9 @@ def _page(tables: dict[str, pd.DataFrame]) -> str:
         )
     figures["differing"] = figures["differing"].map(lambda share: percent(share, 2))
     figures = figures.rename(columns={"differing": "differing, %"})
-    # Last, as messages are long.
-    figures["refuses"] = figures.pop("refuses")
+    if "refuses" in figures:
+        # Last, as messages are long.
+        figures["refuses"] = figures.pop("refuses")
     made_by = provenance()
     parts = [
         "# NIR through its importers",

@@ -10,16 +10,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, fx
 
+from benchmarks.inputs import random_data
 from benchmarks.peers.libraries import compiled_name, implementations, without_spikes
 from resnoise import backends, convert, methods, models, prepare, simulate
 from resnoise.config.execution import ExecutionConfig
 from resnoise.config.recipe import ActivationConfig, Recipe
 from resnoise.conversion.thresholds import fit_thresholds_
-from resnoise.datasets import ImageData, LabelledImages, Normalisation, Split
 from resnoise.metrics import alternate, peak_memory_mib
 from resnoise.simulation.simulator import predictions
 from resnoise.training.job import Job
@@ -244,25 +243,7 @@ def _trainer(
     execution: ExecutionConfig,
     folder: str,
 ) -> Trainer:
-    data = _random_data(steps * Recipe().batch_size)
+    train = steps * Recipe().batch_size
+    data = random_data(architecture, train, train * CIFAR_VALIDATION // CIFAR_TRAIN)
     job = Job(methods.get(method), training, architecture, data, Recipe(epochs=999))
     return Trainer(job, Path(folder) / training, execution)
-
-
-def _random_data(train: int) -> ImageData:
-    """Random images, in the splits that CIFAR has."""
-    count = train + train * CIFAR_VALIDATION // CIFAR_TRAIN
-    generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (count, *SHAPE), dtype=torch.uint8, generator=generator)
-    normalisation = Normalisation((0.5,) * SHAPE[0], (0.25,) * SHAPE[0])
-    images = LabelledImages(pixels, np.arange(count) % len(CLASSES), CLASSES, normalisation)
-    held_out = Split(images, np.arange(train, count))
-    return ImageData(
-        name="random",
-        classes=CLASSES,
-        shape=SHAPE,
-        train=Split(images, np.arange(train)),
-        validation=held_out,
-        test=held_out,
-        sha256="0" * 64,
-    )

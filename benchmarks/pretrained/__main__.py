@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import pandas as pd
 import torch
 import typer
@@ -15,16 +13,19 @@ from resnoise_baselines.cos import FromCalibratedStart
 from resnoise_baselines.snm import SNM, SignedIF
 from torch import Tensor, fx
 
-from benchmarks.pretrained.efficientnet import efficientnet_lite0, photographs
+from benchmarks.pretrained.efficientnet import (
+    CALIBRATION_IMAGES,
+    LEVELS,
+    TIMESTEPS,
+    calibration_and_test,
+    efficientnet_lite0,
+    photographs,
+)
 from resnoise import ActivationConfig, calibrate_thresholds_, convert, predictions, prepare
 from resnoise.analysis.statistics import wilson_interval
-from resnoise.records.provenance import provenance
+from resnoise.records.provenance import commit_of, provenance
 from resnoise.simulation.simulator import FromRest, Simulation
 
-CALIBRATION_IMAGES = 100
-TIMESTEPS = (1, 2, 4, 8, 16, 32)
-LEVELS = 16
-"""Of the thresholds that are simulated."""
 QUANTISED = [
     *((per, "mse", levels) for per in ("channel", "layer") for levels in (8, 16, 32)),
     *(("channel", by, LEVELS) for by in ("percentile", "max")),
@@ -55,14 +56,12 @@ def main(
     made_by = provenance()
     model = efficientnet_lite0(packages)
     classes, all_images = photographs(images)
-    order = torch.from_numpy(np.random.default_rng(0).permutation(len(classes)))
-    calibration = all_images[order[:CALIBRATION_IMAGES]]
-    test = order[CALIBRATION_IMAGES : CALIBRATION_IMAGES + test_images]
+    calibration, test = calibration_and_test(len(classes), test_images)
     rows: list[dict[str, Any]] = []
 
     def calibrated(per: str, by: str, levels: int) -> fx.GraphModule:
-        network = prepare(copy.deepcopy(model), ActivationConfig(levels=levels)).eval()
-        calibrate_thresholds_(network, calibration, per=per, by=by)
+        network = prepare(model, ActivationConfig(levels=levels)).eval()
+        calibrate_thresholds_(network, all_images[calibration], per=per, by=by)
         return network
 
     def add(right: Tensor, **row: Any) -> None:
@@ -132,9 +131,8 @@ def _page(frame: pd.DataFrame, made_by: Any) -> str:
             f"| θ per {row.per} | {row.by} | {row.levels} | {_percent(row)} |"
             for row in quantised.itertuples()
         ] + [""]
-    commit = made_by.git_commit[:12] + (", edited" if made_by.git_dirty else "")
     lines.append(
-        f"Made by `python -m benchmarks.pretrained` of commit {commit}; resnoise "
+        f"Made by `python -m benchmarks.pretrained` of commit {commit_of(made_by)}; resnoise "
         f"{made_by.resnoise_version}, PyTorch {made_by.torch_version}, Python "
         f"{made_by.python_version}, {made_by.machine}."
     )

@@ -20,7 +20,16 @@ import torch
 import typer
 from torch import Tensor
 
-from benchmarks.pretrained.efficientnet import SIZE, efficientnet_lite0, photographs
+from benchmarks.pretrained.efficientnet import (
+    LEVELS,
+    MIDDLE,
+    SCALE,
+    SIZE,
+    TIMESTEPS,
+    calibration_and_test,
+    efficientnet_lite0,
+    photographs,
+)
 from resnoise import ActivationConfig, calibrate_thresholds_, convert, prepare, simulate
 from resnoise.export import writer
 from resnoise.export.exported import Exported
@@ -30,12 +39,7 @@ from resnoise.report.markup import markdown_table
 from resnoise.report.table import Table, cells, percent
 from resnoise.simulation.network import SpikingNetwork
 
-CALIBRATION_IMAGES = 100
-LEVELS = 16
-TIMESTEPS = (1, 2, 4, 8, 16, 32)
 BATCH = 5
-MIDDLE, SCALE = 127, 128
-"""Network input is (pixel − 127) / 128."""
 
 # Run by a Python that has the library; `resnoise` is there, and forbidden.
 _ALONE = """
@@ -70,9 +74,7 @@ def main(
     """Accuracy, time and memory of both simulations; the file is the network's whole."""
     torch.set_num_threads(1)
     classes, all_images = photographs(images)
-    order = torch.from_numpy(np.random.default_rng(0).permutation(len(classes)))
-    calibration, test = order.split([CALIBRATION_IMAGES, len(order) - CALIBRATION_IMAGES])
-    test = test[:test_images]
+    calibration, test = calibration_and_test(len(classes), test_images)
     facts: dict[str, Any] = {"images": len(test), "library": to}
 
     network = prepare(efficientnet_lite0(runs), ActivationConfig(levels=LEVELS)).eval()

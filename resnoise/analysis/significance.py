@@ -136,9 +136,9 @@ def pairings(groups: Groups, reference: Reference) -> Iterator[Pairing]:
 def verdict_of(row_tests: Sequence[RowTest], row: Row, timesteps: int) -> str:
     """What the row_tests of a cell say of `row`: `better`, `worse`, `n.s.`, or empty if untested.
 
-    It is `mixed` where one is, or they do not all say the same: a row of the reference is better only if it
-    beats every row it was tested against there, and another row only if it beats each row of the
-    reference that it was tested against.
+    It is `mixed` where one is, or they do not all say the same: a row of the reference is better
+    only if it beats every row it was tested against there, and another row only if it beats each
+    row of the reference that it was tested against.
     """
     verdicts = set()
     for row_test in row_tests:

@@ -17,10 +17,9 @@ Source: Huang et al., arXiv 2404.17456, section on noise induction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from math import hypot, sqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, fx
@@ -36,6 +35,7 @@ from resnoise.simulation.batching import portion
 from resnoise.simulation.folded_time import mean_over_time
 from resnoise.simulation.layer import SpikingLayer
 from resnoise.simulation.simulator import predictions
+from resnoise.utils.calls import recorded_calls
 from resnoise.utils.ranks import gathered
 
 
@@ -161,10 +161,10 @@ class _OneAfterTheOther:
 
     def __call__(self, images: Tensor) -> Tensor:
         neurons, sources = self.spiking.spiking_layers, activations(self.network)
-        with _calls(neurons) as simulated:
+        with recorded_calls(neurons) as simulated:
             logits = self.spiking(images, self.timesteps)[0]
         if not self.local:
-            with _calls(sources) as computed, evaluating(self.network):
+            with recorded_calls(sources) as computed, evaluating(self.network):
                 self.network(images)
         self.measured = {}
         for name, layer in neurons.items():
@@ -172,7 +172,7 @@ class _OneAfterTheOther:
             quantised = (
                 _quantised(layer, sources[name], current, self.timesteps)
                 if self.local
-                else computed[name][1]
+                else computed[name].output
             )
             self.measured[name] = Measured(quantised, mean_over_time(output, self.timesteps))
         return logits
@@ -234,21 +234,3 @@ def set_noise_(network: fx.GraphModule, induction: Induction, averaging: float =
         if layer.error_counts is not None:
             counts = error.level_counts if layer.is_noise_by_level else error.counts
             layer.error_counts.copy_(torch.tensor(counts))
-
-
-@contextmanager
-def _calls(
-    layers: Mapping[str, torch.nn.Module],
-) -> Iterator[dict[str, tuple[tuple[Any, ...], Any]]]:
-    """Within the context, collect by name what `layers` are called with and what they return."""
-    calls: dict[str, tuple[tuple[Any, ...], Any]] = {}
-
-    def keep(name: str):
-        return lambda module, inputs, output: calls.__setitem__(name, (inputs, output))
-
-    handles = [layer.register_forward_hook(keep(name)) for name, layer in layers.items()]
-    try:
-        yield calls
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -193,6 +193,6 @@ def _mixed_note(rows: Sequence[tuple[Cell, ...]], reference: Reference) -> list[
     if not any(cell.mark == MARKS["mixed"] for row in rows for cell in row):
         return []
     return [
-        f"≷ significant, but rows of {reference}, or seeds, do not agree on which is ahead; see the "
-        "paired tests."
+        f"≷ significant, but rows of {reference}, or seeds, do not agree on which is ahead; see "
+        "the paired tests."
     ]

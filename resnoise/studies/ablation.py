@@ -25,8 +25,8 @@ from resnoise.methods.conversion_method import ConversionMethod
 from resnoise.records.provenance import Provenance, provenance
 from resnoise.report.markup import markdown_table
 from resnoise.report.provenance_tables import made_with
-from resnoise.report.table import Cell, Table, cells, percent
-from resnoise.studies.study import write_study
+from resnoise.report.table import Table, cells, percent
+from resnoise.studies.study import over_seeds, write_study
 from resnoise.training.job import Job, predecessor
 from resnoise.training.run_folders import train_in
 from resnoise.utils.files import ensure_directory
@@ -251,7 +251,7 @@ def ablation_page(
     rows = []
     for (method, change), group in frame.groupby(["method", "change"], sort=False):
         at = group.groupby("timesteps")["validation_accuracy"]
-        found = (_over_seeds(at.get_group(step)) for step in steps)
+        found = (over_seeds(at.get_group(step), percent) for step in steps)
         rows.append(cells(method, change or "as it is", *found, group["seed"].nunique()))
     images = sorted(frame["validation_images"].unique())
     table = Table(
@@ -277,8 +277,3 @@ def ablation_page(
 def _described(recipe: Recipe) -> str:
     values = flat(recipe.to_json())
     return ", ".join(f"{name} = {value}" for name, value in values.items())
-
-
-def _over_seeds(accuracies: pd.Series) -> Cell:
-    spread = f"±{percent(accuracies.std())}" if len(accuracies) > 1 else ""
-    return Cell(percent(accuracies.mean()), spread)

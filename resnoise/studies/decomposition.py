@@ -15,8 +15,13 @@ from resnoise.evaluation.accuracy import simulated_accuracies, source_accuracy
 from resnoise.records.provenance import Provenance, provenance
 from resnoise.report.markup import markdown_table
 from resnoise.report.provenance_tables import made_with
-from resnoise.report.table import Cell, Table, cells, percent, points
-from resnoise.studies.study import require_one_place, require_rows_of_their_own, write_study
+from resnoise.report.table import Table, cells, percent, points
+from resnoise.studies.study import (
+    over_seeds,
+    require_one_place,
+    require_rows_of_their_own,
+    write_study,
+)
 from resnoise.training import checkpoint
 from resnoise.training.loading import job_of, recipe_of, source_network
 from resnoise.utils.files import ensure_directory
@@ -158,7 +163,7 @@ def decomposition_page(frame: pd.DataFrame, provenance: Provenance) -> str:
                 percent(group[name].mean(), 2)
                 for name in ("source_accuracy", "even_accuracy", "spiking_accuracy")
             ),
-            *(_over_seeds(group[name]) for name in ("to_levels", "to_unevenness")),
+            *(over_seeds(group[name], points) for name in ("to_levels", "to_unevenness")),
             len(group),
         )
         for (method, levels, timesteps), group in frame.groupby(
@@ -192,8 +197,3 @@ def decomposition_page(frame: pd.DataFrame, provenance: Provenance) -> str:
         ],
     )
     return markdown_table(table, heading="#")
-
-
-def _over_seeds(differences: pd.Series) -> Cell:
-    spread = f"±{100 * differences.std():.2f}" if len(differences) > 1 else ""
-    return Cell(points(differences.mean()), spread)

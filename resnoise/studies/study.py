@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from resnoise.errors import CheckpointError
 from resnoise.report.csv import csv_text
+from resnoise.report.table import Cell
 from resnoise.training import checkpoint
 from resnoise.utils.files import exclusive, write_text
 
@@ -68,3 +69,14 @@ def require_rows_of_their_own(rows: Iterable[str]) -> None:
             f"expected every training to have a row of its own, but got {count} of {row}; "
             "give them folders of their own"
         )
+
+
+def over_seeds(values: pd.Series, text: Callable[[float], str]) -> Cell:
+    """Mean of the seeds' values, ± their standard deviation where there are several.
+
+    Args:
+        values: one a seed, fractions.
+        text: how one is written.
+    """
+    spread = f"±{text(values.std()).removeprefix('+')}" if len(values) > 1 else ""
+    return Cell(text(values.mean()), spread)
