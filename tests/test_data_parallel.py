@@ -116,6 +116,35 @@ def test_two_processes_train_a_spiking_network_and_one_has_none_to_validate(tmp_
     assert all(torch.allclose(tensors[n], x, rtol=1e-3, atol=1e-5) for n, x in expected.items())
 
 
+BATCH_NORM = """
+    from resnoise.training.data_parallel import loss_of_shares, share_of
+    norm = nn.BatchNorm2d(3)
+    with group(torch.device("cpu")):
+        loss_of_shares(norm, None)
+        x = share_of(torch.load({images!r})).requires_grad_()
+        y = norm(x)
+        y.float().pow(3).sum().backward()
+        found = y.detach(), x.grad, norm.running_mean, norm.running_var
+        torch.save(found, f"{images}.{{rank()}}")
+"""
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_batch_norm_of_shares_is_that_of_the_batch_in_any_precision(dtype, tmp_path):
+    images = tmp_path / "images.pt"
+    x = torch.randn(8, 3, 5, 5, generator=torch.Generator().manual_seed(0)) * 2 + 1
+    torch.save(x.to(dtype), images)
+    finished(ranks(BATCH_NORM.format(images=str(images))))
+    norm, x = nn.BatchNorm2d(3), x.to(dtype).requires_grad_()
+    y = norm(x)
+    y.float().pow(3).sum().backward()
+    shares = [torch.load(f"{images}.{rank}") for rank in (0, 1)]
+    for _, _, mean, variance in shares:
+        torch.testing.assert_close((mean, variance), (norm.running_mean, norm.running_var))
+    torch.testing.assert_close(torch.cat([share[0] for share in shares]), y)
+    torch.testing.assert_close(torch.cat([share[1] for share in shares]), x.grad)
+
+
 def test_one_that_dies_ends_the_other_with_one_line(tmp_path):
     script = f"""
         import os

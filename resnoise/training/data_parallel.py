@@ -105,13 +105,16 @@ class _OfWholeBatch:
         over = [0, *range(2, x.dim())]
         shape = [1, -1, *[1] * (x.dim() - 2)]
         count = _all(x.numel() // x.shape[1], x)
-        mean = _Sum.apply(x.sum(over)) / count
-        centred = x - mean.view(shape)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # as PyTorch's does
+        mean = _Sum.apply(wide.sum(over)) / count
+        centred = wide - mean.view(shape)
         variance = _Sum.apply(centred.square().sum(over)) / count
         if self.track_running_stats:
             self._update(mean.detach(), variance.detach() * count / (count - 1))
         normal = centred * torch.rsqrt(variance + self.eps).view(shape)
-        return normal * self.weight.view(shape) + self.bias.view(shape) if self.affine else normal
+        if self.affine:
+            normal = normal * self.weight.view(shape) + self.bias.view(shape)
+        return normal.to(x.dtype)
 
     def _update(self: Any, mean: Tensor, variance: Tensor) -> None:
         self.num_batches_tracked += 1
