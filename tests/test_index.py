@@ -145,9 +145,11 @@ def test_what_is_no_folder_of_comparisons_is_refused(tmp_path):
         comparisons_in(tmp_path)
 
 
-def test_a_comparison_that_nobody_named_a_reference_of_has_that_of_its_first_record(tmp_path):
+def test_a_comparison_that_nobody_named_a_reference_of_has_the_usual_one(tmp_path):
     store(tmp_path / "one", [record("qcfs", 9), record("nq", 9)])
-    assert comparisons_in(tmp_path)[0].reference == Reference("qcfs")
+    store(tmp_path / "two", [record("qcfs", 9), record("cos", 9)])
+    references = [comparison.reference for comparison in comparisons_in(tmp_path)]
+    assert references == [Reference("nq"), Reference("qcfs")]
 
 
 def seen(site, address):

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from resnoise.analysis.significance import Reference
 from resnoise.compare import runner
 from resnoise.records.store import RecordStore
+from resnoise.report.comparisons import usual_reference
 from resnoise.report.sections import make_report
 from resnoise.studies import ablation
 from tests.command_line import run
@@ -49,8 +49,8 @@ def test_records_are_of_the_recipe_of_their_command(name, commands, monkeypatch,
 
     def plan(plan, *_, **options):
         plans.append(plan)
-        usual = Reference(options["usual_reference"])
-        return runner.Comparison(report(options["reference"] or usual), [])
+        reference = options["reference"] or usual_reference(plan.methods)
+        return runner.Comparison(report(reference), [])
 
     monkeypatch.setattr(runner, "compare", plan)
     records = RecordStore(TABLES / name).load()

@@ -12,9 +12,6 @@ from resnoise.cli.application import Panel, app
 from resnoise.cli.option_groups import grouped
 from resnoise.training.defaults import default_architecture, default_seeds, use_threads
 
-NOISE = "nq"
-"""The method that others are tested against unless something else is said."""
-
 
 @app.command(rich_help_panel=Panel.COMPARISONS)
 @grouped
@@ -99,7 +96,6 @@ def compare(
             grid,
             run_options,
             reference=tested_against,
-            usual_reference=NOISE,
             published=published_figures(all_methods.reported_as),
             announce=announce,
         )
@@ -110,9 +106,12 @@ def compare(
 def report(
     directory: Annotated[Path, typer.Argument(help="folder with records.json")],
     reference: Annotated[
-        str,
-        typer.Option(help="method that the others are tested against; METHOD:L is one row of it"),
-    ] = NOISE,
+        str | None,
+        typer.Option(
+            help="method that the others are tested against, METHOD:L one row of it; default: "
+            "that of references.csv beside the folder, or as for compare"
+        ),
+    ] = None,
     dataset: Annotated[str | None, typer.Option(help="only this data set")] = None,
     out: Annotated[Path | None, typer.Option(help="folder to write to; default: the same")] = None,
 ) -> None:
@@ -123,13 +122,17 @@ def report(
     from resnoise import methods
     from resnoise.analysis.significance import Reference
     from resnoise.cli.display import print_paths
+    from resnoise.report.comparisons import comparison_of
     from resnoise.report.published_tables import published_figures
     from resnoise.report.writer import write_report
 
+    tested_against = (
+        comparison_of(directory).reference if reference is None else Reference.parse(reference)
+    )
     written = write_report(
         directory,
         out=out,
-        reference=Reference.parse(reference),
+        reference=tested_against,
         published=published_figures(methods.reported_as),
         dataset=dataset,
         tested=True,  # tables without a test would take the place of those that have them

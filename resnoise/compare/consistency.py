@@ -8,13 +8,13 @@ from resnoise.compare.plan import Plan
 from resnoise.config.nested import differences
 from resnoise.errors import ConfigError, RecordError
 from resnoise.records.store import RecordStore
+from resnoise.report.comparisons import usual_reference
 
 
-def default_reference(store: RecordStore, plan: Plan, usual: str) -> Reference:
-    """The usual method where the plan or the store has it, else the first of the plan."""
+def default_reference(store: RecordStore, plan: Plan) -> Reference:
+    """The usual one of what the store has and of what the plan adds."""
     recorded = (record.method for record in store.load() if record.dataset == plan.data.dataset)
-    there = usual in plan.methods or usual in recorded
-    return Reference(usual if there else plan.methods[0])
+    return usual_reference([*recorded, *plan.methods])
 
 
 def require_reference(store: RecordStore, plan: Plan, reference: Reference) -> None:

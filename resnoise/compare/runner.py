@@ -42,7 +42,6 @@ def compare(
     options: RunOptions,
     *,
     reference: Reference | None = None,
-    usual_reference: str = "",
     published: Published | None = None,
     announce: Announce = silence,
 ) -> Comparison:
@@ -51,9 +50,8 @@ def compare(
     Args:
         plan: what to compare.
         options: where, and how many trainings at a time.
-        reference: what every other row is tested against.
-        usual_reference: without one, this method where the plan or the records have it; else the
-            plan's first.
+        reference: what every other row is tested against; by default `nq` where the records or
+            the plan have it, else the first method of the records, or of the plan.
         published: figures to show beside, see `resnoise.report.write_report`.
         announce: told of every training and evaluation.
 
@@ -72,7 +70,7 @@ def compare(
     provenance()  # read before the work
     store = RecordStore(options.out)
     store.check()
-    reference = reference or default_reference(store, plan, usual_reference)
+    reference = reference or default_reference(store, plan)
     require_reference(store, plan, reference)
     require_same_recipes(store, plan)
     require_same_data(store, plan)

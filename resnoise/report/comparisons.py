@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from resnoise.records.store import RecordStore
 
 REFERENCES = "references.csv"
 """Beside the comparisons: which method each was tested against, in columns `table, reference`."""
+_USUAL = "nq"
 
 
 class Comparison(NamedTuple):
@@ -51,7 +52,7 @@ def comparisons_in(tables: Path) -> list[Comparison]:
 def comparison_of(folder: Path) -> Comparison:
     """The comparison in a folder; its reference is named in `references.csv` beside it.
 
-    One that is not named there is tested against the method of its first record, as `compare` does.
+    One that is not named there has that of `usual_reference`, as `compare` does.
 
     Raises:
         RecordError: there are no records, or records or references are not valid.
@@ -59,8 +60,19 @@ def comparison_of(folder: Path) -> Comparison:
     store = RecordStore(folder)
     records = store.require()
     named = dict(_references(folder.parent / REFERENCES))
-    reference = named.get(folder.name, Reference(records[0].method))
+    reference = named.get(folder.name) or usual_reference(record.method for record in records)
     return Comparison(folder.name, store, reference)
+
+
+def usual_reference(methods: Iterable[str]) -> Reference:
+    """What methods are tested against unless something else is said: `nq`, or else the first.
+
+    Examples:
+        >>> str(usual_reference(["qcfs", "nq"])), str(usual_reference(["qcfs", "cos"]))
+        ('nq', 'qcfs')
+    """
+    names = list(methods)
+    return Reference(_USUAL if _USUAL in names else names[0])
 
 
 def _references(path: Path) -> Iterator[tuple[str, Reference]]:
