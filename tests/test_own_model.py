@@ -102,6 +102,21 @@ def test_another_method_simulates_it(here, name):
         assert torch.equal(logits, expected)
 
 
+def test_a_model_is_copied_once_and_not_changed(here, monkeypatch):
+    model, data = own_model("ownnet:build", here / "own.safetensors"), load("digits")
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    copied, deepcopy = [], nn.Parameter.__deepcopy__
+
+    def noted(parameter, memo):
+        copied.append(parameter)
+        return deepcopy(parameter, memo)
+
+    monkeypatch.setattr(nn.Parameter, "__deepcopy__", noted)
+    calibrated_job(model, "own", data, get("qcfs"), Calibration(images=32))
+    assert len(copied) == len(list(model.parameters()))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
 def test_one_that_trains_spiking_networks_does_not(here):
     model, data = own_model("ownnet:build"), load("digits")
     with pytest.raises(ConfigError, match="converts a network, but got direct, which trains"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import importlib
 import os
 import sys
@@ -126,7 +125,7 @@ def calibrated_job(
     data.require_training_apart()
     recipe = Recipe(activation=ActivationConfig(levels=calibration.levels))
     job = Job(method, method.name, name, data, recipe, data.seed or 0, own_model=model)
-    network = prepare(copy.deepcopy(job.model()), recipe.activation).eval()
+    network = prepare(job.model(), recipe.activation).eval()
     generator = generator_for(job.seed, "calibration")
     with torch.no_grad():
         calibrate_thresholds_(
