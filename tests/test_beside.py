@@ -73,6 +73,10 @@ def test_comparisons_without_a_recipe_to_follow_are_refused(tmp_path):
         example_of(plus, Reference("nq-plus"))
     with pytest.raises(RecordError, match="expected a reference that there are records of"):
         example_of(plus, Reference("direct"))
+    changes = [{"architecture": "one"}, {"architecture": "two", "recipe": {"epochs": 9}}]
+    two = store(tmp_path / "two", [record("nq", 9, **one) for one in changes])
+    with pytest.raises(ConfigError, match="of one recipe, but got epochs of 30 and of 9; name"):
+        example_of(comparison_of(two))
     made_up = store(tmp_path / "one", [record("nq", 9, backend="other")])
     example = example_of(comparison_of(made_up))
     with pytest.raises(BackendError, match="to be installed: other"):

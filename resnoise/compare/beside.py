@@ -105,7 +105,7 @@ def example_of(comparison: Comparison, reference: Reference | None = None) -> Ex
 
     Raises:
         RecordError: it has no records of the reference.
-        ConfigError: these are of several data sets, or several L; name one as `reference`.
+        ConfigError: these are of several data sets, L or recipes.
     """
     reference = reference or comparison.reference
     records = comparison.store.require()
@@ -117,6 +117,14 @@ def example_of(comparison: Comparison, reference: Reference | None = None) -> Ex
             raise ConfigError(
                 f"expected {reference} in {comparison.store.directory} to be of one {spoken}, but "
                 f"got {', '.join(map(str, values))}; name one of its rows as `reference`: METHOD:L"
+            )
+    for record in found:
+        if others := differences(found[0].recipe, record.recipe):
+            name, (first, other) = next(iter(others.items()))
+            raise ConfigError(
+                f"expected {reference} in {comparison.store.directory} to be of one recipe, but "
+                f"got {name} of {first} and of {other}; name another method as `reference`, or "
+                "another folder"
             )
     return Example(reference, found)
 
