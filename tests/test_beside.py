@@ -18,7 +18,10 @@ from resnoise.datasets import DataOptions
 from resnoise.errors import BackendError, ConfigError, RecordError
 from resnoise.records.store import RecordStore
 from resnoise.report.comparisons import comparison_of, comparisons_in
+from resnoise.training.checkpoint import read_info
 from resnoise.training.defaults import recipe_for
+from resnoise.training.run_folders import run_directory
+from resnoise.training.trainer import train
 from tests.command_line import resnoise
 from tests.comparisons import record, store
 
@@ -141,6 +144,25 @@ def test_a_network_of_another_recipe_is_not_taken(finished, tmp_path):
     without = replace(options, checkpoints=tmp_path / "nowhere")
     assert beside.place_networks(plan, without, cells) == set()
     assert beside.place_networks(plan, replace(options, checkpoints=None), cells) == set()
+
+
+def test_a_training_that_was_interrupted_is_not_taken_for_the_finished_one(finished, tmp_path):
+    comparison = comparison_of(finished / "tables" / "mine")
+    set_beside(comparison, tmp_path / "out")
+    options = RunOptions(tmp_path / "out", tmp_path / "runs", checkpoints=finished / "checkpoints")
+    plan = example_of(comparison).plan(["srp"], DataOptions("digits"), {})
+    cells = list(plan.cells())
+    (cell,) = set(cells)
+    job = plan.job(cell, plan.load(cell))
+    folder = run_directory(options.runs, job)
+    shorter = replace(job, recipe=replace(job.recipe, learning_rate=1e-9))
+    train(shorter, folder)
+    before = read_info(folder / "best.json")
+    assert beside.place_networks(plan, options, cells) == set()
+    assert read_info(folder / "best.json") == before
+    shutil.rmtree(folder)
+    for _ in range(2):  # there the second time, and the same
+        assert beside.place_networks(plan, options, cells) == {cell}
 
 
 def test_the_command_of_the_page_plans_what_it_says(monkeypatch, tmp_path):

@@ -20,6 +20,7 @@ from resnoise.records.record import Record
 from resnoise.records.store import RecordStore, load_trainings
 from resnoise.report.comparisons import Comparison
 from resnoise.training.by_hash import checkpoints_by_hash
+from resnoise.training.checkpoint import read_info
 from resnoise.training.defaults import recipe_for
 from resnoise.training.run_folders import run_directory
 from resnoise.utils.files import ensure_directory, exclusive, write_text
@@ -181,14 +182,16 @@ def place_networks(plan: Plan, options: RunOptions, cells: Iterable[Cell]) -> se
             continue
         if record.recipe == plan.recipes[cell.method].to_json():
             job = plan.job(cell, plan.load(cell))
-            _copy(at_hand[record.checkpoint_sha256], run_directory(options.runs, job))
-            placed.add(cell)
+            folder = run_directory(options.runs, job)
+            if not (folder / "best.json").exists():
+                _copy(at_hand[record.checkpoint_sha256], folder)
+            # One that is there may be of a training that has not ended.
+            if read_info(folder / "best.json").sha256 == record.checkpoint_sha256:
+                placed.add(cell)
     return placed
 
 
 def _copy(best: Path, folder: Path) -> None:
-    if (folder / best.name).exists():
-        return
     ensure_directory(folder)
     try:
         for weights in best.parent.glob("best-*.safetensors"):
