@@ -13,9 +13,9 @@ from resnoise.config.recipe import ActivationConfig, Recipe
 from resnoise.datasets import DataOptions, load
 from resnoise.errors import CheckError, ConfigError, DataError, RecordError, StorageError
 from resnoise.records.store import RecordStore, load_trainings
-from resnoise.training.defaults import use_threads
 from resnoise.utils.files import ensure_file
 from resnoise.utils.reading import DEEPEST, parse_json, read_bytes
+from resnoise.utils.threads import use_threads
 from tests.command_line import resnoise
 from tests.made_up import make_record
 

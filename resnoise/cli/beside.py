@@ -54,7 +54,7 @@ def beside(
     from resnoise.compare.runner import compare
     from resnoise.report.comparisons import comparison_of
     from resnoise.report.published_tables import published_figures
-    from resnoise.training.defaults import use_threads
+    from resnoise.utils.threads import use_threads
 
     found = comparison_of(comparison)
     example = example_of(found, None if reference is None else Reference.parse(reference))

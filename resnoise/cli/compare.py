@@ -10,7 +10,8 @@ import typer
 from resnoise.cli import options, parsing
 from resnoise.cli.application import Panel, app
 from resnoise.cli.option_groups import grouped
-from resnoise.training.defaults import default_architecture, default_seeds, use_threads
+from resnoise.training.defaults import default_architecture, default_seeds
+from resnoise.utils.threads import use_threads
 
 
 @app.command(rich_help_panel=Panel.COMPARISONS)

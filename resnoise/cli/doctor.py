@@ -9,7 +9,7 @@ import typer
 from resnoise.cli import options
 from resnoise.cli.application import Panel, app
 from resnoise.config.execution import ExecutionConfig
-from resnoise.training.defaults import use_threads
+from resnoise.utils.threads import use_threads
 
 UNWELL = 1
 

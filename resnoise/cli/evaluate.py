@@ -14,7 +14,7 @@ from resnoise.cli.own_model import PLAIN, OwnModel
 from resnoise.config.checks import require_timesteps
 from resnoise.config.execution import ExecutionConfig
 from resnoise.errors import ConfigError
-from resnoise.training.defaults import use_threads
+from resnoise.utils.threads import use_threads
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ import typer
 from resnoise.cli import options, parsing
 from resnoise.cli.application import Panel, app
 from resnoise.cli.option_groups import grouped
-from resnoise.training.defaults import use_threads
+from resnoise.utils.threads import use_threads
 
 
 @app.command("fine-tune", rich_help_panel=Panel.NETWORKS)

@@ -62,7 +62,7 @@ def verify(
     from resnoise.cli.display import console
     from resnoise.cli.progress import progress_bars
     from resnoise.index.verification import RowChoice, verify_all
-    from resnoise.training.defaults import use_threads
+    from resnoise.utils.threads import use_threads
 
     use_threads(threads, "digits")
     choice = RowChoice(method, levels, backend, timesteps, seed) if evaluate else None

@@ -9,7 +9,8 @@ import typer
 from resnoise.cli import options, parsing
 from resnoise.cli.application import Panel, app
 from resnoise.cli.option_groups import grouped
-from resnoise.training.defaults import default_architecture, use_threads
+from resnoise.training.defaults import default_architecture
+from resnoise.utils.threads import use_threads
 
 
 @app.command(rich_help_panel=Panel.NETWORKS)

@@ -11,12 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from resnoise.config.checks import require_positive_int
 from resnoise.config.recipe import Recipe
 from resnoise.errors import ConfigError
 
 _DIGITS = Recipe(epochs=15, batch_size=64)
-MOST_THREADS = 1024
 _PHOTOGRAPHS = Recipe(epochs=60, augmentation=("crop", "flip", "autoaugment", "cutout"))
 
 
@@ -72,18 +70,3 @@ def default_architecture(dataset: str) -> str:
 def default_seeds(dataset: str) -> str:
     """The five folds of digits; one seed where a training takes hours."""
     return "0,1,2,3,4" if dataset == "digits" else "0"
-
-
-def use_threads(threads: int | None, dataset: str) -> None:
-    """Set the number of torch's threads for this process.
-
-    Raises:
-        ConfigError: it is below 1, or more than a system starts.
-    """
-    if threads is None and dataset == "digits":
-        threads = 1  # images this small cost less than handing them to a second thread
-    if threads is not None:
-        import torch
-
-        require_positive_int("threads", threads, at_most=MOST_THREADS)
-        torch.set_num_threads(threads)
