@@ -30,9 +30,9 @@ def work(piece):
     return 2 * piece
 
 
-def run(kind, folder, pieces, settings=None):
+def run(kind, folder, pieces, settings=None, keep=None):
     cluster = Cluster(folder, kind, settings or {})
-    return Submitted(cluster, jobs=2).run_each(work, pieces, silence, "doubled")
+    return Submitted(cluster, jobs=2).run_each(work, pieces, silence, "doubled", keep)
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +55,26 @@ def test_results_are_in_order(tmp_path):
 def test_an_error_in_a_job_is_reported_by_the_command(tmp_path, piece, error, said):
     with pytest.raises(error, match=said):
         run("debug", tmp_path, [1, piece])
+
+
+@pytest.mark.parametrize("piece", ["data", "stop"])
+def test_what_other_jobs_found_is_kept(tmp_path, piece):
+    kept = []
+    with pytest.raises((DataError, Stopped)):
+        run("debug", tmp_path, [1, piece, 3], keep=kept.append)
+    assert kept == [2, 6]
+
+
+def test_results_are_kept_as_they_come(tmp_path, monkeypatch):
+    slow, fast = (
+        Mock(**{"exception.return_value": None, "result.return_value": executors._Outcome(name)})
+        for name in ("slow", "fast")
+    )
+    slow.done.side_effect = [False, True]
+    monkeypatch.setattr(Cluster, "executor", lambda *_: Mock(map_array=lambda *_: [slow, fast]))
+    kept = []
+    assert run("slurm", tmp_path, [1, 2], keep=kept.append) == ["slow", "fast"]
+    assert kept == ["fast", "slow"]
 
 
 def test_a_job_that_ends_without_a_result_is_one_line():
@@ -82,7 +102,7 @@ def test_a_comparison_by_jobs_is_that_of_this_machine(tmp_path):
     ):
         out = tmp_path / name
         compare(plan, RunOptions(out, tmp_path / f"{name}-runs", cluster=cluster))
-        found[name] = {r.key: (r.correct, r.checkpoint_sha256) for r in RecordStore(out).load()}
+        found[name] = [(r.key, r.correct, r.checkpoint_sha256) for r in RecordStore(out).load()]
     assert len(found["pool"]) == 2
     assert found["debug"] == found["pool"]
 

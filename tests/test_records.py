@@ -169,6 +169,14 @@ def test_store_continues_and_replaces_only_the_same_key(tmp_path):
     assert make_record(seed=2).key not in store
 
 
+def test_records_are_put_in_order(tmp_path):
+    store = RecordStore(tmp_path)
+    records = [make_record(seed=seed) for seed in range(4)]
+    store.add(records)
+    store.put_last(records[seed].key for seed in (2, 0))
+    assert [record.seed for record in RecordStore(tmp_path).load()] == [1, 3, 2, 0]
+
+
 def _edited(tmp_path: Path, old: str, new: str) -> RecordStore:
     store = RecordStore(tmp_path)
     store.add([make_record(seed=0), make_record(seed=1)])

@@ -52,8 +52,9 @@ def evaluate_all(
     pieces = [_Piece(cell, f"{number} of {len(cells)}") for number, cell in numbered]
     if options.executor.isolated:
         evaluate = partial(_evaluate, plan, options)
-        for records in options.executor.run_each(evaluate, pieces, announce, "evaluated"):
-            store.add(records)
+        options.executor.run_each(evaluate, pieces, announce, "evaluated", store.add)
+        # They came in the order in which the jobs ended.
+        store.put_last(key for cell in cells for key in plan.keys(cell))
         return
     # On another number of threads a convolution may round otherwise.
     jobs = options.jobs if torch.get_num_threads() == 1 else 1

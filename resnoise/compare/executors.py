@@ -26,7 +26,12 @@ class Executor(Protocol):
     isolated: bool
 
     def run_each(
-        self, work: Callable[..., Result], pieces: Sequence[Piece], announce: Announce, done: str
+        self,
+        work: Callable[..., Result],
+        pieces: Sequence[Piece],
+        announce: Announce,
+        done: str,
+        keep: Callable[[Result], object] | None = None,
     ) -> list[Result]:
         """See `resnoise.compare.processes.run_each`."""
 
@@ -39,10 +44,15 @@ class LocalPool:
     isolated: ClassVar[bool] = False
 
     def run_each(
-        self, work: Callable[..., Result], pieces: Sequence[Piece], announce: Announce, done: str
+        self,
+        work: Callable[..., Result],
+        pieces: Sequence[Piece],
+        announce: Announce,
+        done: str,
+        keep: Callable[[Result], object] | None = None,
     ) -> list[Result]:
         """See `resnoise.compare.processes.run_each`."""
-        return run_each(work, pieces, self.jobs, announce, done)
+        return run_each(work, pieces, self.jobs, announce, done, keep)
 
 
 @dataclass(frozen=True)
@@ -126,9 +136,16 @@ class Submitted:
     isolated: ClassVar[bool] = True
 
     def run_each(
-        self, work: Callable[..., Result], pieces: Sequence[Piece], announce: Announce, done: str
+        self,
+        work: Callable[..., Result],
+        pieces: Sequence[Piece],
+        announce: Announce,
+        done: str,
+        keep: Callable[[Result], object] | None = None,
     ) -> list[Result]:
         """See `resnoise.compare.processes.run_each`.
+
+        Results of jobs that have ended are kept, whatever becomes of the others.
 
         Raises:
             ConfigError: submitit or SLURM is not installed.
@@ -141,25 +158,30 @@ class Submitted:
         executor = self.cluster.executor(self.jobs)
         progress = announce(f"{len(pieces)} networks are {done} by jobs of {self.cluster.kind}")
         jobs = executor.map_array(_Resumed(work), pieces)
+        stopped: list[Stopped] = []
         try:
             waiting = set(range(len(jobs)))
             while waiting:
-                ended = {index for index in waiting if jobs[index].done()}
-                for index in sorted(ended):
+                ended = sorted(index for index in waiting if jobs[index].done())
+                failures = []
+                for index in ended:
                     waiting.discard(index)
                     failure = _outcome(jobs[index])
-                    if failure is not None and not isinstance(failure, Stopped):
-                        raise failure
+                    if failure is not None:
+                        (stopped if isinstance(failure, Stopped) else failures).append(failure)
+                    elif keep is not None:
+                        keep(jobs[index].result().value)
                     progress(len(jobs) - len(waiting), len(jobs), str(pieces[index]))
+                if failures:
+                    raise failures[0]
                 if waiting and not ended:
                     time.sleep(_SECONDS_BETWEEN_LOOKS)
         except BaseException:
             for job in jobs:
                 job.cancel(check=False)
             raise
-        for job in jobs:
-            if (stopped := _outcome(job)) is not None:
-                raise stopped
+        if stopped:
+            raise stopped[0]
         return [job.result().value for job in jobs]
 
 

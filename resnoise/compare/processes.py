@@ -23,6 +23,7 @@ def run_each(
     jobs: int,
     announce: Announce,
     done: str,
+    keep: Callable[[Result], object] | None = None,
 ) -> list[Result]:
     """Do some work for each of several pieces, in processes of their own if several at a time.
 
@@ -32,6 +33,7 @@ def run_each(
         jobs: the most at a time; they share the threads of this process.
         announce: told of every piece, or of all where several run at a time.
         done: what is done to the network of each piece, such as `"trained"`.
+        keep: called with each result as it comes, in whatever order.
 
     Returns:
         The results, in the order of `pieces`.
@@ -42,16 +44,22 @@ def run_each(
         Stopped: the deadline of the work came; the others end by it, too.
     """
     jobs = min(jobs, len(pieces))
+    results: dict[int, Result] = {}
     if jobs <= 1:
-        return [work(piece, announce(str(piece))) for piece in pieces]
+        for index, piece in enumerate(pieces):
+            results[index] = work(piece, announce(str(piece)))
+            if keep is not None:
+                keep(results[index])
+        return list(results.values())
     threads = max(1, torch.get_num_threads() // jobs)
     progress = announce(f"{len(pieces)} networks are {done}, {jobs} at a time")
-    results: dict[int, Result] = {}
     finished = done_in_workers(work, pieces, jobs, partial(torch.set_num_threads, threads))
     try:
         with closing(finished):
             for index, result in finished:
                 results[index] = result
+                if keep is not None:
+                    keep(result)
                 progress(len(results), len(pieces), str(pieces[index]))
     except WorkerLostError as error:
         raise TrainingError(

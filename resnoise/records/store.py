@@ -108,12 +108,27 @@ class RecordStore:
                     merged.values(), record.key, record.checkpoint_sha256, self.path
                 )
                 merged[record.key] = record
-            records = list(merged.values())
-            text = _encode(records)
-            if len(text.encode()) > JSON_BYTES:  # which could not be read again
-                raise RecordError(f"{self.path} is full; use another `out`")
-            write_text(self.path, text)
-            self._read = self._version(), records
+            self._write(list(merged.values()))
+
+    def put_last(self, keys: Iterable[RecordKey]) -> None:
+        """Put the records of some keys behind all others, in the order of these keys.
+
+        Raises:
+            RecordError: the file is not valid.
+            KeyError: there is no record of one of the keys.
+        """
+        with exclusive(self.directory):
+            records = {record.key: record for record in self.load()}
+            last = [records.pop(key) for key in keys]
+            if last:
+                self._write([*records.values(), *last])
+
+    def _write(self, records: list[Record]) -> None:
+        text = _encode(records)
+        if len(text.encode()) > JSON_BYTES:  # which could not be read again
+            raise RecordError(f"{self.path} is full; use another `out`")
+        write_text(self.path, text)
+        self._read = self._version(), records
 
     def require_same_network(self, key: RecordKey, checkpoint_sha256: str) -> None:
         """Find out before an evaluation whether its records can be added.
