@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from resnoise.compare import executors
+from resnoise.compare import executors, runner
 from resnoise.compare.executors import Cluster, Submitted
 from resnoise.compare.plan import Plan, RunOptions
 from resnoise.compare.runner import compare
@@ -30,9 +30,9 @@ def work(piece):
     return 2 * piece
 
 
-def run(kind, folder, pieces, settings=None, keep=None):
-    cluster = Cluster(folder, kind, settings or {})
-    return Submitted(cluster, jobs=2).run_each(work, pieces, silence, "doubled", keep)
+def run(kind, folder, pieces, keep=None, threads=None):
+    submitted = Submitted(Cluster(folder, kind), jobs=2, threads=threads)
+    return submitted.run_each(work, pieces, silence, "doubled", keep)
 
 
 @pytest.fixture(autouse=True)
@@ -145,6 +145,28 @@ def test_the_script_for_slurm_is_an_array_that_is_queued_again(tmp_path):
 def test_a_pre_empted_job_is_submitted_with_the_same_work():
     again = executors._Resumed(work).checkpoint(4)
     assert again.result().value == 8
+
+
+def test_jobs_compute_on_the_threads_that_were_asked_for(tmp_path, monkeypatch):
+    used = []
+    monkeypatch.setattr(executors.torch, "set_num_threads", used.append)
+    run("debug", tmp_path, [1, 2], threads=3)
+    assert used == [3, 3]
+    run("debug", tmp_path, [1])
+    assert used == [3, 3]
+
+
+def test_jobs_are_told_how_many_threads_the_command_has(tmp_path, monkeypatch):
+    given = []
+
+    def plan(plan, options, **_):
+        given.append(options.executor.threads)
+        raise ConfigError("planned")
+
+    monkeypatch.setattr(runner, "compare", plan)
+    for arguments in (["--threads", "1"], [], ["--dataset", "cifar10"]):
+        resnoise(*COMPARE, "--executor", "slurm", *arguments, cwd=tmp_path, status=1)
+    assert given == [1, 1, None]
 
 
 COMPARE = ["compare", "--out", "out", "--methods", "qcfs", "--backends", "reference"]

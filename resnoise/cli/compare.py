@@ -89,9 +89,14 @@ def compare(
     if changes.show_recipe:
         print_recipes(grid.recipes)
         return
-    use_threads(running.threads, dataset)
-    cluster = Cluster.named(executor, out / "jobs", slurm or ())
-    run_options = RunOptions(out, running.runs, running.execution(), jobs, cluster=cluster)
+    run_options = RunOptions(
+        out,
+        running.runs,
+        running.execution(),
+        jobs,
+        cluster=Cluster.named(executor, out / "jobs", slurm or ()),
+        threads=use_threads(running.threads, dataset),
+    )
     with progress_bars() as announce:
         found = run_comparison(
             grid,

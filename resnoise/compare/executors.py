@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
+import torch
+
 from resnoise.compare.processes import Piece, Result, run_each
 from resnoise.errors import ConfigError, ResnoiseError, Stopped, TrainingError
 from resnoise.utils.progress import Announce
@@ -129,10 +131,16 @@ class Submitted:
     """Jobs of a cluster, an array for all pieces; this process waits for them.
 
     A job that is pre-empted is queued again, and resumes from its last checkpoint.
+
+    Args:
+        cluster: where they are submitted to.
+        jobs: the most at a time.
+        threads: of torch in each of them; None leaves it to torch.
     """
 
     cluster: Cluster
     jobs: int
+    threads: int | None = None
     isolated: ClassVar[bool] = True
 
     def run_each(
@@ -157,7 +165,7 @@ class Submitted:
             return []
         executor = self.cluster.executor(self.jobs)
         progress = announce(f"{len(pieces)} networks are {done} by jobs of {self.cluster.kind}")
-        jobs = executor.map_array(_Resumed(work), pieces)
+        jobs = executor.map_array(_Resumed(work, self.threads), pieces)
         stopped: list[Stopped] = []
         try:
             waiting = set(range(len(jobs)))
@@ -196,10 +204,13 @@ class _Outcome:
 class _Resumed:
     """Work that a job does, and that submitit queues again when the job is pre-empted."""
 
-    def __init__(self, work: Callable[..., Any]) -> None:
+    def __init__(self, work: Callable[..., Any], threads: int | None = None) -> None:
         self.work = work
+        self.threads = threads
 
     def __call__(self, piece: Any) -> _Outcome:
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
         try:
             return _Outcome(self.work(piece))
         except (ResnoiseError, Stopped) as error:

@@ -132,6 +132,7 @@ class RunOptions:
             thread; latencies are always taken alone.
         cluster: where jobs are submitted to, to train and evaluate a network each, `jobs` at a
             time; None is this machine.
+        threads: of torch in each job of a cluster; None leaves it to torch.
 
     Examples:
         >>> str(RunOptions(Path("runs/mine"), jobs=2).runs)
@@ -144,6 +145,7 @@ class RunOptions:
     jobs: int = 1
     checkpoints: Path | None = None
     cluster: Cluster | None = None
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         require_positive_int("jobs", self.jobs)
@@ -151,4 +153,6 @@ class RunOptions:
     @property
     def executor(self) -> Executor:
         """What runs the pieces of the comparison: processes of this machine, or a cluster."""
-        return LocalPool(self.jobs) if self.cluster is None else Submitted(self.cluster, self.jobs)
+        if self.cluster is None:
+            return LocalPool(self.jobs)
+        return Submitted(self.cluster, self.jobs, self.threads)
