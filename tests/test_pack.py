@@ -3,6 +3,7 @@
 import io
 import subprocess
 import tarfile
+from pathlib import Path
 
 import pytest
 from tiny_job import tiny_job
@@ -93,6 +94,25 @@ def test_commands(runs, tmp_path):
         done = resnoise(*arguments, cwd=tmp_path, status=1)
         assert done.stderr.startswith("error: ")
         assert done.stderr.count("\n") == 1
+
+
+def test_a_pack_is_not_packed_whatever_its_folder_is_called(runs, monkeypatch):
+    monkeypatch.chdir(runs.parent)
+    for target in (Path("runs/p.tar.gz"), runs / "p.tar.gz", runs / "a" / ".." / "p.tar.gz"):
+        assert "p.tar.gz" not in pack(Path("runs"), target, 10**7).kept
+
+
+def test_a_pack_of_which_a_byte_has_changed_is_refused(tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "long.log").write_text(" ".join(map(str, range(30_000))))
+    target = tmp_path / "p.tar.gz"
+    pack(tmp_path / "runs", target, 10**7)
+    whole = target.read_bytes()
+    for place in range(1000, 20_000, 1000):
+        changed = bytes([whole[place] ^ 0xFF])
+        target.write_bytes(whole[:place] + changed + whole[place + 1 :])
+        with pytest.raises(StorageError, match="is no pack, truncated or damaged"):
+            unpack(target, tmp_path / "new")
 
 
 def test_sizes():

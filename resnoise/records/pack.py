@@ -12,6 +12,7 @@ import gzip
 import json
 import re
 import tarfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -104,9 +105,10 @@ class _Piece(NamedTuple):
 
 def _pieces(folder: Path, target: Path) -> Iterator[_Piece]:
     # Weights go with the checkpoint that names them; those that none names are being replaced.
+    target = target.resolve()
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or path.is_symlink() or not path.is_file() or path == target:
+        if hidden or path.is_symlink() or not path.is_file() or path.resolve() == target:
             continue
         if path.suffix == ".safetensors":
             continue
@@ -177,14 +179,14 @@ def unpack(source: Path, folder: Path) -> list[str]:
         The paths in the folder.
 
     Raises:
-        StorageError: it is no pack, truncated, has links, devices or paths that lead elsewhere, or
-            holds more than a pack may; or a file of other contents is there.
+        StorageError: it is no pack, truncated or damaged, has links, devices or paths that lead
+            elsewhere, or holds more than a pack may; or a file of other contents is there.
     """
     try:
         with tarfile.open(source, "r:gz") as archive:
             files = dict(_checked(archive, source))
-    except (OSError, EOFError, tarfile.TarError, ValueError) as error:
-        raise StorageError(f"{source} is no pack, or truncated: {error}") from error
+    except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError) as error:
+        raise StorageError(f"{source} is no pack, truncated or damaged: {error}") from error
     for name, data in files.items():
         place = folder / name
         for above in (place, *place.parents):
