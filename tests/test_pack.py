@@ -108,11 +108,20 @@ def test_a_pack_of_which_a_byte_has_changed_is_refused(tmp_path):
     target = tmp_path / "p.tar.gz"
     pack(tmp_path / "runs", target, 10**7)
     whole = target.read_bytes()
-    for place in range(1000, 20_000, 1000):
+    for place in range(1000, len(whole) - 500, 500):
         changed = bytes([whole[place] ^ 0xFF])
         target.write_bytes(whole[:place] + changed + whole[place + 1 :])
         with pytest.raises(StorageError, match="is no pack, truncated or damaged"):
             unpack(target, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_pack_that_ends_behind_one_of_its_files_is_refused(runs, tmp_path):
+    target = tmp_path / "p.tar.gz"
+    pack(runs, target, 10**7)
+    target.write_bytes(target.read_bytes().removesuffix(packs._END))
+    with pytest.raises(StorageError, match="is truncated or damaged; pack again"):
+        unpack(target, tmp_path / "new")
 
 
 def test_sizes():

@@ -220,3 +220,8 @@ def _checked(archive: tarfile.TarFile, source: Path) -> Iterator[tuple[str, byte
         if len(data) != member.size:
             raise StorageError(f"{source} is truncated; pack again")
         yield path.as_posix(), data
+    # An archive ends in two blocks of zeros. tarfile takes damage for its end, and reads one block;
+    # what gzip has summed up is compared at the end of the file.
+    rest = archive.fileobj.read(tarfile.RECORDSIZE + 1)
+    if not tarfile.BLOCKSIZE <= len(rest) <= tarfile.RECORDSIZE or any(rest):
+        raise StorageError(f"{source} is truncated or damaged; pack again")
