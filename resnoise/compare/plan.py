@@ -130,6 +130,8 @@ class RunOptions:
         execution: how trainings and evaluations run.
         jobs: networks that are trained at a time, and simulated where this process computes on one
             thread; latencies are always taken alone.
+        checkpoints: folder of trained networks that records of `out` may be of, which then need no
+            training; None is none.
         cluster: where jobs are submitted to, to train and evaluate a network each, `jobs` at a
             time; None is this machine.
         threads: of torch in each job of a cluster; None leaves it to torch.
