@@ -18,7 +18,7 @@ from resnoise.datasets import DataOptions
 from resnoise.errors import BackendError, ConfigError, StorageError
 from resnoise.records.record import Record
 from resnoise.records.store import RecordStore, load_trainings
-from resnoise.report.comparisons import Comparison
+from resnoise.report.comparisons import ComparisonFolder
 from resnoise.training.by_hash import checkpoints_by_hash
 from resnoise.training.checkpoint import read_info
 from resnoise.training.defaults import recipe_for
@@ -97,7 +97,7 @@ class Example:
         return tuple(dict.fromkeys(getattr(record, name) for record in self.records))
 
 
-def example_of(comparison: Comparison, reference: Reference | None = None) -> Example:
+def example_of(comparison: ComparisonFolder, reference: Reference | None = None) -> Example:
     """What stands beside the rows of a comparison has to be made by.
 
     Args:
@@ -130,7 +130,7 @@ def example_of(comparison: Comparison, reference: Reference | None = None) -> Ex
     return Example(reference, found)
 
 
-def set_beside(comparison: Comparison, out: Path) -> None:
+def set_beside(comparison: ComparisonFolder, out: Path) -> None:
     """Copy the records of a comparison, and of its trainings, to the folder of another one.
 
     What is there already stays.

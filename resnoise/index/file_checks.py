@@ -18,7 +18,7 @@ from resnoise.config.requirements import Requirements
 from resnoise.errors import CheckpointError, ConfigError, RecordError
 from resnoise.records.record import Record
 from resnoise.records.store import read_training
-from resnoise.report.comparisons import Comparison
+from resnoise.report.comparisons import ComparisonFolder
 from resnoise.report.csv import csv_text
 from resnoise.training import checkpoint
 from resnoise.utils.text import one_line
@@ -54,7 +54,7 @@ def weights_in(folder: Path) -> Weights:
     return Weights(folder, paths, problems)
 
 
-def file_problems(comparison: Comparison, weights: Weights) -> Iterator[str]:
+def file_problems(comparison: ComparisonFolder, weights: Weights) -> Iterator[str]:
     """One line for everything that is wrong with the files of a comparison.
 
     Its records were read already, so their schema and their digest are right.
@@ -90,7 +90,7 @@ def _trainings(folder: Path, records: Iterable[Record]) -> Iterator[str]:
             yield f"{path} is of {', '.join(map(str, its))}, which no record is of"
 
 
-def _table(comparison: Comparison, records: Sequence[Record]) -> Iterator[str]:
+def _table(comparison: ComparisonFolder, records: Sequence[Record]) -> Iterator[str]:
     """Whether the table has the rows of the records, and their figures."""
     path = comparison.store.directory / TABLE
     way_out = "`resnoise report` writes it again"

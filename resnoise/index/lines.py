@@ -12,7 +12,7 @@ from resnoise.analysis.recipes import augmentation_of, start_of
 from resnoise.analysis.rows import Row, row_of
 from resnoise.analysis.significance import Reference, verdict_of
 from resnoise.records.record import Record
-from resnoise.report.comparisons import Comparison
+from resnoise.report.comparisons import ComparisonFolder
 from resnoise.report.sections import Report, Section
 from resnoise.report.svg import identifier
 
@@ -57,7 +57,7 @@ class Line:
         return self.records[0].recipe
 
 
-def lines_of(comparisons: Mapping[str, tuple[Comparison, Report]]) -> list[Line]:
+def lines_of(comparisons: Mapping[str, tuple[ComparisonFolder, Report]]) -> list[Line]:
     """Every evaluation of these comparisons, each once.
 
     Backends that agree image by image share a line, and so do comparisons that repeat another's
@@ -88,7 +88,7 @@ def lines_of(comparisons: Mapping[str, tuple[Comparison, Report]]) -> list[Line]
     return lines
 
 
-def _lines(comparison: Comparison, section: Section, records: list[Record]) -> Iterator[Line]:
+def _lines(comparison: ComparisonFolder, section: Section, records: list[Record]) -> Iterator[Line]:
     at_equal_steps = [test for test in section.row_tests if test.equal_steps]
     at_equal_t = [test for test in section.row_tests if test.equal_timesteps]
     for _, figures in section.frame.iterrows():

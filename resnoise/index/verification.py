@@ -17,7 +17,7 @@ from resnoise.evaluation.subject import Subject
 from resnoise.index.file_checks import Weights, by_network, file_problems, spoken_row, weights_in
 from resnoise.records.packing import unpack_correct
 from resnoise.records.record import Record
-from resnoise.report.comparisons import Comparison, comparison_of
+from resnoise.report.comparisons import ComparisonFolder, comparison_of
 from resnoise.training.loading import job_of
 from resnoise.utils.progress import Announce, silence
 
@@ -96,7 +96,7 @@ def verify_all(
 
 def _verify_(
     found: Verification,
-    comparison: Comparison,
+    comparison: ComparisonFolder,
     weights: Weights,
     data: DataOptions,
     choice: RowChoice | None,

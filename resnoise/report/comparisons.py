@@ -16,7 +16,7 @@ REFERENCES = "references.csv"
 _USUAL = "nq"
 
 
-class Comparison(NamedTuple):
+class ComparisonFolder(NamedTuple):
     """One folder with records.
 
     Attributes:
@@ -30,7 +30,7 @@ class Comparison(NamedTuple):
     reference: Reference
 
 
-def comparisons_in(tables: Path) -> list[Comparison]:
+def comparisons_in(tables: Path) -> list[ComparisonFolder]:
     """Every folder with a `records.json` in the folder `tables`, in alphabetical order.
 
     Raises:
@@ -49,7 +49,7 @@ def comparisons_in(tables: Path) -> list[Comparison]:
     return found
 
 
-def comparison_of(folder: Path) -> Comparison:
+def comparison_of(folder: Path) -> ComparisonFolder:
     """The comparison in a folder; its reference is named in `references.csv` beside it.
 
     One that is not named there has that of `usual_reference`, as `compare` does.
@@ -61,7 +61,7 @@ def comparison_of(folder: Path) -> Comparison:
     records = store.require()
     named = dict(_references(folder.parent / REFERENCES))
     reference = named.get(folder.name) or usual_reference(record.method for record in records)
-    return Comparison(folder.name, store, reference)
+    return ComparisonFolder(folder.name, store, reference)
 
 
 def usual_reference(methods: Iterable[str]) -> Reference:
