@@ -83,6 +83,10 @@ def test_only_signs_that_are_there_are_explained():
     )
     marks, signs = section_notes(section, NQ)
     assert all(mark in marks for mark in "▲▼≈")
+    assert "≷" not in marks
+    seeds = [record("nq", right, seed=seed) for seed, right in enumerate((240, 240, 199))]
+    seeds += [record("qcfs", 200, seed=seed) for seed in range(3)]
+    assert "≷ not for every seed or row" in section_notes(section_of(seeds), NQ)[0]
     assert "τ" in signs
     (signs,) = section_notes(section_of([record("nq", 270, ann_accuracy=None)]), NQ)
     assert "τ" not in signs

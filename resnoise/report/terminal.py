@@ -9,6 +9,7 @@ import pandas as pd
 from resnoise.analysis.significance import Reference
 from resnoise.records.record import Record
 from resnoise.report.divisions import NO_SPIKES
+from resnoise.report.result_tables import MARKS
 from resnoise.report.sections import Section, make_report
 from resnoise.report.table import MISSING, Table
 
@@ -62,9 +63,11 @@ def section_notes(section: Section, reference: Reference) -> list[str]:
     table = section.tables[0]
     notes = []
     if table.marked:
+        marks = {cell.mark for row in table.rows for cell in row}
+        mixed = ", ≷ not for every seed or row" if MARKS["mixed"] in marks else ""
         notes.append(
-            f"▲ significantly better than {reference}, ▼ worse, ≈ neither: McNemar's test on the "
-            "same images, Holm, 5 %."
+            f"▲ significantly better than {reference}, ▼ worse, ≈ neither{mixed}: McNemar's test "
+            "on the same images, Holm, 5 %."
         )
     signs = ["±: half the 95 % interval over images"]
     if _shows(table, "ANN"):
