@@ -24,7 +24,7 @@ from resnoise.simulation.layer import SpikingLayer
 from resnoise.simulation.network import SpikingNetwork
 from resnoise.simulation.neuron import IFState, initial_state
 from resnoise.simulation.simulator import FromRest, Simulation
-from resnoise.utils.calls import recorded_calls
+from resnoise.utils.calls import recorded_outputs
 
 STEP_SIZE = 0.5
 """α of the paper's experiments on CIFAR."""
@@ -124,9 +124,8 @@ def temporal_biases_(
     Source: Wu et al., ECCV 2024, arXiv 2403.18388, algorithm 1, as in the authors' code for QCFS.
     """
     require_positive_int("timesteps", timesteps)
-    with recorded_calls(activations(source)) as of_source, evaluating(source):
+    with recorded_outputs(activations(source)) as activation, evaluating(source):
         source(images)
-    activation = {name: call.output for name, call in of_source.items()}
     network.set_bias_({name: a.new_zeros(timesteps, a.shape[1]) for name, a in activation.items()})
     corrected: dict[str, IFState] = {}
 

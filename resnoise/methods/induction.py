@@ -35,7 +35,7 @@ from resnoise.simulation.batching import portion
 from resnoise.simulation.folded_time import mean_over_time
 from resnoise.simulation.layer import SpikingLayer
 from resnoise.simulation.simulator import predictions
-from resnoise.utils.calls import recorded_calls
+from resnoise.utils.calls import recorded_calls, recorded_outputs
 from resnoise.utils.ranks import gathered
 
 
@@ -164,7 +164,7 @@ class _OneAfterTheOther:
         with recorded_calls(neurons) as simulated:
             logits = self.spiking(images, self.timesteps)[0]
         if not self.local:
-            with recorded_calls(sources) as computed, evaluating(self.network):
+            with recorded_outputs(sources) as computed, evaluating(self.network):
                 self.network(images)
         self.measured = {}
         for name, layer in neurons.items():
@@ -172,7 +172,7 @@ class _OneAfterTheOther:
             quantised = (
                 _quantised(layer, sources[name], current, self.timesteps)
                 if self.local
-                else computed[name].output
+                else computed[name]
             )
             self.measured[name] = Measured(quantised, mean_over_time(output, self.timesteps))
         return logits

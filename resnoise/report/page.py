@@ -14,7 +14,7 @@ MARKS = {
     "▲": ("better", "significantly better than the reference method"),
     "▼": ("worse", "significantly worse than the reference method"),
     "≈": ("even", "no significant difference to the reference method"),
-    "≷": ("even", "differs between rows of the reference method"),
+    "≷": ("even", "rows of the reference method, or seeds, do not agree"),
 }
 """Class in the style, and meaning, of each mark of a table."""
 

@@ -15,6 +15,7 @@ from resnoise.report.table import (
     Cell,
     Table,
     cells,
+    marks_in,
     percent,
     share,
     significant,
@@ -190,7 +191,7 @@ def _marks_note(row_tests: Sequence[RowTest], reference: Reference) -> list[str]
 
 
 def _mixed_note(rows: Sequence[tuple[Cell, ...]], reference: Reference) -> list[str]:
-    if not any(cell.mark == MARKS["mixed"] for row in rows for cell in row):
+    if MARKS["mixed"] not in marks_in(rows):
         return []
     return [
         f"≷ significant, but rows of {reference}, or seeds, do not agree on which is ahead; see "

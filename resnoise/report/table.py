@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,11 @@ class Cell:
     value: float | None = None
 
 
+def marks_in(rows: Iterable[tuple[Cell, ...]]) -> set[str]:
+    """The marks of the cells of some lines."""
+    return {cell.mark for row in rows for cell in row if cell.mark}
+
+
 @dataclass(frozen=True)
 class Table:
     """A titled table with its notes.
@@ -55,9 +60,9 @@ class Table:
     groups: tuple[str, ...] = ()
 
     @property
-    def marked(self) -> bool:
-        """Whether any cell has a mark."""
-        return any(cell.mark for row in self.rows for cell in row)
+    def marks(self) -> set[str]:
+        """Those that any cell has."""
+        return marks_in(self.rows)
 
     def starts_group(self, index: int) -> bool:
         """Whether the line at `index` has another first cell than the one above it."""

@@ -62,9 +62,8 @@ def section_notes(section: Section, reference: Reference) -> list[str]:
     """What the signs in the table of a section stand for."""
     table = section.tables[0]
     notes = []
-    if table.marked:
-        marks = {cell.mark for row in table.rows for cell in row}
-        mixed = ", ≷ not for every seed or row" if MARKS["mixed"] in marks else ""
+    if table.marks:
+        mixed = ", ≷ not for every seed or row" if MARKS["mixed"] in table.marks else ""
         notes.append(
             f"▲ significantly better than {reference}, ▼ worse, ≈ neither{mixed}: McNemar's test "
             "on the same images, Holm, 5 %."
