@@ -5,22 +5,19 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
 
-from resnoise.config.execution import ExecutionConfig
 from resnoise.datasets import DataOptions
+from resnoise.evaluation.subject import Subject
 from resnoise.records.packing import unpack_correct
 from resnoise.records.store import RecordStore
 from resnoise.simulation.simulator import predictions
 from resnoise.studies.contrast import contrast
 from resnoise.training import checkpoint
 from resnoise.training.loading import job_of
-from resnoise.utils.device import memory_format
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 CHECKPOINTS = sorted((RESULTS / "checkpoints").glob("**/best.json"))
 MIB = 2**20
-SUBSET = 100
 LONGEST = 8  # time steps; those before it are rows of the same simulation
 
 
@@ -94,20 +91,19 @@ def test_a_contrast_is_that_of_the_records(table, tmp_path):
 @pytest.mark.parametrize(("path", "method", "backend"), ROWS_OF_CHECKPOINTS)
 def test_a_checkpoint_reproduces_its_rows_image_by_image(path, method, backend):
     root = Path(os.environ["RESNOISE_DATA"])
-    job = job_of(path, DataOptions("cifar10", root, download=False), method)
+    job = job_of(path, DataOptions(path.parent.parent.name, root, download=False), method)
     rows = [
         row
         for row in ROWS[checkpoint.read_info(path).sha256]
         if (row.method, row.backend) == (method, backend) and row.timesteps <= LONGEST
     ]
     assert rows
-    # As `evaluate` lays it out: in another order of memory a convolution rounds otherwise.
-    layout = memory_format(ExecutionConfig())
-    simulation = job.method.simulation(job.load(path).to(memory_format=layout), backend)
-    images, labels = job.data.test.batch(range(SUBSET))
     longest = max(row.timesteps for row in rows)
-    predicted = predictions(simulation(images.to(memory_format=layout), longest))
-    right = predicted == torch.as_tensor(labels)
+    # Calibrated and laid out as `evaluate` does: in another order of memory a convolution rounds
+    # otherwise.
+    subject = Subject(job, path, backend, longest)
+    images = next(subject.images())
+    right = predictions(subject.simulation(images, longest)) == subject.labels[: len(images)]
     for row in rows:
-        expected = unpack_correct(row.correct, row.n_test)[:SUBSET]
+        expected = unpack_correct(row.correct, row.n_test)[: len(images)]
         assert right[row.timesteps - 1].tolist() == expected.tolist(), f"T = {row.timesteps}"
