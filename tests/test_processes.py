@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from resnoise.check import trees
 from resnoise.errors import CheckError
+from resnoise.utils.processes import interrupts_held_back
 from tests.attack.kills import descendants, is_alive
 from tests.command_line import RUN
 
@@ -131,3 +133,25 @@ def test_an_ignored_hangup_stays_ignored():
     process.send_signal(signal.SIGHUP)
     assert process.communicate()[0] == "tidied\n"
     assert process.returncode == 0
+
+
+def test_an_interrupt_that_another_thread_takes_waits_for_the_end():
+    end = threading.Event()
+    other = threading.Thread(target=end.wait)  # its mask lets the signal through
+    other.start()
+    finished = []
+
+    def interrupted():
+        with interrupts_held_back():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+            finished.append(True)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+    finally:
+        end.set()
+        other.join()
+    assert finished
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -51,11 +51,22 @@ def interrupts_held_back() -> Iterator[None]:
         yield
         return
     resource_tracker.ensure_running()  # spawning would start it, and unblock the signal with that
+    # Another thread, whose mask is its own, may take the signal; the main one would then raise all
+    # the same, so the handler waits, too. Only the main thread may set handlers.
+    handler = signal.getsignal(signal.SIGINT)
+    waits = callable(handler) and threading.current_thread() is threading.main_thread()
+    came: list[tuple] = []
+    if waits:
+        signal.signal(signal.SIGINT, lambda *arguments: came.append(arguments))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if waits:
+            signal.signal(signal.SIGINT, handler)
+    if came:
+        handler(*came[0])
 
 
 @contextmanager
