@@ -136,6 +136,8 @@ def test_an_ignored_hangup_stays_ignored():
 
 
 def test_an_interrupt_that_another_thread_takes_waits_for_the_end():
+    # What runs in the background of a shell ignores interrupts, and so would this.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     end = threading.Event()
     other = threading.Thread(target=end.wait)  # its mask lets the signal through
     other.start()
@@ -150,8 +152,9 @@ def test_an_interrupt_that_another_thread_takes_waits_for_the_end():
     try:
         with pytest.raises(KeyboardInterrupt):
             interrupted()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         end.set()
         other.join()
+        signal.signal(signal.SIGINT, before)
     assert finished
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
