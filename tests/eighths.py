@@ -22,10 +22,9 @@ def grid_network(model, seed=0):
     return QCFS().network(model, "qcfs", RECIPE).eval()
 
 
-def fully_connected():
-    return nn.Sequential(
-        nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3)
-    )
+def fully_connected(hidden=2):
+    between = [layer for _ in range(hidden - 1) for layer in (nn.Linear(16, 16), nn.ReLU())]
+    return nn.Sequential(nn.Linear(6, 16), nn.ReLU(), *between, nn.Linear(16, 3))
 
 
 def convolutional():

@@ -16,13 +16,13 @@ from resnoise.metrics import ActivityMeter, energy_nj
 from resnoise.simulation.simulator import simulate
 from tests.counted import measure, spiking
 
-IMAGES, WIDTHS, CLASSES = 8, (16, 16), 3
+IMAGES, WIDTH, CLASSES = 8, 16, 3
 RHO = 4
 
 
-def measured(method, timesteps):
-    """The network's currents, layer by layer, and what its cost is said to be."""
-    network = grid_network(fully_connected())
+def measured(method, timesteps, hidden=2):
+    """The network's spikes, layer by layer, and what its cost is said to be."""
+    network = grid_network(fully_connected(hidden))
     simulation = method().simulation(network, "reference")
     outputs = {name: [] for name in simulation.network.layers}
     handles = [
@@ -36,7 +36,7 @@ def measured(method, timesteps):
         handle.remove()
     # The layers also run once for one image, for the size of what they put out.
     spikes = [torch.cat([o for o in outs if len(o) > 1]) / THETA for outs in outputs.values()]
-    steps = [s.numpy().reshape(-1, IMAGES, width) for s, width in zip(spikes, WIDTHS, strict=True)]
+    steps = [s.numpy().reshape(-1, IMAGES, WIDTH) for s in spikes]
     return network, steps, meter, simulation
 
 
@@ -54,8 +54,8 @@ def test_a_negative_spike_costs_what_a_positive_one_does():
     assert activity.acs == pytest.approx(acs)
     assert activity.synops_effective == pytest.approx(acs + meter_first_layer(network))
     fired = sum(np.abs(s).sum() for s in steps)
-    assert activity.firing_rate == pytest.approx(fired / (8 * IMAGES * sum(WIDTHS)))
-    assert meter.neurons == sum(WIDTHS)
+    assert activity.firing_rate == pytest.approx(fired / (8 * IMAGES * 2 * WIDTH))
+    assert meter.neurons == 2 * WIDTH
 
 
 def meter_first_layer(network):
@@ -65,30 +65,39 @@ def meter_first_layer(network):
     return ((images != 0) @ (w != 0).sum(0)).sum() / IMAGES
 
 
+@pytest.mark.parametrize("hidden", [1, 2, 4])
 @pytest.mark.parametrize("timesteps", [1, 3, 4, 6])
-def test_a_calibration_layer_after_layer(timesteps):
-    network, steps, meter, simulation = measured(COS, timesteps)
+def test_a_calibration_layer_after_layer(hidden, timesteps):
+    network, steps, meter, simulation = measured(COS, timesteps, hidden)
     assert len(steps[0]) == max(RHO, timesteps)
-    first, second = weights_that_read(network)
-    acs = 0
-    for n in range(IMAGES):
-        # The second layer calibrates itself on ρ steps of the first, which sends them for that.
-        # Nothing comes before the first layer that spikes, and the classifier has no neurons.
-        for t in range(RHO):
-            acs += steps[0][t, n] @ first
-        for t in range(timesteps):
-            acs += steps[0][t, n] @ first + steps[1][t, n] @ second
+    reading = weights_that_read(network)
+    weights = [WIDTH * WIDTH] * (hidden - 1) + [WIDTH * CLASSES]
+    acs, applications = np.zeros(IMAGES), 0
+
+    def send(sender, first, last):
+        """What the layer after the sender adds up."""
+        nonlocal applications
+        acs[:] += steps[sender][first:last].sum(0) @ reading[sender]
+        applications += (last - first) * weights[sender]
+
+    # Nothing that spikes comes before the first layer of neurons. Another calibrates itself on what
+    # the one before it sends, and is sent that again, now to calibrate the next, which the last
+    # layer is spared. The classifier has no neurons.
+    for sender in range(hidden - 1):
+        send(sender, 0, RHO)
+        send(sender, 0, timesteps if sender == hidden - 2 else max(RHO, timesteps))
+    send(hidden - 1, 0, timesteps)
+
     activity = meter.activity(*simulation.spent(timesteps))
-    macs = 6 * 16
-    assert activity.acs == pytest.approx(acs / IMAGES)
+    macs = 6 * WIDTH
+    assert activity.acs == pytest.approx(acs.mean())
     assert activity.macs == macs
-    assert activity.energy_nj == pytest.approx(energy_nj(macs, acs / IMAGES))
-    dense = macs + RHO * 16 * 16 + timesteps * (16 * 16 + 16 * 3)
-    assert activity.synops_dense == dense
-    assert activity.synops_effective == pytest.approx(acs / IMAGES + meter_first_layer(network))
-    assert meter.ann_macs == macs + 16 * 16 + 16 * 3
+    assert activity.energy_nj == pytest.approx(energy_nj(macs, acs.mean()))
+    assert activity.synops_effective == pytest.approx(acs.mean() + meter_first_layer(network))
+    assert activity.synops_dense == macs + applications
+    assert meter.ann_macs == macs + sum(weights)
     fired = sum(s[:timesteps].sum() for s in steps)
-    assert activity.firing_rate == pytest.approx(fired / (timesteps * IMAGES * sum(WIDTHS)))
+    assert activity.firing_rate == pytest.approx(fired / (timesteps * IMAGES * hidden * WIDTH))
 
 
 def test_a_first_phase_costs_all_of_its_steps():

@@ -80,6 +80,13 @@ def test_different_test_sets_are_not_paired_but_nothing_is_lost(tmp_path):
     assert "Paired tests" not in text
 
 
+def test_operations_that_were_counted_anew_say_by_what(tmp_path):
+    records = [record("nq", 270), record("qcfs", 240, counts_commit="e" * 40)]
+    write_report(store(tmp_path, records), reference=NQ)
+    text = (tmp_path / "comparison.md").read_text()
+    assert "| operations counted anew by | eeeeeeeeeeee, 1 records |" in text
+
+
 def test_mixed_provenance_is_shown(tmp_path):
     records = [
         record("nq", 270),

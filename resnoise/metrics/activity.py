@@ -13,7 +13,7 @@ from torch import Tensor
 from resnoise.errors import ConfigError
 from resnoise.metrics.energy import energy_nj
 from resnoise.metrics.recording import Counts, Recordings
-from resnoise.metrics.synapses import Drive, Synapses, synapses
+from resnoise.metrics.synapses import Reach, Synapses, synapses
 from resnoise.simulation.network import SpikingNetwork
 
 
@@ -72,7 +72,7 @@ class ActivityMeter:
     def __init__(self, network: SpikingNetwork) -> None:
         self.network = network
         self._shape: torch.Size | None = None
-        self._synapses = Synapses({}, {}, {})
+        self._synapses = Synapses({}, {})
         self._totals: Counts | None = None
         self._images = 0
         self._lock = threading.Lock()
@@ -109,21 +109,24 @@ class ActivityMeter:
     @property
     def neurons(self) -> int:
         """Number of neurons, known once something was simulated."""
-        return sum(a.numel() for a in self._synapses.accumulates.values())
+        return sum(self._neurons_by_layer().values())
+
+    def _neurons_by_layer(self) -> dict[str, int]:
+        return {name: a[0].numel() for name, a in self._synapses.accumulates.items()}
 
     @property
     def ann_macs(self) -> float:
         """Multiply-accumulates of one pass of the network without spikes, dense."""
-        return sum(self._synapses.dense(drive) for drive in Drive)
+        return self._synapses.dense(1)
 
     def activity(self, steps: int, calibration: int = 0) -> Activity:
         """The activity of the first `steps` steps, averaged over all images so far.
 
         Args:
             steps: of the whole network.
-            calibration: so many of the first steps were also sent beforehand, to every layer of
-                neurons but not to the logits, see `resnoise.simulation.simulator.Spent`. Their
-                operations count; firing rates are those of `steps` alone.
+            calibration: of the first steps, that every layer of neurons calibrates itself on
+                beforehand, see `resnoise.simulation.simulator.Spent`. Their operations count;
+                firing rates are those of `steps` alone.
 
         Raises:
             ConfigError: nothing was simulated yet, or fewer steps.
@@ -132,7 +135,7 @@ class ActivityMeter:
             raise ConfigError(
                 "expected simulations within `meter.counting()` before `activity`, but got none"
             )
-        simulated = self._totals.acs.numel()
+        simulated = self._totals.acs.shape[1]
         for name, value, least in (("steps", steps, 1), ("calibration", calibration, 0)):
             if not least <= value <= simulated:
                 raise ConfigError(
@@ -140,23 +143,26 @@ class ActivityMeter:
                     f"were simulated, but got {value}"
                 )
         # Division by the number of images comes last, so that whole numbers stay whole.
-        neurons = {name: a.numel() for name, a in self._synapses.accumulates.items()}
+        neurons = self._neurons_by_layer()
         spikes = self._totals.spikes[:, :steps].sum(1).tolist()
         chances = self._images * steps
         rates = {n: s / (chances * neurons[n]) for n, s in zip(neurons, spikes, strict=True)}
-        total = self._totals
-        effective = total.effective[:steps].sum() + total.effective_once
-        effective += (total.effective - total.effective_to_logits)[:calibration].sum()
-        acs = total.acs[:steps].sum() + (total.acs - total.acs_to_logits)[:calibration].sum()
-        acs = acs.item() / self._images
-        once, spiking, graded = (self._synapses.dense(drive) for drive in Drive)
-        _, *calibrating = (self._synapses.dense(drive, to_neurons=True) for drive in Drive)
+        acs, effective = (
+            sum(
+                each_step[reach, :received].sum().item()
+                for reach in Reach
+                for received in reach.received(steps, calibration)
+            )
+            for each_step in (self._totals.acs, self._totals.effective)
+        )
+        acs /= self._images
+        effective += self._totals.effective_once.item()
         macs = self._synapses.macs(steps, calibration)
         return Activity(
             firing_rate=sum(spikes) / (chances * sum(neurons.values())),
             firing_rates=rates,
-            synops_dense=once + steps * (spiking + graded) + calibration * sum(calibrating),
-            synops_effective=effective.item() / self._images,
+            synops_dense=self._synapses.dense(steps, calibration),
+            synops_effective=effective / self._images,
             acs=acs,
             macs=macs,
             energy_nj=energy_nj(macs, acs),
@@ -170,7 +176,7 @@ class ActivityMeter:
         """
         with self._lock:
             if self._totals is not None:
-                before, now = self._totals.acs.numel(), counts.acs.numel()
+                before, now = self._totals.acs.shape[1], counts.acs.shape[1]
                 if before != now:
                     raise ConfigError(
                         f"expected a simulation of {before} time steps as before, but got {now}"

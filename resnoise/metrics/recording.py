@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from resnoise.errors import ConfigError
-from resnoise.metrics.synapses import SYNAPTIC, Drive, Site
+from resnoise.metrics.synapses import SYNAPTIC, Drive, Reach, Site
 from resnoise.simulation.layer import SpikingLayer
 from resnoise.simulation.network import SpikingNetwork
 from resnoise.simulation.neuron import IFState
@@ -22,22 +22,20 @@ if TYPE_CHECKING:
 
 
 class Counts(NamedTuple):
-    """Sums over images: spikes `[layers, T]`, ACs `[T]`, effective operations `[T]` and once `[]`.
+    """Sums over images: spikes `[layers, T]`; ACs and effective operations, those of each `Reach`
+    apart, `[3, T]`; effective operations once an image, `[]`.
 
-    Of ACs and effective operations those are given apart after which no neurons come. All are
-    float64, which counts exactly up to 2⁵³.
+    All are float64, which counts exactly up to 2⁵³.
     """
 
     spikes: Tensor
     acs: Tensor
-    acs_to_logits: Tensor
     effective: Tensor
-    effective_to_logits: Tensor
     effective_once: Tensor
 
     @classmethod
     def zeros(cls, layers: int, timesteps: int, device: torch.device) -> Counts:
-        shapes = ((layers, timesteps), *[(timesteps,)] * 4, ())
+        shapes = ((layers, timesteps), *[(len(Reach), timesteps)] * 2, ())
         return cls(*(torch.zeros(s, dtype=torch.float64, device=device) for s in shapes))
 
 
@@ -136,11 +134,9 @@ class Recording:
         if self.calls:  # counting the connections runs layers, too
             spikes = self._active_images(output, self.timesteps)
             self.calls[-1].spikes[index] += spikes.sum(1)
-            accumulates = self.connections.accumulates[name]
-            self.calls[-1].acs.add_(spikes @ _flat_as(output, accumulates))
-            to_logits = self.connections.accumulates_to_logits[name]
-            if to_logits.any():
-                self.calls[-1].acs_to_logits.add_(spikes @ _flat_as(output, to_logits))
+            for reach, accumulates in enumerate(self.connections.accumulates[name]):
+                if accumulates.any():
+                    self.calls[-1].acs[reach] += spikes @ _flat_as(output, accumulates)
 
     def count_operations(self, name: str, given: Tensor) -> None:
         """Before a layer of weights, which is given `[T·N, ...]`, or `[N, ...]` if constant."""
@@ -153,9 +149,7 @@ class Recording:
         if constant:
             self.calls[-1].effective_once.add_(effective[0])
         else:
-            self.calls[-1].effective.add_(effective)
-            if not site.to_neurons:
-                self.calls[-1].effective_to_logits.add_(effective)
+            self.calls[-1].effective[site.reach] += effective
 
     def _active_images(self, x: Tensor, timesteps: int) -> Tensor:
         """In how many images each element is not zero, from `[T·N, ...]` to float64 `[T, ...]`.

@@ -40,6 +40,34 @@ class Drive(IntEnum):
     """The output of another layer of weights, no neurons between: real at every step (MACs)."""
 
 
+class Reach(IntEnum):
+    """What a layer of weights leads to."""
+
+    LOGITS = 0
+    """No neurons."""
+    LAST_NEURONS = 1
+    """Neurons after which no others come."""
+    NEURONS = 2
+    """Neurons after which others come."""
+
+    def received(self, steps: int, calibration: int) -> tuple[int, int]:
+        """First steps that such a layer receives to calibrate neurons, and those after that.
+
+        Where neurons calibrate themselves layer after layer, the logits take none. After it a layer
+        that others follow sends its calibrated spikes for as long as the next one calibrates
+        itself, also where a prediction takes fewer steps.
+
+        Args:
+            steps: of the prediction.
+            calibration: that every layer of neurons calibrates itself on; 0 for none.
+        """
+        if self is Reach.LOGITS:
+            return 0, steps
+        if self is Reach.LAST_NEURONS:
+            return calibration, steps
+        return calibration, max(calibration, steps)
+
+
 class Site(NamedTuple):
     """One call of a layer of weights.
 
@@ -47,7 +75,7 @@ class Site(NamedTuple):
         drive: what its input is made of.
         dense: applications of a weight to an input for one image and step; those to padding are
             left out.
-        to_neurons: whether neurons come after it, or the logits are all that does.
+        reach: what it leads to.
         fan_out: how many of them read each input through a weight that is not zero, float64
             tensor of the shape of the input of one image.
         macs_once: those of them that read what depends on the images but not on time; a product
@@ -57,7 +85,7 @@ class Site(NamedTuple):
 
     drive: Drive
     dense: float
-    to_neurons: bool
+    reach: Reach
     fan_out: Tensor
     macs_once: float
     macs_each_step: float
@@ -69,33 +97,30 @@ class Synapses(NamedTuple):
     Attributes:
         sites: calls of every layer of weights by its name, in the order of computation.
         accumulates: by name of a spiking layer, how many accumulates one spike of each neuron
-            causes, float64 tensor of the shape of the layer's output for one image.
-        accumulates_to_logits: the same, of those accumulates alone after which no neurons come.
+            causes, those of each `Reach` apart: float64 tensor of shape `[3, ...]`, after its first
+            dimension that of the layer's output for one image.
     """
 
     sites: dict[str, list[Site]]
     accumulates: dict[str, Tensor]
-    accumulates_to_logits: dict[str, Tensor]
 
     def macs(self, steps: int, calibration: int = 0) -> float:
-        """Multiply-accumulates of one image in so many steps, and steps of calibration, in which
-        what leads to the logits alone does not run.
-        """
-        sites = [site for sites in self.sites.values() for site in sites]
+        """Multiply-accumulates of one image, see `Reach.received`."""
         return sum(
-            site.macs_once + (steps + calibration * site.to_neurons) * site.macs_each_step
-            for site in sites
+            site.macs_once + sum(site.reach.received(steps, calibration)) * site.macs_each_step
+            for site in self._all()
         )
 
-    def dense(self, drive: Drive, *, to_neurons: bool = False) -> float:
-        """Dense operations of one image and step in the layers of this drive.
+    def dense(self, steps: int, calibration: int = 0) -> float:
+        """Dense operations of one image, see `Reach.received`; constant input is taken once."""
+        return sum(
+            site.dense
+            * (1 if site.drive is Drive.CONSTANT else sum(site.reach.received(steps, calibration)))
+            for site in self._all()
+        )
 
-        Args:
-            drive: what the layers' input is made of.
-            to_neurons: leave out layers after which no neurons come.
-        """
-        sites = (site for sites in self.sites.values() for site in sites if site.drive is drive)
-        return sum(site.dense for site in sites if site.to_neurons or not to_neurons)
+    def _all(self) -> list[Site]:
+        return [site for sites in self.sites.values() for site in sites]
 
 
 def synapses(network: SpikingNetwork, images: Tensor) -> Synapses:
@@ -122,16 +147,16 @@ def synapses(network: SpikingNetwork, images: Tensor) -> Synapses:
         counting = _Counting(network)
         counting.run(torch.zeros(1, *images.shape[1:]).to(images), 1, network.rest)
         names, neurons = zip(*counting.neurons.items(), strict=True)
-        all_of_them, to_logits = (
+        by_reach = [
             torch.autograd.grad(total, neurons, materialize_grads=True, retain_graph=True)
-            for total in (counting.accumulates, counting.accumulates_to_logits)
-        )
-
-    def by_name(counts: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        # Whole numbers, but for the rounding of a pool's 1/k.
-        return {n: a[0].round().double() for n, a in zip(names, counts, strict=True)}
-
-    return Synapses(dict(counting.sites), by_name(all_of_them), by_name(to_logits))
+            for total in counting.accumulates
+        ]
+    # Whole numbers, but for the rounding of a pool's 1/k.
+    accumulates = {
+        name: torch.cat(counts).round().double()
+        for name, *counts in zip(names, *by_reach, strict=True)
+    }
+    return Synapses(dict(counting.sites), accumulates)
 
 
 class _Parts(NamedTuple):
@@ -164,11 +189,12 @@ class _Counting(fx.Interpreter):
         super().__init__(network.body)
         self.spiking = network.spiking_layers
         self.before_neurons = _before(network.body.graph, set(self.spiking))
+        followed = {node.target for node in self.before_neurons} & set(self.spiking)
+        self.before_followed = _before(network.body.graph, followed)
         self.parts: dict[fx.Node, _Parts] = {}
         self.sites: defaultdict[str, list[Site]] = defaultdict(list)
         self.neurons: dict[str, Tensor] = {}
-        self.accumulates = torch.zeros((), dtype=torch.float64, requires_grad=True)
-        self.accumulates_to_logits = torch.zeros((), dtype=torch.float64, requires_grad=True)
+        self.accumulates = [torch.zeros((), dtype=torch.float64, requires_grad=True) for _ in Reach]
 
     def run_node(self, node: fx.Node) -> Any:
         args, _ = self.fetch_args_kwargs_from_env(node)
@@ -196,12 +222,12 @@ class _Counting(fx.Interpreter):
             torch.zeros_like(x[0], dtype=torch.bool) if part is None else part[0].detach() != 0
             for part in (parts.constant, parts.graded)
         )
-        to_neurons = node in self.before_neurons
+        reach = Reach((node in self.before_neurons) + (node in self.before_followed))
         self.sites[node.target].append(
             Site(
                 parts.drive,
                 dense.sum().item(),
-                to_neurons,
+                reach,
                 fan_out,
                 macs_once=(dense * (constant & ~graded)).sum().item(),
                 macs_each_step=(dense * graded).sum().item(),
@@ -210,9 +236,7 @@ class _Counting(fx.Interpreter):
         if parts.spikes is not None:
             # What a spike adds to a graded current is in its MAC.
             caused = (parts.spikes[0] * ~graded * fan_out).sum()
-            self.accumulates = self.accumulates + caused
-            if not to_neurons:
-                self.accumulates_to_logits = self.accumulates_to_logits + caused
+            self.accumulates[reach] = self.accumulates[reach] + caused
         return parts.drive
 
     def _parts(self, node: fx.Node, output: Any) -> _Parts:

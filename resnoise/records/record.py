@@ -129,6 +129,11 @@ class Record(Schema):
     # Provenance
     git_commit: Text = Field(description="commit of the code that ran; empty if unknown")
     git_dirty: bool = Field(description="whether tracked files differed from that commit")
+    counts_commit: Text = Field(
+        "",
+        description="commit that simulated the same again to count operations anew, where "
+        "`git_commit` counted them wrongly; else empty",
+    )
     resnoise_version: Name
     torch_version: Name
     backend_version: Name

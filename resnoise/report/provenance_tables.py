@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from resnoise.analysis.recipes import predecessor_of, start_of
 from resnoise.analysis.significance import Reference
 from resnoise.config.nested import canonical
+from resnoise.records.built import short
 from resnoise.records.provenance import Provenance, commit_of, commits
 from resnoise.records.record import Record
 from resnoise.records.training_record import TrainingRecord
@@ -123,6 +124,7 @@ def provenance_table(records: Sequence[Record]) -> Table:
 
     facts = {
         "commit": ", ".join(commits(records)),
+        **_counted_anew(records),
         "resnoise": every(lambda record: record.resnoise_version),
         "torch": every(lambda record: record.torch_version),
         "backends": every(lambda record: f"{record.backend} {record.backend_version}"),
@@ -149,6 +151,12 @@ def provenance_table(records: Sequence[Record]) -> Table:
         labels=2,
         latex=False,
     )
+
+
+def _counted_anew(records: Sequence[Record]) -> dict[str, str]:
+    counts = Counter(record.counts_commit for record in records if record.counts_commit)
+    found = (f"{short(commit, False)}, {number} records" for commit, number in counts.items())
+    return {"operations counted anew by": ", ".join(found)} if counts else {}
 
 
 def made_with(provenance: Provenance) -> str:

@@ -19,8 +19,9 @@ class Spent(NamedTuple):
 
     Attributes:
         steps: of the whole network, those of a first phase included.
-        calibration: that every layer of neurons receives beforehand, to calibrate itself: layer
-            after layer, each sends these steps to the next, and sends them again when it predicts.
+        calibration: that every layer of neurons receives beforehand, to calibrate itself. Layer
+            after layer each is then sent the same steps again, and keeps the spikes that it answers
+            with, to calibrate the next; only the last one can leave out those after `steps`.
     """
 
     steps: int
