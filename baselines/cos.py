@@ -11,6 +11,7 @@ import torch
 from resnoise_baselines.qcfs import QCFS
 from torch import Tensor, fx, nn
 
+from resnoise.config.checks import require_positive_int
 from resnoise.config.requirements import Requirements
 from resnoise.conversion.converter import convert
 from resnoise.errors import ConfigError
@@ -64,6 +65,7 @@ class FromCalibratedStart(FromRest):
     @torch.inference_mode()
     def __call__(self, images: Tensor, timesteps: int) -> Tensor:
         """From images `[N, C, H, W]` to the logits of T steps, `[T, N, classes]`."""
+        require_positive_int("timesteps", timesteps)
         longest = max(self.calibration_steps, timesteps)
         steps = _CalibratedSteps(self.calibration_steps, timesteps)
         return over_images(self.network, images, longest, steps)

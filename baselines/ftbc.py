@@ -25,6 +25,7 @@ from resnoise.simulation.network import SpikingNetwork
 from resnoise.simulation.neuron import IFState, initial_state
 from resnoise.simulation.simulator import FromRest, Simulation
 from resnoise.utils.calls import recorded_outputs
+from resnoise.utils.tensors import require_some_images
 
 STEP_SIZE = 0.5
 """α of the paper's experiments on CIFAR."""
@@ -120,10 +121,14 @@ def temporal_biases_(
 
     Raises:
         ConfigError: `timesteps` is below 1.
+        DataError: there is no image, or images are not finite floating-point numbers of a shape
+            that the network takes.
 
     Source: Wu et al., ECCV 2024, arXiv 2403.18388, algorithm 1, as in the authors' code for QCFS.
     """
     require_positive_int("timesteps", timesteps)
+    require_some_images(images)
+    network.bytes_per_image_step(images)  # an error of its own for another shape
     with recorded_outputs(activations(source)) as activation, evaluating(source):
         source(images)
     network.set_bias_({name: a.new_zeros(timesteps, a.shape[1]) for name, a in activation.items()})
@@ -151,6 +156,10 @@ def temporal_biases_(
         state = None
         for _ in range(timesteps):
             _, state = network(images, 1, state)
+    except BaseException:  # biases of some steps would pass for a calibration
+        for layer in network.spiking_layers.values():
+            layer.bias = None
+        raise
     finally:
         for handle in handles:
             handle.remove()

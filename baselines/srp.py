@@ -11,6 +11,7 @@ import torch
 from resnoise_baselines.qcfs import QCFS
 from torch import Tensor, fx
 
+from resnoise.config.checks import require_positive_int
 from resnoise.config.requirements import Requirements
 from resnoise.conversion.converter import convert
 from resnoise.methods.post_training import PostTraining
@@ -59,6 +60,7 @@ class AfterPresimulation(FromRest):
     @torch.inference_mode()
     def __call__(self, images: Tensor, timesteps: int) -> Tensor:
         """From images `[N, C, H, W]` to the logits after phase one, `[T, N, classes]`."""
+        require_positive_int("timesteps", timesteps)
         longest = max(self.presimulation_steps, timesteps)
         phases = _TwoPhases(self.presimulation_steps, timesteps)
         return over_images(self.network, images, longest, phases)

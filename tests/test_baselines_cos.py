@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from eighths import THETA, convolutional, fully_connected, grid_images, grid_network, layers_of
+from eighths import (
+    THETA,
+    convolutional,
+    convolutional_of_powers_of_two,
+    fully_connected,
+    grid_images,
+    grid_network,
+    layers_of,
+    matrices_of,
+)
 from resnoise_baselines.cos import COS, FromCalibratedStart, calibrated_start
 
 from resnoise import backends
@@ -31,12 +40,12 @@ def start_by_hand(currents, theta):
     return theta / 2
 
 
-def cos_by_hand(network, images, timesteps):
+def cos_by_hand(layers, images, timesteps):
     """Layer after layer, image by image, in float64: logits, and how many v(0) were shifted."""
-    *hidden, (w_out, b_out) = layers_of(network)
+    *hidden, (w_out, b_out) = layers
     logits = np.zeros((timesteps, len(images), len(b_out)))
     shifted = {"down": 0, "up": 0}
-    for n, image in enumerate(images.double().numpy()):
+    for n, image in enumerate(images.double().flatten(1).numpy()):
         steps = [image] * max(RHO, timesteps)
         for w, b in hidden:
             currents = [w @ x + b for x in steps]
@@ -56,12 +65,19 @@ def cos_by_hand(network, images, timesteps):
     return logits, shifted
 
 
+@pytest.mark.parametrize(
+    ("model", "layers", "shape"),
+    [
+        (fully_connected, layers_of, (6,)),
+        (convolutional_of_powers_of_two, matrices_of, (2, 4, 4)),
+    ],
+)
 @pytest.mark.parametrize("timesteps", [1, 4, 9])
 @pytest.mark.parametrize("backend", backends.available())
-def test_equals_loop_by_hand(backend, timesteps):
-    network = grid_network(fully_connected())
-    images = grid_images(9, 6)
-    expected, shifted = cos_by_hand(network, images, timesteps)
+def test_equals_loop_by_hand(backend, timesteps, model, layers, shape):
+    network = grid_network(model())
+    images = grid_images(9, *shape)
+    expected, shifted = cos_by_hand(layers(network), images, timesteps)
     assert min(shifted.values()) > 0, "the case has to have shifts either way"
     simulation = COS().simulation(network, backend)
     np.testing.assert_array_equal(simulation(images, timesteps).numpy(), expected)
@@ -130,3 +146,10 @@ def test_a_calibration_needs_all_its_steps():
 def test_what_it_spends():
     spent = FromCalibratedStart(convert(grid_network(fully_connected())), RHO).spent(2)
     assert spent == (2, RHO)
+
+
+@pytest.mark.parametrize("timesteps", [0, -1, 2.0, True])
+def test_time_steps_are_a_positive_integer(timesteps):
+    simulation = COS().simulation(grid_network(fully_connected()), "reference")
+    with pytest.raises(ConfigError, match="`timesteps` to be an integer larger than 0, but got"):
+        simulation(grid_images(2, 6), timesteps)

@@ -5,7 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from eighths import THETA, convolutional, fully_connected, grid_images, grid_network, layers_of
+from eighths import (
+    THETA,
+    convolutional,
+    convolutional_of_powers_of_two,
+    fully_connected,
+    grid_images,
+    grid_network,
+    layers_of,
+    matrices_of,
+)
 from resnoise_baselines.ftbc import FTBC, FTBCWithSNM, temporal_biases_
 from tiny_job import tiny_data, tiny_job
 
@@ -45,16 +54,16 @@ def quantised(z):
     return THETA / LEVELS * np.floor(LEVELS * np.clip(z / THETA, 0, 1) + 0.5)
 
 
-def biases_by_hand(network, images, timesteps, signed):
+def biases_by_hand(layers, channels, images, timesteps, signed):
     """Layer after layer, step after step, neuron by neuron; [T, C] of what is added, a layer."""
-    layers = layers_of(network)[:-1]
-    activation = images.double().numpy()
+    activation = images.double().flatten(1).numpy()
     inputs = np.repeat(activation[None], timesteps, 0)
     found = []
-    for w, b in layers:
+    for (w, b), count in zip(layers, channels, strict=True):
         activation = quantised(activation @ w.T + b)
         currents = inputs @ w.T + b
-        bias = np.zeros((timesteps, len(b)))
+        bias = np.zeros((timesteps, count))
+        size = len(b) // count  # elements of a channel, which are next to each other
         corrected = [[Neuron(signed) for _ in b] for _ in images]
         for t in range(timesteps):
             error = np.zeros((len(images), len(b)))
@@ -63,12 +72,15 @@ def biases_by_hand(network, images, timesteps, signed):
                     neuron, current = corrected[n][i], currents[t, n, i]
                     error[n, i] = THETA * neuron.spike(current) - activation[n, i]
                     neuron.step(current - error[n, i])
-            bias[t] = -0.5 * error.mean(0)
+            bias[t] = -0.5 * error.mean(0).reshape(count, size).mean(1)
         neurons = [[Neuron(signed) for _ in b] for _ in images]
         inputs = np.array(
             [
                 [
-                    [neurons[n][i].step(currents[t, n, i] + bias[t, i]) for i in range(len(b))]
+                    [
+                        neurons[n][i].step(currents[t, n, i] + bias[t, i // size])
+                        for i in range(len(b))
+                    ]
                     for n in range(len(images))
                 ]
                 for t in range(timesteps)
@@ -78,14 +90,22 @@ def biases_by_hand(network, images, timesteps, signed):
     return found
 
 
+@pytest.mark.parametrize(
+    ("model", "layers", "shape", "channels"),
+    [
+        (fully_connected, layers_of, (6,), (16, 16)),
+        (convolutional_of_powers_of_two, matrices_of, (2, 4, 4), (6, 4)),
+    ],
+)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("backend", backends.available())
-def test_equals_loop_by_hand(backend, method):
-    network = grid_network(fully_connected())
-    images = grid_images(4, 6)  # a mean over 4 stays on the grid
+def test_equals_loop_by_hand(backend, method, model, layers, shape, channels):
+    network = grid_network(model())
+    images = grid_images(4, *shape)  # a mean over 4 stays on the grid
     simulation = method().simulation(network, backend)
     simulation.calibrate_(images, 5)
-    expected = biases_by_hand(network, images, 5, signed=method is FTBCWithSNM)
+    signed = method is FTBCWithSNM
+    expected = biases_by_hand(layers(network)[:-1], channels, images, 5, signed)
     for layer, bias in zip(simulation.network.spiking_layers.values(), expected, strict=True):
         assert np.abs(bias).max() > 0
         np.testing.assert_array_equal(layer.bias.numpy(), bias)
@@ -168,6 +188,32 @@ def test_what_is_not_calibrated_is_refused():
         simulation(grid_images(2, 6), 4)
     with pytest.raises(ConfigError, match="`timesteps` to be an integer larger than 0, but got 0"):
         simulation.calibrate_(grid_images(4, 6), 0)
+    with pytest.raises(DataError, match=r"at least one image, but got shape \(0, 6\)"):
+        simulation.calibrate_(grid_images(4, 6)[:0], 3)
+    with pytest.raises(DataError, match="finite"):
+        simulation.calibrate_(grid_images(4, 6) / 0, 3)
+    with pytest.raises(DataError, match="shape"):
+        simulation.calibrate_(grid_images(4, 5), 3)
+    simulation(grid_images(2, 6), 3)  # calibrated still
+
+
+def test_half_a_calibration_is_none():
+    network = grid_network(fully_connected())
+    simulation = FTBC().simulation(network, "reference")
+    simulation.calibrate_(grid_images(4, 6), 3)
+    last = simulation.network.spiking_layers["3"]
+    calls = iter(range(2))
+
+    def interrupt(*_):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+
+    handle = last.register_forward_pre_hook(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        simulation.calibrate_(grid_images(4, 6), 4)
+    handle.remove()
+    with pytest.raises(ConfigError, match="has no biases yet"):
+        simulation(grid_images(2, 6), 1)
 
 
 def test_biases_of_another_network_are_refused():
@@ -175,6 +221,9 @@ def test_biases_of_another_network_are_refused():
     bias = {"1": torch.zeros(2, 6), "3": torch.zeros(2, 4)}
     with pytest.raises(ConfigError, match="of the layers 1, 3, but got those of 1, 4; calibrate"):
         spiking.set_bias_({"1": bias["1"], "4": bias["3"]})
+    for wrong, shape in ((torch.zeros(2), r"\[2\]"), ([[0.0] * 4] * 2, "list")):
+        with pytest.raises(ConfigError, match=rf"\[steps, C\], but got {shape} for layer `3`"):
+            spiking.set_bias_(bias | {"3": wrong})
     with pytest.raises(ConfigError, match="for the same number of time steps"):
         spiking.set_bias_(bias | {"3": torch.zeros(3, 4)})
     spiking.set_bias_(bias | {"3": torch.zeros(2, 5)})

@@ -8,6 +8,7 @@ from resnoise_baselines.srp import SRP, gated_start
 
 from resnoise import backends
 from resnoise.conversion.converter import convert
+from resnoise.errors import ConfigError
 from resnoise.simulation.neuron import IFState
 
 
@@ -95,3 +96,10 @@ def test_gate_is_open_above_the_tolerance():
     start = gated_start(IFState(v), torch.tensor(THETA))
     assert start.gate.tolist() == [0, 0, 0, 1, 1]
     assert start.v.tolist() == [THETA / 2] * 5
+
+
+@pytest.mark.parametrize("timesteps", [0, -1, 2.0, True])
+def test_time_steps_are_a_positive_integer(timesteps):
+    simulation = SRP().simulation(grid_network(fully_connected()), "reference")
+    with pytest.raises(ConfigError, match="`timesteps` to be an integer larger than 0, but got"):
+        simulation(grid_images(2, 6), timesteps)

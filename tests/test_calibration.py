@@ -244,10 +244,17 @@ def test_what_cannot_be_calibrated():
         calibrate_thresholds_(network, x, by="min")
     with pytest.raises(ConfigError, match=r"`percentile`.*at most 100, but got 101"):
         calibrate_thresholds_(network, x, by="percentile", percentile=101)
-    with pytest.raises(DataError, match="images to calibrate thresholds on, but got none"):
+    with pytest.raises(DataError, match=r"at least one image, but got shape \(0, 2, 4, 4\)"):
         calibrate_thresholds_(network, x[:0])
-    with pytest.raises(DataError, match="finite activations"):
+    with pytest.raises(DataError, match="images of finite numbers"):
         calibrate_thresholds_(network, x / 0)
+    unbounded = nn.Sequential(nn.Identity(), nn.ReLU(), nn.Linear(2, 2, bias=False))
+    unbounded[2].weight.data.fill_(9)
+    with pytest.raises(DataError, match="finite activations"):
+        calibrate_thresholds_(prepare(unbounded.append(nn.ReLU())), torch.full((1, 2), 3e38))
     calibrate_thresholds_(network, x)
-    with pytest.raises(ConfigError, match="folded into this one already; prepare the model anew"):
-        calibrate_thresholds_(network, x)
+    before = network(x)
+    for per in ("channel", "layer"):
+        with pytest.raises(ConfigError, match="folded into this one already; prepare the model"):
+            calibrate_thresholds_(network, x / 2, per=per)
+    assert torch.equal(network(x), before)

@@ -53,8 +53,12 @@ def test_a_network_of_another_package_is_named_by_its_method():
     class Toy(ConversionMethod):
         name = "toy"
         induces_noise = False
+        capturable = False
+        trained_timesteps = (2,)
 
     assert COS(Toy()).name == "cos-toy"
+    assert (COS(Toy()).capturable, COS().capturable) == (False, True)
+    assert (COS(Toy()).trained_timesteps, COS().trained_timesteps) == ((2,), None)
     assert methods.get("cos").applied_to(Toy()).name == "cos-toy"
 
 

@@ -16,8 +16,9 @@ from torch import Tensor, fx
 
 from resnoise.config.checks import require_number
 from resnoise.conversion.activation import QuantisedReLU, activations, evaluating
-from resnoise.conversion.rescaling import rescale_channels_
+from resnoise.conversion.rescaling import require_not_rescaled, rescale_channels_
 from resnoise.errors import ConfigError, DataError
+from resnoise.utils.tensors import require_some_images
 
 PER = ("layer", "channel")
 BY = ("max", "percentile", "mse")
@@ -70,7 +71,8 @@ def calibrate_thresholds_(
     Raises:
         ConfigError: an argument is outside what is allowed, or thresholds of channels were folded
             into this network before.
-        DataError: there is no image, or an activation is not finite.
+        DataError: there is no image, images are not finite floating-point numbers, or an activation
+            is not finite.
 
     Examples:
         >>> from torch import nn
@@ -87,8 +89,8 @@ def calibrate_thresholds_(
                 f"expected argument `{name}` to be one of {', '.join(known)}, but got {value!r}"
             )
     require_number("percentile", percentile, above=0, at_most=100)
-    if len(images) == 0:
-        raise DataError("expected images to calibrate thresholds on, but got none")
+    require_not_rescaled(network)
+    require_some_images(images)
 
     layers = activations(network)
     largest = _collected(network, images, _largest, torch.maximum)

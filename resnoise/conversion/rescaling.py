@@ -50,11 +50,7 @@ def rescale_channels_(network: fx.GraphModule, thresholds: Mapping[str, Tensor])
     Raises:
         ConfigError: this was done to the network before.
     """
-    if network.meta.get(_DONE):
-        raise ConfigError(
-            "expected a network without thresholds of channels, but they are folded into this one "
-            "already; prepare the model anew"
-        )
+    require_not_rescaled(network)
     fold = _Fold(network)
     nodes = {n.target: n for n in network.graph.nodes if n.op == "call_module"}
     for name in activations(network):
@@ -64,6 +60,15 @@ def rescale_channels_(network: fx.GraphModule, thresholds: Mapping[str, Tensor])
     network.graph.lint()
     network.recompile()
     network.meta[_DONE] = True
+
+
+def require_not_rescaled(network: fx.GraphModule) -> None:
+    """Raise `ConfigError` if thresholds of channels were folded into a network."""
+    if network.meta.get(_DONE):
+        raise ConfigError(
+            "expected a network without thresholds of channels, but they are folded into this one "
+            "already; prepare the model anew"
+        )
 
 
 class _Fold:

@@ -70,7 +70,7 @@ def simulate_test_images(
                 presimulation_steps=asked.calibration_steps,
                 total_steps=total,
                 neuron=asked.neuron,
-                calibration_images=asked.calibration_images,
+                calibration_images=min(asked.calibration_images, len(job.data.train)),
                 spike_levels=asked.spike_levels,
                 looks_at_test_image=asked.looks_at_test_image,
                 state_bytes=STATE_BYTES * asked.state_values * meter.neurons,

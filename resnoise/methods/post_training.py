@@ -71,6 +71,14 @@ class PostTraining(ConversionMethod):
     def induces_noise(self) -> bool:
         return self.trained.induces_noise
 
+    @property
+    def trained_timesteps(self) -> tuple[int, ...] | None:
+        return self.trained.trained_timesteps
+
+    @property
+    def capturable(self) -> bool:
+        return self.trained.capturable
+
     def trainings(self, backend: str, timesteps: Sequence[int]) -> tuple[Training, ...]:
         return self.trained.trainings(backend, timesteps)
 

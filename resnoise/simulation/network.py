@@ -42,13 +42,20 @@ class SpikingNetwork(nn.Module):
             bias: b by name of a spiking layer, tensors of shape `[steps, C]` in the unit of θ.
 
         Raises:
-            ConfigError: these are not the layers of this network, or they differ in steps.
+            ConfigError: these are not the layers of this network, or they differ in steps, or are
+                not of that shape.
         """
-        if list(bias) != list(self.layers):
+        if set(bias) != set(self.layers):
             raise ConfigError(
                 f"expected biases of the layers {', '.join(self.layers)}, but got those of "
                 f"{', '.join(bias) or 'none'}; calibrate this network"
             )
+        for name, of_layer in bias.items():
+            if not isinstance(of_layer, Tensor) or of_layer.dim() != 2:
+                given = list(getattr(of_layer, "shape", [])) or type(of_layer).__name__
+                raise ConfigError(
+                    f"expected biases in a tensor [steps, C], but got {given} for layer `{name}`"
+                )
         if len({len(of_layer) for of_layer in bias.values()}) != 1:
             raise ConfigError("expected biases of all layers for the same number of time steps")
         for name, layer in self.spiking_layers.items():
