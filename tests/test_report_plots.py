@@ -139,9 +139,13 @@ def test_a_method_looks_the_same_whatever_stands_beside_it():
     pairs = {(look["color"], look["marker"]) for look in together.values()}
     assert len(pairs) == len(installed)
     for name in installed:
-        assert method_looks([name, "of-another-package"])[name] == together[name]
-    usual = method_looks(["nq", "qcfs", "srp", "direct", "cos", "signed-if", "noise-adaptor"])
-    assert len({look["color"] for look in usual.values()}) == len(usual)
+        assert method_looks([name, "of-another-suite"])[name] == together[name]
+    for usual in (
+        ["nq", "qcfs", "srp", "direct", "cos", "signed-if", "noise-adaptor"],
+        ["nq", "qcfs", "noise-adaptor", "nq-plus", "qcfs-plus", "noise-adaptor-plus"],
+        ["nq-plus", "qcfs-plus", "cos-plus", "signed-if-plus"],
+    ):
+        assert len({look["color"] for look in method_looks(usual).values()}) == len(usual)
 
 
 def test_more_methods_than_pairs_still_have_a_look_and_backends_have_others():
