@@ -226,6 +226,7 @@ def test_biases_of_another_network_are_refused():
             spiking.set_bias_(bias | {"3": wrong})
     with pytest.raises(ConfigError, match="for the same number of time steps"):
         spiking.set_bias_(bias | {"3": torch.zeros(3, 4)})
+    spiking.set_bias_({"3": bias["3"], "1": bias["1"]})  # a mapping has no order that counts
     spiking.set_bias_(bias | {"3": torch.zeros(2, 5)})
     with pytest.raises(ConfigError, match="biases of 4 channels, but got 5"):
         spiking(grid_images(2, 2, 6, 6), 2)
