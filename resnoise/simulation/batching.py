@@ -20,7 +20,7 @@ from resnoise.simulation.neuron import IFState
 from resnoise.simulation.replaying import replayed
 from resnoise.simulation.threads import Simulate, simulate_parts
 from resnoise.utils import device as devices
-from resnoise.utils.tensors import require_some_images
+from resnoise.utils.tensors import require_images
 
 
 class Limits(NamedTuple):
@@ -101,7 +101,9 @@ def over_images(
             "expected a network in evaluation mode, but got one in training mode, in which dropout "
             "is random; call its `eval()` first"
         )
-    require_some_images(images, ConfigError)
+    require_images(images)
+    if len(images) == 0:
+        raise ConfigError(f"expected at least one image, but got shape {tuple(images.shape)}")
     count = math.ceil(len(images) / portion(network, images, timesteps).images)
     if devices.is_accelerator(images.device):
         # Of one size, which a graph has, but for the last: with images that count for nothing in

@@ -26,11 +26,11 @@ def require_images(images: object) -> None:
         raise DataError("expected images of finite numbers, but some pixels are infinite or NaN")
 
 
-def require_some_images(images: object, error: type[ResnoiseError] = DataError) -> None:
-    """The same, and raise `error` if there is none."""
+def require_some_images(images: object) -> None:
+    """The same, and `DataError` if there is none."""
     require_images(images)
     if len(images) == 0:
-        raise error(f"expected at least one image, but got shape {tuple(images.shape)}")
+        raise DataError(f"expected at least one image, but got shape {tuple(images.shape)}")
 
 
 def require_finite(tensors: Iterable[tuple[str, Tensor]], error: type[ResnoiseError]) -> None:
